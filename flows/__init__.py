@@ -1,0 +1,1 @@
+"""Prefect flows that retrain the network, and what they keep."""

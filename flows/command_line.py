@@ -1,0 +1,133 @@
+"""The command line of every flow: made from the flow's own parameters, so that names never drift."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn, get_type_hints
+
+from prefect import Flow
+from pydantic import Field, ValidationError, create_model
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from flows.exceptions import expected_errors
+from flows.outcome import Outcome
+
+bad_input = 2  # exit status
+
+
+class Command(BaseSettings):
+    """Options that every flow's command has besides the flow's own parameters."""
+
+    model_config = SettingsConfigDict(
+        cli_implicit_flags=True,
+        cli_exit_on_error=False,
+        cli_hide_none_type=True,
+        cli_avoid_json=False,
+        extra="forbid",
+    )
+
+    dry_run: bool = Field(False, description="Say what would be done, and do nothing")
+    print_json: bool = Field(
+        False, validation_alias="json", description="End with one JSON object instead of a table"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the base class's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line alone: an environment variable called MODEL is none of our business."""
+        return (init_settings,)
+
+
+def main(flow: Flow[..., Any], arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run `flow` with `arguments`, by default those of the process, and exit."""
+    sys.exit(run(flow, sys.argv[1:] if arguments is None else arguments))
+
+
+def run(flow: Flow[..., Any], arguments: Sequence[str]) -> int:
+    """Run `flow` with `arguments`; the exit status: 0, or 2 where the input was at fault."""
+    try:
+        command = parse(flow, arguments)
+        parameters = {
+            name: getattr(command, name) for name in inspect.signature(flow.fn).parameters
+        }
+        if command.dry_run:
+            from flows.plan import make_plan
+
+            outcome: Outcome = make_plan(parameters)
+        else:
+            outcome = _run_in_terminal(flow, parameters, quiet=command.print_json)
+    except ValidationError as error:
+        return _refuse(describe_validation(error))
+    except SettingsError as error:
+        return _refuse(str(error).removeprefix("error parsing CLI: "))
+    except expected_errors as error:
+        return _refuse(str(error))
+    show_outcome(flow.name, outcome, as_json=command.print_json)
+    return 0
+
+
+def parse(flow: Flow[..., Any], arguments: Sequence[str]) -> Command:
+    """The command line of `flow`, checked against the same models as the UI's form."""
+    hints = get_type_hints(flow.fn, include_extras=True)
+    described = flow.parameters.properties
+    fields: dict[str, Any] = {
+        name: (
+            hints[name],
+            Field(parameter.default, description=described[name].get("description")),
+        )
+        for name, parameter in inspect.signature(flow.fn).parameters.items()
+    }
+    purpose = (flow.description or "").partition("\nArgs:")[0].strip()
+    model = create_model(flow.name, __base__=Command, __doc__=purpose, **fields)
+    # pydantic-settings takes the arguments by names that a created model's type does not show
+    return model(_cli_parse_args=list(arguments), _cli_prog_name=f"python -m flows.{flow.name}")
+
+
+def describe_validation(error: ValidationError) -> str:
+    """One sentence for the first thing that is wrong: where, what was expected, what was found."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"] if _is_name(part))
+    expected = first["msg"][0].lower() + first["msg"][1:]
+    return f"--{name}: {expected}, found {first['input']!r}; see --help"
+
+
+def _is_name(part: str | int) -> bool:
+    """Whether a part of an error's place is a field's name, not a branch of a union."""
+    return isinstance(part, int) or part.replace("_", "").isalnum()
+
+
+def _run_in_terminal(flow: Flow[..., Any], parameters: dict[str, Any], *, quiet: bool) -> Outcome:
+    """Run the flow with the terminal showing what this project has to say, and little else."""
+    from flows.console import terminal
+
+    if not quiet and not os.environ.get("PREFECT_API_URL"):
+        print("Starting Prefect's embedded server (about ten seconds) …", file=sys.stderr)
+    with terminal(quiet=quiet):
+        outcome: Outcome = flow(**parameters)
+        return outcome
+
+
+def show_outcome(name: str, outcome: Outcome, *, as_json: bool) -> None:
+    """Print what the flow came to: a table for people, or one line of JSON for scripts."""
+    if as_json:
+        print(json.dumps(outcome.model_dump(mode="json")), flush=True)
+        return
+    from flows.console import closing_table
+
+    closing_table(name, outcome.table())
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return bad_input

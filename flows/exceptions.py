@@ -1,0 +1,24 @@
+"""What can go wrong in a flow, beyond what its lower floors raise.
+
+FlowError
+├── TrainingStopped     training diverged; the last good checkpoint is kept
+└── InvalidRequest      parameters that do not fit together or are unknown
+"""
+
+from flows.storage.exceptions import StorageError
+from rnncore import RnncoreError
+
+
+class FlowError(Exception):
+    """Base of every error that the flows raise on purpose."""
+
+
+class TrainingStopped(FlowError):
+    """Training diverged; the last good checkpoint is kept."""
+
+
+class InvalidRequest(FlowError):
+    """Parameters that do not fit together or are unknown."""
+
+
+expected_errors = (FlowError, StorageError, RnncoreError)  # each message is for people

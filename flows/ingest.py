@@ -1,0 +1,56 @@
+"""The `ingest` flow: read a corpus from any URL into a dataset of tokens with its vocabulary."""
+
+from __future__ import annotations
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.outcome import IngestOutcome, ingest_outcome
+from flows.parameters import Corpus, Encoding, StoreUrl, bundled_corpus, default_store
+from flows.references import DatasetRef
+from flows.storage import corpus as sources
+from flows.storage import datasets
+from flows.storage.files import check_store, open_store
+from flows.storage.urls import public_url
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def ingest_corpus(corpus: Corpus, encoding: Encoding, store: StoreUrl) -> DatasetRef:
+    """Read, tokenise and store a corpus; one that is in the store already is not written again."""
+    texts = sources.read_corpus(corpus, encoding)
+    dataset = datasets.tokenise(texts)
+    manifest = dataset.manifest
+    target = open_store(store)
+    if not datasets.exists(target, manifest.dataset_id):
+        check_store(target)
+        datasets.save(target, dataset)
+    urls = [corpus] if isinstance(corpus, str) else corpus
+    return DatasetRef(
+        store=store,
+        dataset_id=manifest.dataset_id,
+        characters=manifest.characters,
+        vocabulary_size=manifest.vocabulary_size,
+        corpus=tuple(map(public_url, urls)),
+    )
+
+
+@flow(flow_run_name="ingest", persist_result=False)
+def ingest(
+    corpus: Corpus = bundled_corpus,
+    encoding: Encoding = "utf-8",
+    store: StoreUrl = default_store,
+) -> IngestOutcome:
+    """Read a corpus from any URL into a dataset of tokens with its vocabulary.
+
+    Args:
+        corpus: Path, pattern or fsspec URL of the text to train on, or a list of them
+        encoding: Encoding of the text's bytes, such as utf-8 or latin-1
+        store: Folder or fsspec URL where datasets, checkpoints and reports are kept
+    """
+    return ingest_outcome(ingest_corpus(corpus, encoding, store))
+
+
+if __name__ == "__main__":
+    from flows.command_line import main
+
+    main(ingest)

@@ -1,0 +1,174 @@
+"""What a flow came to: flat models that scripts read as JSON and people as the closing table."""
+
+from __future__ import annotations
+
+import sys
+from abc import abstractmethod
+from pathlib import Path
+
+from flows.references import CheckpointRef, DatasetRef, Reference, ReportRef
+from flows.storage.checkpoints import Evaluation
+from flows.storage.datasets import dataset_folder
+from flows.storage.files import open_store
+from flows.storage.open_run import open_run
+
+
+class Outcome(Reference):
+    """What a flow returns."""
+
+    @abstractmethod
+    def table(self) -> dict[str, str]:
+        """Name and value of each row of the closing table."""
+
+
+class IngestOutcome(Outcome):
+    """A corpus as a dataset."""
+
+    dataset_id: str
+    characters: int
+    vocabulary_size: int
+    dataset_url: str
+
+    def table(self) -> dict[str, str]:
+        return {
+            "corpus": f"{self.characters:,} characters, {self.vocabulary_size} distinct",
+            "dataset": self.dataset_url,
+        }
+
+
+class TrainOutcome(Outcome):
+    """A trained model."""
+
+    model: str
+    dataset_id: str
+    characters: int
+    vocabulary_size: int
+    run_id: str
+    iteration: int
+    epochs: float  # passes through the training text behind the checkpoint
+    checkpoint_digest: str
+    checkpoint_url: str
+    trained_iterations: int  # by this flow run; 0 when there was nothing left to do
+    characters_per_second: float | None  # of the last stretch that was trained
+    seconds: float  # the work itself, without Prefect's start and stop
+
+    def table(self) -> dict[str, str]:
+        speed = self.characters_per_second
+        trained = f"{self.trained_iterations:,} iterations"
+        if not self.trained_iterations:
+            trained = "nothing, the store holds the finished run"
+        return {
+            "model": f"{self.model}, run {self.run_id}",
+            "corpus": f"{self.characters:,} characters, {self.vocabulary_size} distinct",
+            "trained now": f"{trained} ({self.seconds:.1f} s in all)",
+            "trained in all": f"{self.iteration:,} iterations, {self.epochs:.1f} epochs",
+            "speed": f"{speed:,.0f} characters per second" if speed else "-",
+            "checkpoint": self.checkpoint_url,
+        }
+
+
+class ReportOutcome(Outcome):
+    """A report of samples."""
+
+    model: str
+    dataset_id: str
+    run_id: str
+    iteration: int
+    checkpoint_digest: str
+    report_id: str
+    report_url: str
+    rows: int
+
+    def table(self) -> dict[str, str]:
+        return {
+            "model": f"{self.model}, run {self.run_id}, iteration {self.iteration:,}",
+            "samples": f"{self.rows:,} rows",
+            **report_lines(self.report_url),
+        }
+
+
+class RetrainOutcome(TrainOutcome):
+    """A trained model, measured, with a report of its samples."""
+
+    train_bits_per_character: float
+    held_out_bits_per_character: float | None  # None where nothing was held out
+    report_id: str
+    report_url: str
+
+    def table(self) -> dict[str, str]:
+        held_out = self.held_out_bits_per_character
+        return {
+            **super().table(),
+            "training text": f"{self.train_bits_per_character:.3f} bits per character",
+            "held-out text": "none" if held_out is None else f"{held_out:.3f} bits per character",
+            **report_lines(self.report_url),
+        }
+
+
+def report_lines(url: str) -> dict[str, str]:
+    """Where a report is, and a command that reads it."""
+    python = Path(sys.executable)
+    if python.is_relative_to(Path.cwd()):
+        python = python.relative_to(Path.cwd())
+    code = f"import pyarrow.parquet as p; print(*p.read_table('{url}')['text'], sep='\\n---\\n')"
+    return {"report": url, "read it with": f'{python} -c "{code}"'}
+
+
+def ingest_outcome(dataset: DatasetRef) -> IngestOutcome:
+    """What the `ingest` flow came to."""
+    return IngestOutcome(
+        dataset_id=dataset.dataset_id,
+        characters=dataset.characters,
+        vocabulary_size=dataset.vocabulary_size,
+        dataset_url=open_store(dataset.store).location(dataset_folder(dataset.dataset_id)),
+    )
+
+
+def train_outcome(
+    dataset: DatasetRef, start: CheckpointRef, end: CheckpointRef, seconds: float
+) -> TrainOutcome:
+    """What the `train` flow came to: from checkpoint `start` to checkpoint `end`."""
+    run = end.run
+    opened = open_run(run.store, run.model, run.run_id)
+    return TrainOutcome(
+        model=run.model,
+        dataset_id=dataset.dataset_id,
+        characters=dataset.characters,
+        vocabulary_size=dataset.vocabulary_size,
+        run_id=run.run_id,
+        iteration=end.iteration,
+        epochs=end.iteration / opened.iterations_per_epoch,
+        checkpoint_digest=end.digest,
+        checkpoint_url=open_store(run.store).location(opened.log.payload_path(end.digest)),
+        trained_iterations=end.iteration - start.iteration,
+        characters_per_second=opened.log.record(end.digest).characters_per_second,
+        seconds=seconds,
+    )
+
+
+def report_outcome(checkpoint: CheckpointRef, report: ReportRef) -> ReportOutcome:
+    """What the `report` flow came to."""
+    run = checkpoint.run
+    return ReportOutcome(
+        model=run.model,
+        dataset_id=run.dataset_id,
+        run_id=run.run_id,
+        iteration=checkpoint.iteration,
+        checkpoint_digest=checkpoint.digest,
+        report_id=report.report_id,
+        report_url=report.url,
+        rows=report.rows,
+    )
+
+
+def retrain_outcome(
+    trained: TrainOutcome, measured: Evaluation, report: ReportRef
+) -> RetrainOutcome:
+    """What the `retrain` flow came to."""
+    return RetrainOutcome(
+        **trained.model_dump(),
+        train_bits_per_character=measured.train_bits_per_character,
+        held_out_bits_per_character=measured.held_out_bits_per_character,
+        report_id=report.report_id,
+        report_url=report.url,
+    )

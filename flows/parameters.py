@@ -1,0 +1,130 @@
+"""What people may ask for: one definition for the UI's form, the REST check and the command line."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.storage.splits import SplitMethod
+from rnncore import Hyperparameters
+
+bundled_corpus = "data/corpus/*.txt"
+default_store = "data/store"
+model_name_pattern = r"^[a-z0-9][a-z0-9-]{0,63}$"  # serves as folder, artifact key and limit name
+
+# A flow's own parameters get their title and description from its docstring, as Prefect reads it.
+Corpus = Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
+Encoding = Annotated[str, Field(min_length=1)]
+StoreUrl = Annotated[str, Field(min_length=1)]
+ModelName = Annotated[str, Field(pattern=model_name_pattern)]
+RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+SingleWriter = bool
+
+
+class Section(BaseModel):
+    """A group of options that belong together; unknown names are refused, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class TrainingOptions(Section):
+    """The network, and how long and in what steps it is trained. Defaults are the notebook's."""
+
+    hidden_size: int = Field(
+        100, ge=1, le=8192, title="Hidden size", description="Hidden units of the network"
+    )
+    seq_length: int = Field(
+        10,
+        ge=1,
+        le=10_000,
+        title="Sequence length",
+        description="Characters that one iteration reads and learns from",
+    )
+    batch_size: int = Field(
+        1, ge=1, le=8192, title="Batch size", description="Streams of text trained side by side"
+    )
+    learning_rate: float = Field(
+        0.01,
+        gt=0,
+        le=1e38,
+        title="Learning rate",
+        description="Adagrad's step size (no unit); 0.001 to 0.1 is usual",
+    )
+    gradient_clip: float = Field(
+        5.0,
+        gt=0,
+        le=1e38,
+        title="Gradient clip",
+        description="Bound on each element of the gradient (nats per unit of weight)",
+    )
+    epochs: int = Field(
+        100,
+        ge=1,
+        le=1_000_000,
+        title="Epochs",
+        description="Passes through the training text; raising it continues a finished run",
+    )
+    checkpoint_every: int = Field(
+        50_000,
+        ge=1,
+        le=10**12,
+        title="Checkpoint every",
+        description="Iterations between checkpoints; each stretch is one task",
+    )
+    dtype: Literal["float32", "float64"] = Field(
+        "float32", title="Number type", description="Type of all weights: speed or precision"
+    )
+
+    def network(self) -> Hyperparameters:
+        """The part that the mathematics take."""
+        return Hyperparameters(**self.model_dump(exclude={"epochs", "checkpoint_every"}))
+
+
+class EvaluationOptions(Section):
+    """Text that is kept from training, to measure how well the network reads what it never saw."""
+
+    held_out: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        title="Held-out share",
+        description="Share of the text to hold out, from 0 (no evaluation) to under 1",
+    )
+    split: SplitMethod = Field(
+        "content",
+        title="Split",
+        description="How it is chosen: content (by each block's digest, so it stays held out in"
+        " later corpora) or tail (the end of the text)",
+    )
+
+
+class SamplingOptions(Section):
+    """The samples of a report."""
+
+    length: int = Field(
+        200, ge=1, le=1_000_000, title="Length", description="Characters that each sample has"
+    )
+    temperatures: tuple[
+        Annotated[float, Field(ge=0, le=100)],
+        ...,
+    ] = Field(
+        (0.5, 0.8, 1.0),
+        min_length=1,
+        max_length=100,
+        title="Temperatures",
+        description="Divisors of the scores: below 1 safer, above 1 wilder, 0 the likeliest always",
+    )
+    samples_each: int = Field(
+        4, ge=1, le=100_000, title="Samples each", description="Samples at each temperature"
+    )
+    priming: str = Field(
+        "",
+        max_length=100_000,
+        title="Priming text",
+        description="Text that the network reads first; empty: the corpus's first character",
+    )
+    seed: int = Field(
+        0, ge=0, le=2**63 - 1, title="Seed", description="Seed of the samples' random numbers"
+    )

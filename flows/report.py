@@ -1,0 +1,110 @@
+"""The `report` flow: let a checkpoint write samples, and keep them as a Parquet file."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from prefect import flow, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from flows import artifacts
+from flows.outcome import ReportOutcome, report_outcome
+from flows.parameters import ModelName, RunId, SamplingOptions, StoreUrl, default_store
+from flows.references import CheckpointRef, DatasetRef, ReportRef, RunRef
+from flows.samples import sample_rows, snapshot_rows
+from flows.storage import datasets, reports
+from flows.storage.canonical import identity
+from flows.storage.checkpoints import newest_run
+from flows.storage.exceptions import UnknownObject
+from flows.storage.files import open_store
+from flows.storage.open_run import OpenRun, open_run
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef:
+    """The newest checkpoint of a run, by default of the run that was trained last."""
+    target = open_store(store)
+    run_id = run_id or newest_run(target, model)
+    opened = open_run(store, model, run_id)
+    newest = opened.log.newest()
+    if newest is None:
+        raise UnknownObject(
+            f"run {run_id} of model {model} has no sound checkpoint: train it first"
+        )
+    run = RunRef(
+        store=store,
+        model=model,
+        run_id=run_id,
+        dataset_id=opened.run.dataset_id,
+        corpus=newest.record.corpus,
+    )
+    return CheckpointRef(run=run, iteration=newest.record.iteration, digest=newest.record.digest)
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def check_priming(dataset: DatasetRef, priming: str) -> None:
+    """Refuse a priming text that the model could not read, before it is trained for nothing."""
+    datasets.load(dataset.store, dataset.dataset_id).vocabulary.encode(priming, "priming text")
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def write_report(checkpoint: CheckpointRef, sampling: SamplingOptions) -> ReportRef:
+    """Draw the samples of a checkpoint and write them; a report that is there is not made again."""
+    run = checkpoint.run
+    opened = open_run(run.store, run.model, run.run_id)
+    store = open_store(run.store)
+    shared = reports.SharedValues(
+        report_id=report_identity(checkpoint, sampling),
+        model=run.model,
+        run_id=run.run_id,
+        dataset_id=run.dataset_id,
+        created_at=datetime.now(UTC),
+    )
+    if not reports.exists(store, run.model, shared.report_id):
+        reports.save(store, shared, _rows(opened, checkpoint, sampling))
+    table = reports.load(store, run.model, shared.report_id)
+    url = store.location(reports.report_path(run.model, shared.report_id))
+    artifacts.show_samples(run.model, table)
+    get_run_logger().info("report %s: %d rows in %s", shared.report_id, table.num_rows, url)
+    return ReportRef(store=run.store, report_id=shared.report_id, url=url, rows=table.num_rows)
+
+
+def report_identity(checkpoint: CheckpointRef, sampling: SamplingOptions) -> str:
+    """Name of a report: equal for equal checkpoint and options."""
+    options = sampling.model_dump(mode="json")
+    return identity([reports.report_format, checkpoint.run.run_id, checkpoint.digest, options])
+
+
+def _rows(
+    opened: OpenRun, checkpoint: CheckpointRef, sampling: SamplingOptions
+) -> list[reports.Row]:
+    """Snapshots from the log, then samples of the checkpoint."""
+    payload = opened.log.read(opened.log.record(checkpoint.digest))
+    first_token = int(opened.split.training[0])
+    rows = snapshot_rows(opened.log.records(), checkpoint.iteration)
+    return [*rows, *sample_rows(payload, checkpoint.digest, sampling, first_token)]
+
+
+@flow(flow_run_name="report-{model}", persist_result=False)
+def report(
+    model: ModelName = "default",
+    run_id: RunId | None = None,
+    sampling: SamplingOptions = SamplingOptions(),
+    store: StoreUrl = default_store,
+) -> ReportOutcome:
+    """Write a report of samples from a model's newest checkpoint.
+
+    Args:
+        model: Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit
+        run_id: Run to take the checkpoint from; the one trained last if not given
+        sampling: The samples of the report
+        store: Folder or fsspec URL where datasets, checkpoints and reports are kept
+    """
+    checkpoint = find_checkpoint(store, model, run_id)
+    return report_outcome(checkpoint, write_report(checkpoint, sampling))
+
+
+if __name__ == "__main__":
+    from flows.command_line import main
+
+    main(report)

@@ -1,0 +1,69 @@
+"""The main job: ingest, train, evaluate, report."""
+
+from __future__ import annotations
+
+import time
+
+from prefect import flow
+
+from flows import artifacts
+from flows.evaluate import evaluate_checkpoint
+from flows.ingest import ingest_corpus
+from flows.outcome import RetrainOutcome, retrain_outcome, train_outcome
+from flows.parameters import (
+    Corpus,
+    Encoding,
+    EvaluationOptions,
+    ModelName,
+    SamplingOptions,
+    Seed,
+    StoreUrl,
+    TrainingOptions,
+    bundled_corpus,
+    default_store,
+)
+from flows.report import check_priming, write_report
+from flows.train import train_run
+
+
+@flow(flow_run_name="retrain-{model}", persist_result=False)
+def retrain(
+    corpus: Corpus = bundled_corpus,
+    encoding: Encoding = "utf-8",
+    model: ModelName = "default",
+    seed: Seed = 0,
+    training: TrainingOptions = TrainingOptions(),
+    evaluation: EvaluationOptions = EvaluationOptions(),
+    sampling: SamplingOptions = SamplingOptions(),
+    store: StoreUrl = default_store,
+) -> RetrainOutcome:
+    """Retrain a character RNN on a corpus, evaluate it, and write a report of its samples.
+
+    Work that the store holds already is not done again; more epochs continue a finished run.
+
+    Args:
+        corpus: Path, pattern or fsspec URL of the text to train on, or a list of them
+        encoding: Encoding of the text's bytes, such as utf-8 or latin-1
+        model: Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit
+        seed: Seed of the first weights and of the snapshots drawn while training
+        training: The network, and how long and in what steps it is trained
+        evaluation: Text that is kept from training, to measure on
+        sampling: The samples of the report
+        store: Folder or fsspec URL where datasets, checkpoints and reports are kept
+    """
+    started = time.monotonic()
+    dataset = ingest_corpus(corpus, encoding, store)
+    check_priming(dataset, sampling.priming)
+    start, end = train_run(dataset, model, seed, training, evaluation)
+    measured = evaluate_checkpoint(end)
+    written = write_report(end, sampling)
+    trained = train_outcome(dataset, start, end, time.monotonic() - started)
+    outcome = retrain_outcome(trained, measured, written)
+    artifacts.show_outcome(outcome, store)
+    return outcome
+
+
+if __name__ == "__main__":
+    from flows.command_line import main
+
+    main(retrain)

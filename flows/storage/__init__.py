@@ -1,0 +1,1 @@
+"""What lasts: files through fsspec, the commit log, datasets, checkpoints, reports. No Prefect."""

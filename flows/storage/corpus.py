@@ -1,0 +1,153 @@
+"""Reading a corpus: any fsspec URL, or a list of them, to decoded texts."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+
+from flows.storage.exceptions import CorpusError
+from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
+
+byte_order_marks = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file of a corpus, found but not read."""
+
+    url: str  # without secrets: for people and records
+    filesystem: Any  # fsspec ships no types
+    path: str
+
+
+def read_corpus(corpus: str | Sequence[str], encoding: str) -> list[str]:
+    """The texts of all files that `corpus` names; `CorpusError` for one that cannot be used."""
+    files = find_files(corpus)
+    texts = [read_text(file, encoding) for file in files]
+    check_texts(texts, [file.url for file in files])
+    return texts
+
+
+def find_files(corpus: str | Sequence[str]) -> list[SourceFile]:
+    """The files that `corpus` names, in its order; a pattern's matches are sorted by name.
+
+    Raises `CorpusError` naming what is not there.
+    """
+    urls = [corpus] if isinstance(corpus, str) else list(corpus)
+    if not urls:
+        raise CorpusError("the corpus is an empty list: give at least one path or URL")
+    return [file for url in urls for file in _expand(url)]
+
+
+def read_text(file: SourceFile, encoding: str) -> str:
+    """The whole of `file`, decompressed by its ending and decoded; line ends stay as they are."""
+    try:
+        # A stream in one piece: servers without range requests can be read this way too.
+        options = {"block_size": 0} if protocol_of(file.url).startswith("http") else {}
+        with fsspec.core.OpenFile(
+            file.filesystem, file.path, "rb", compression=_compression(file.path), **options
+        ) as stream:
+            data = stream.read()
+    except Exception as error:  # backends and decompressors raise of all kinds
+        raise _unreadable(file.url, error) from error
+    return decode(data, encoding, file.url)
+
+
+def decode(data: bytes, encoding: str, name: str) -> str:
+    """`data` as text; the first byte that does not fit is named with its offset."""
+    try:
+        codec = codecs.lookup(encoding).name
+        # A byte order mark is how the file was saved, not a character of the text.
+        return data.decode("utf-8-sig" if codec == "utf-8" else codec)
+    except UnicodeDecodeError as error:
+        # utf-8-sig counts from behind the mark that it took away
+        skipped = len(codecs.BOM_UTF8) * (codec == "utf-8" and data.startswith(codecs.BOM_UTF8))
+        at = error.start + skipped
+        marked = next((name for mark, name in byte_order_marks if data.startswith(mark)), None)
+        advice = (
+            f"it looks like {marked}: give encoding={marked}"
+            if marked
+            else "convert it, or give the encoding that it has"
+        )
+        found = f"0x{data[at]:02x}" if at < len(data) else "the end"
+        raise CorpusError(
+            f"{name} is not {encoding}: {error.reason} at byte offset {at} ({found}): {advice}"
+        ) from error
+    except (LookupError, UnicodeError) as error:
+        raise CorpusError(f"{name} cannot be read with encoding {encoding!r}: {error}") from error
+
+
+def check_texts(texts: Iterable[str], names: Sequence[str]) -> None:
+    """Refuse a corpus that no vocabulary can be made of."""
+    distinct = set().union(*texts)
+    shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    if not distinct:
+        raise CorpusError(f"the corpus {shown} is empty: give a text of some thousand characters")
+    if len(distinct) == 1:
+        raise CorpusError(
+            f"the corpus {shown} has a single distinct character, {distinct.pop()!r}:"
+            " there is nothing to predict, give a real text"
+        )
+
+
+def _expand(url: str) -> list[SourceFile]:
+    check_url(url, "corpus", CorpusError)
+    shown = public_url(url)
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url)
+        if fsspec.utils.get_protocol(url) in local_protocols or "*" in url:
+            return _expand_pattern(shown, filesystem, path)
+    except CorpusError:
+        raise
+    except Exception as error:  # backends raise of all kinds
+        raise _unreadable(shown, error) from error
+    return [SourceFile(shown, filesystem, path)]
+
+
+def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:
+    if filesystem.isdir(path):
+        raise CorpusError(f"{url} is a folder: name files, or a pattern such as {url}/*.txt")
+    if filesystem.isfile(path):
+        return [SourceFile(url, filesystem, path)]
+    if "*" not in path:
+        problem = "is neither file nor folder" if filesystem.exists(path) else "does not exist"
+        raise CorpusError(f"the corpus {url} {problem}: give the path or URL of a text")
+    matches = sorted(match for match in filesystem.glob(path) if filesystem.isfile(match))
+    if not matches:
+        raise CorpusError(f"no file matches {url}: check the pattern, or name the files")
+    return [
+        SourceFile(public_url(filesystem.unstrip_protocol(match)), filesystem, match)
+        if protocol_of(url) != "file"
+        else SourceFile(match, filesystem, match)
+        for match in matches
+    ]
+
+
+def _compression(path: str) -> str | None:
+    inferred: str | None = fsspec.utils.infer_compression(path)
+    return inferred
+
+
+def _unreadable(url: str, error: Exception) -> CorpusError:
+    """One sentence for whatever a backend raised."""
+    status = getattr(error, "status", None)  # aiohttp's replies
+    if isinstance(error, FileNotFoundError) or status == 404:  # noqa: PLR2004 - HTTP's not found
+        problem, advice = "does not exist", "give the path or URL of a text"
+    elif isinstance(error, PermissionError) or status in {401, 403}:
+        problem = "may not be read: permission denied"
+        advice = "give this user access, or set the credentials in the environment"
+    elif isinstance(error, ImportError):
+        problem, advice = f"needs another package ({error})", "install it"
+    else:
+        reason = str(error).replace("\n", " ") or type(error).__name__
+        problem, advice = f"cannot be read ({reason})", "check the address and the file"
+    return CorpusError(f"the corpus {url} {problem}: {advice}")

@@ -1,0 +1,239 @@
+"""Objects of a store: the only module that writes. A local folder, or anything fsspec reaches.
+
+Every object appears whole or not at all. `create` is the compare-and-swap of the whole house: of
+two writers of one path exactly one succeeds. `put` is for payloads named by their content.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import fsspec
+
+from flows.storage.exceptions import ObjectExists, ObjectMissing, StoreError, UnsafeStore
+from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
+
+private_mode = 0o600
+public_mode = 0o666  # less the umask
+
+# Listings must be fresh, since other writers are at work; checksums as all S3 servers know them.
+protocol_options: dict[str, dict[str, Any]] = {
+    "s3": {
+        "config_kwargs": {
+            "request_checksum_calculation": "when_required",
+            "response_checksum_validation": "when_required",
+            "connect_timeout": 5,
+            "read_timeout": 30,
+            "retries": {"max_attempts": 5, "mode": "standard"},
+        }
+    }
+}
+
+
+class Store(Protocol):
+    """Bytes by path, relative to the store's own folder, with `/` between names."""
+
+    url: str
+
+    def read(self, path: str) -> bytes:
+        """Bytes of the object; `ObjectMissing` if there is none."""
+
+    def names(self, folder: str) -> list[str]:
+        """Names in `folder`, freshly listed, sorted, without temporary ones; none is no error."""
+
+    def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+        """Write an object that must not be there yet; `ObjectExists` if it is."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write an object named by its content, so that writing it twice changes nothing."""
+
+    def remove(self, path: str) -> None:
+        """Remove an object; none is no error."""
+
+    def location(self, path: str) -> str:
+        """Where a person finds the object: a path or a URL."""
+
+
+def open_store(url: str) -> Store:
+    """The store at `url`; nothing is written and no folder made before the first object is."""
+    check_url(url, "store", StoreError)
+    if protocol_of(url) in local_protocols:
+        return LocalStore(url)
+    return RemoteStore(url)
+
+
+def check_store(store: Store) -> None:
+    """Prove that `store` can be written and honours create-if-absent, by trying it."""
+    path = f"probe-{secrets.token_hex(8)}"
+    store.create(path, b"first")
+    try:
+        store.create(path, b"second")
+    except ObjectExists:
+        return
+    finally:
+        store.remove(path)
+    raise UnsafeStore(
+        f"the store {store.url} ignores create-if-absent, so two runs could overwrite each other"
+        " there: use a local folder, or an object store with conditional writes"
+    )
+
+
+class LocalStore:
+    """A folder on a local disk: temporary sibling, fsync, hard link, fsync of the folder."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        path = url.partition("://")[2] if "://" in url else url
+        self._root = Path(path).expanduser()
+        if self._root.exists() and not self._root.is_dir():
+            raise StoreError(f"the store {url} is a file: name a folder, or one to be made")
+
+    def read(self, path: str) -> bytes:
+        with self._failures("read", path):
+            return (self._root / path).read_bytes()
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            with self._failures("list", folder):
+                names = [entry.name for entry in (self._root / folder).iterdir()]
+        except ObjectMissing:
+            return []
+        return sorted(name for name in names if not name.startswith(".tmp-"))
+
+    def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+        mode = private_mode if private else public_mode
+        with self._failures("write", path), self._temporary(path, data, mode) as temporary:
+            os.link(temporary, self._root / path)
+
+    def put(self, path: str, data: bytes) -> None:
+        with self._failures("write", path), self._temporary(path, data, private_mode) as temporary:
+            temporary.replace(self._root / path)
+
+    def remove(self, path: str) -> None:
+        with self._failures("remove", path):
+            (self._root / path).unlink(missing_ok=True)
+
+    def location(self, path: str) -> str:
+        return str(self._root / path)
+
+    @contextmanager
+    def _temporary(self, path: str, data: bytes, mode: int) -> Iterator[Path]:
+        """A complete, synced sibling of `path`; what the body made of it is synced too."""
+        folder = (self._root / path).parent
+        _make_folders(folder)
+        temporary = folder / f".tmp-{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync_folder(folder)
+
+    @contextmanager
+    def _failures(self, verb: str, path: str) -> Iterator[None]:
+        """Turn the operating system's errors into sentences about the store."""
+        try:
+            yield
+        except FileExistsError as error:
+            raise ObjectExists(f"{self.location(path)} is there already") from error
+        except FileNotFoundError as error:
+            raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreError(f"cannot {verb} {self.location(path)}: {reason}") from error
+
+
+class RemoteStore:
+    """A folder behind fsspec whose create mode is exclusive, as on S3, GCS, Azure and in memory."""
+
+    def __init__(self, url: str) -> None:
+        self.url = public_url(url)
+        options = protocol_options.get(protocol_of(url), {})
+        try:
+            self._fs, self._root = fsspec.core.url_to_fs(
+                url, use_listings_cache=False, skip_instance_cache=True, **options
+            )
+        except ImportError as error:
+            raise StoreError(f"the store {self.url} needs another package: {error}") from error
+
+    def read(self, path: str) -> bytes:
+        with self._failures("read", path):
+            return bytes(self._fs.cat_file(self._at(path)))
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            with self._failures("list", folder):
+                found = self._fs.ls(self._at(folder), detail=False, refresh=True)
+        except ObjectMissing:
+            return []
+        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+
+    def create(self, path: str, data: bytes, *, private: bool = True) -> None:  # noqa: ARG002 - objects behind a URL have their bucket's permissions
+        with self._failures("write", path):
+            self._fs.pipe_file(self._at(path), data, mode="create")
+
+    def put(self, path: str, data: bytes) -> None:
+        with self._failures("write", path):
+            self._fs.pipe_file(self._at(path), data)
+
+    def remove(self, path: str) -> None:
+        try:
+            with self._failures("remove", path):
+                self._fs.rm_file(self._at(path))
+        except ObjectMissing:
+            pass
+
+    def location(self, path: str) -> str:
+        return f"{self.url.rstrip('/')}/{path}"
+
+    def _at(self, path: str) -> str:
+        return f"{self._root.rstrip('/')}/{path}"
+
+    @contextmanager
+    def _failures(self, verb: str, path: str) -> Iterator[None]:
+        """Turn what a backend raises into sentences about the store."""
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
+        except Exception as error:  # backends raise of all kinds
+            if isinstance(error, FileExistsError) or _http_status(error) in {409, 412}:
+                raise ObjectExists(f"{self.location(path)} is there already") from error
+            reason = str(error) or type(error).__name__
+            raise StoreError(f"cannot {verb} {self.location(path)}: {reason}") from error
+
+
+def _http_status(error: BaseException) -> int | None:
+    """Status of the reply behind an error of s3fs, which names it only in the cause."""
+    response = getattr(error.__cause__, "response", None)
+    if not isinstance(response, dict):
+        return None
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return int(status) if status is not None else None
+
+
+def _make_folders(folder: Path) -> None:
+    """Make `folder` and its parents, each entered durably in the one above."""
+    if folder.is_dir():
+        return
+    _make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

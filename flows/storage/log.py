@@ -1,0 +1,161 @@
+"""An append-only log of small JSON records: what happened, in order, each written exactly once.
+
+A record's number is one more than the highest that its writer saw, and it is created only if
+absent: that create is the compare-and-swap that keeps one history. The number to swap on comes
+from the listing that was read; listing again later would lose another run's update.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.storage.canonical import canonical_json, digest, strict_json
+from flows.storage.exceptions import (
+    DamagedObject,
+    NewerFormat,
+    ObjectMissing,
+    StorageError,
+    StoreError,
+)
+from flows.storage.files import Store
+
+record_format = 1
+number_digits = 12
+read_back_tries = 3  # a reply can be damaged on its way; the object is not
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One entry of a log, verified: its number, kind and time, who wrote it, and what it says."""
+
+    number: int
+    kind: str
+    created_at: str  # UTC, ISO 8601
+    writer: str  # host and process
+    nonce: str
+    content: dict[str, Any]
+
+
+class RecordConflict(StorageError):
+    """Another writer created the next record first; `winner` is what it wrote."""
+
+    def __init__(self, path: str, winner: Record) -> None:
+        super().__init__(f"{path} was written by {winner.writer} at {winner.created_at}")
+        self.winner = winner
+
+
+class Log:
+    """The records under one folder of a store."""
+
+    def __init__(self, store: Store, folder: str) -> None:
+        self._store = store
+        self._folder = folder
+
+    def path(self, number: int) -> str:
+        """Path of record `number` in the store."""
+        return f"{self._folder}/{number:0{number_digits}}.json"
+
+    def look(self) -> Listing:
+        """List the log afresh; its records are read as they are asked for."""
+        pattern = re.compile(rf"(\d{{{number_digits}}})\.json")
+        matches = (pattern.fullmatch(name) for name in self._store.names(self._folder))
+        return Listing(self, [int(match[1]) for match in matches if match])
+
+    def read(self, number: int) -> Record:
+        """Record `number`; `DamagedObject` if it is not sound."""
+        path = self.path(number)
+        return parse_record(self._store.location(path), self._store.read(path), number)
+
+    def append(self, kind: str, content: dict[str, Any], *, after: int) -> Record:
+        """Add a record behind number `after`; `RecordConflict` if another writer was first.
+
+        Whatever the create said, what lies there now decides: a lost reply is not a lost race.
+        """
+        path = self.path(after + 1)
+        record = {
+            "format": record_format,
+            "number": after + 1,
+            "kind": kind,
+            "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+            "writer": f"{socket.gethostname()} process {os.getpid()}",
+            "nonce": secrets.token_hex(16),
+            "content": content,
+        }
+        sealed = record | {"checksum": digest(canonical_json(record))}
+        try:
+            self._store.create(path, canonical_json(sealed))
+        except StoreError as error:
+            found = self._read_back(after + 1, error)
+            if found.nonce != record["nonce"]:
+                raise RecordConflict(self._store.location(path), found) from error
+            return found
+        return parse_record(path, canonical_json(sealed), after + 1)
+
+    def _read_back(self, number: int, failure: StoreError) -> Record:
+        """The record that lies at `number` after a create that failed with `failure`."""
+        for tries_left in reversed(range(read_back_tries)):
+            try:
+                return self.read(number)
+            except ObjectMissing:
+                raise failure from None
+            except DamagedObject:
+                if not tries_left:
+                    raise
+        raise failure
+
+
+class Listing:
+    """A log as one fresh listing showed it."""
+
+    def __init__(self, log: Log, numbers: list[int]) -> None:
+        self._log = log
+        self._numbers = numbers
+        self.damaged: list[DamagedObject] = []  # met so far, newest first
+
+    @property
+    def head(self) -> int:
+        """The highest number listed, sound or not: what to append after. -1 for an empty log."""
+        return self._numbers[-1] if self._numbers else -1
+
+    def newest_first(self, kind: str) -> Iterator[Record]:
+        """Sound records of `kind`; those that are damaged go to `damaged` and are passed over."""
+        for number in reversed(self._numbers):
+            try:
+                record = self._log.read(number)
+            except NewerFormat:
+                raise  # an older program must not go on behind a newer one's back
+            except DamagedObject as error:
+                self.damaged.append(error)
+                continue
+            if record.kind == kind:
+                yield record
+
+
+def parse_record(name: str, data: bytes, number: int) -> Record:
+    """The record that `data` holds; `DamagedObject` with the reason if it is not sound."""
+    try:
+        sealed = strict_json(data)
+    except ValueError as error:
+        raise DamagedObject(name, f"not a JSON record ({error})") from error
+    if not isinstance(sealed, dict):
+        raise DamagedObject(name, "not a JSON record (no object)")
+    found = sealed.get("format")
+    if isinstance(found, int) and found > record_format:
+        raise NewerFormat(name, found, record_format)
+    checksum = sealed.pop("checksum", None)
+    if checksum != digest(canonical_json(sealed)):
+        raise DamagedObject(name, "checksum mismatch, bytes were altered")
+    if sealed.get("number") != number:
+        raise DamagedObject(name, f"holds record {sealed.get('number')}, expected {number}")
+    keys = ("number", "kind", "created_at", "writer", "nonce", "content")
+    try:
+        return Record(**{key: sealed[key] for key in keys})
+    except KeyError as error:
+        raise DamagedObject(name, f"has no {error}") from error

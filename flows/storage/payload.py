@@ -1,0 +1,147 @@
+"""A training state as the bytes of a safetensors file, and back through a reader that trusts nothing.
+
+One metadata key holds canonical JSON, and tensors have a fixed order, so equal states have equal
+bytes. Any safetensors library reads these files.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flows.storage.canonical import canonical_json, strict_json
+from flows.storage.exceptions import DamagedObject, NewerFormat
+from flows.storage.vocabulary import Vocabulary
+from rnncore import Hyperparameters, Parameters, TrainingState
+
+payload_format = 1
+metadata_key = "training_state"
+type_codes = {"float32": "F32", "float64": "F64"}
+longest_header = 100_000_000  # bytes; the format's own limit
+
+
+class Payload(NamedTuple):
+    """What a checkpoint holds: the state, and the characters that its tokens stand for."""
+
+    state: TrainingState
+    vocabulary: Vocabulary
+
+
+def write_payload(state: TrainingState, vocabulary: Vocabulary) -> bytes:
+    """`state` as a safetensors file in memory."""
+    arrays = [("hidden", state.hidden)]
+    arrays += [(f"parameters.{name}", array) for name, array in state.parameters.items()]
+    arrays += [(f"adagrad.{name}", array) for name, array in state.adagrad.items()]
+    metadata = {
+        "format": payload_format,
+        "hyperparameters": dataclasses.asdict(state.hyperparameters),
+        "iteration": state.iteration,
+        "position": state.position,
+        "smooth_loss": state.smooth_loss,
+        "vocabulary": vocabulary.characters,
+    }
+    header: dict[str, Any] = _layout(state.hyperparameters, len(vocabulary))
+    header["__metadata__"] = {metadata_key: canonical_json(metadata).decode()}
+    text = canonical_json(header)
+    text += b" " * (-len(text) % 8)  # the arrays start at a multiple of eight bytes
+    bodies = [np.ascontiguousarray(array).tobytes() for _, array in sorted(arrays)]
+    return b"".join([len(text).to_bytes(8, "little"), text, *bodies])
+
+
+def read_payload(name: str, data: bytes) -> Payload:
+    """The state in `data`; `DamagedObject` names the reason before anything is allocated."""
+    try:
+        header, start = _read_header(data)
+        metadata = strict_json(header.pop("__metadata__")[metadata_key].encode())
+        found = metadata["format"]
+        if type(found) is int and found > payload_format:
+            raise NewerFormat(name, found, payload_format)
+        hyperparameters = Hyperparameters(**metadata["hyperparameters"])
+        vocabulary = Vocabulary.from_json(list(metadata["vocabulary"]), name)
+        layout = _layout(hyperparameters, len(vocabulary))
+        # Compared as text: in Python true equals 1 and 1.0 equals 1, in a header they do not.
+        if canonical_json(header) != canonical_json(layout):
+            raise ValueError("tensors are not those of its hyperparameters and vocabulary")
+        if len(data) - start != max(entry["data_offsets"][1] for entry in layout.values()):
+            raise ValueError(f"{len(data) - start} bytes of tensors, not what its header says")
+        state = _build_state(data[start:], layout, hyperparameters, metadata)
+    except (ValueError, KeyError, TypeError, AttributeError, UnicodeError) as error:
+        raise DamagedObject(name, f"not a checkpoint ({error})") from error
+    return Payload(state, vocabulary)
+
+
+def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
+    """The header and where the tensors start."""
+    if len(data) < 8:  # noqa: PLR2004 - the length itself takes eight bytes
+        raise ValueError(f"{len(data)} bytes are too short for a header")
+    length = int.from_bytes(data[:8], "little")
+    if length > min(len(data) - 8, longest_header):
+        raise ValueError(f"its header claims {length} bytes")
+    header = strict_json(data[8 : 8 + length])
+    if not isinstance(header, dict):
+        raise TypeError("its header is not an object")
+    return header, 8 + length
+
+
+def _layout(hyperparameters: Hyperparameters, vocabulary_size: int) -> dict[str, dict[str, Any]]:
+    """The tensors of a state, sorted by name, each with type, shape and place."""
+    hidden, batch = hyperparameters.hidden_size, hyperparameters.batch_size
+    shapes: dict[str, list[int]] = {
+        "Wxh": [hidden, vocabulary_size],
+        "Whh": [hidden, hidden],
+        "Why": [vocabulary_size, hidden],
+        "bh": [hidden],
+        "by": [vocabulary_size],
+    }
+    tensors = {f"{part}.{key}": shapes[key] for part in ("parameters", "adagrad") for key in shapes}
+    tensors["hidden"] = [batch, hidden]
+    layout = {}
+    offset = 0
+    for key in sorted(tensors):
+        end = offset + math.prod(tensors[key]) * hyperparameters.float_type.itemsize
+        layout[key] = {
+            "dtype": type_codes[hyperparameters.dtype],
+            "shape": tensors[key],
+            "data_offsets": [offset, end],
+        }
+        offset = end
+    return layout
+
+
+def _build_state(
+    body: bytes,
+    layout: dict[str, dict[str, Any]],
+    hyperparameters: Hyperparameters,
+    metadata: dict[str, Any],
+) -> TrainingState:
+    """The state, its arrays copied out of `body`, its numbers checked."""
+    dtype = hyperparameters.float_type.newbyteorder("<")
+    arrays = {
+        key: np.frombuffer(body[slice(*entry["data_offsets"])], dtype).reshape(entry["shape"])
+        for key, entry in layout.items()
+    }
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("a weight is NaN or infinite")
+    position, iteration = metadata["position"], metadata["iteration"]
+    if not all(type(number) is int and number >= 0 for number in (position, iteration)):
+        raise ValueError("position and iteration must be whole numbers of at least 0")
+    smooth_loss = metadata["smooth_loss"]
+    if type(smooth_loss) is not float:
+        raise ValueError("the smooth loss must be a number")
+    names = [field.name for field in dataclasses.fields(Parameters)]
+    parameters = Parameters(*(arrays[f"parameters.{key}"].copy() for key in names))
+    adagrad = Parameters(*(arrays[f"adagrad.{key}"].copy() for key in names))
+    if any((array < 0).any() for array in adagrad):
+        raise ValueError("a sum of squares is negative")
+    return TrainingState(
+        parameters=parameters,
+        adagrad=adagrad,
+        hidden=arrays["hidden"].copy(),
+        position=position,
+        iteration=iteration,
+        smooth_loss=smooth_loss,
+        hyperparameters=hyperparameters,
+    )

@@ -1,0 +1,116 @@
+"""Sample reports: one Parquet file a report, one row a sample, for people and SQL."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flows.storage.exceptions import DamagedObject, ObjectExists
+from flows.storage.files import Store
+
+report_format = 1
+report_folder = "reports/samples"
+
+# name, type, what it means: the schema's metadata carries the meaning to every reader
+columns: tuple[tuple[str, pa.DataType, str], ...] = (
+    ("report_id", pa.string(), "Name of the report; equal for equal checkpoint and options"),
+    ("model", pa.string(), "Name of the model"),
+    ("run_id", pa.string(), "Training run, as in models/<model>/runs/<run_id>"),
+    ("dataset_id", pa.string(), "Corpus that the run trained on, as in datasets/<dataset_id>"),
+    ("iteration", pa.int64(), "Training iterations behind the checkpoint"),
+    ("checkpoint_digest", pa.string(), "SHA-256 of the checkpoint's payload, which is its name"),
+    (
+        "kind",
+        pa.string(),
+        "sample: of the report's checkpoint; snapshot: of the training's own memory and next input",
+    ),
+    ("sample_number", pa.int32(), "Place of the row among those of its kind, from 0"),
+    (
+        "seed",
+        pa.int64(),
+        "numpy default_rng([seed, sample_number]) draws a sample, of [seed, iteration] a snapshot",
+    ),
+    ("priming", pa.string(), "Text that the network read before it wrote; not part of text"),
+    (
+        "temperature",
+        pa.float64(),
+        "Divisor of the scores before the softmax; 0 is always likeliest",
+    ),
+    ("text", pa.string(), "What the network wrote"),
+    ("characters", pa.int32(), "Length of text in characters (code points)"),
+    (
+        "nats_per_character",
+        pa.float64(),
+        "Mean surprise of text to the network itself at temperature 1, in nats a character",
+    ),
+    ("created_at", pa.timestamp("us", tz="UTC"), "When the report was written"),
+)
+schema = pa.schema(
+    [
+        pa.field(name, kind, nullable=False, metadata={"description": meaning})
+        for name, kind, meaning in columns
+    ],
+    metadata={"report_format": str(report_format)},
+)
+
+
+class Row(NamedTuple):
+    """One sample, without what all rows of its report share."""
+
+    iteration: int
+    checkpoint_digest: str
+    kind: Literal["sample", "snapshot"]
+    sample_number: int
+    seed: int
+    priming: str
+    temperature: float
+    text: str
+    nats_per_character: float
+
+
+class SharedValues(NamedTuple):
+    """What all rows of a report have in common."""
+
+    report_id: str
+    model: str
+    run_id: str
+    dataset_id: str
+    created_at: datetime  # UTC
+
+
+def report_path(model: str, report_id: str) -> str:
+    """Path of a report in the store."""
+    return f"{report_folder}/{model}-{report_id}.parquet"
+
+
+def exists(store: Store, model: str, report_id: str) -> bool:
+    """Whether the report was written."""
+    folder, _, name = report_path(model, report_id).rpartition("/")
+    return name in store.names(folder)
+
+
+def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
+    """Write a report whole; one that is there already is left as it is."""
+    records = [shared._asdict() | row._asdict() | {"characters": len(row.text)} for row in rows]
+    buffer = io.BytesIO()
+    table = pa.Table.from_pylist(records, schema=schema)
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    try:
+        path = report_path(shared.model, shared.report_id)
+        store.create(path, buffer.getvalue(), private=False)
+    except ObjectExists:
+        pass  # another run wrote the same report
+
+
+def load(store: Store, model: str, report_id: str) -> pa.Table:
+    """A report as a table."""
+    path = report_path(model, report_id)
+    data = store.read(path)
+    try:
+        return pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamagedObject(store.location(path), f"not a Parquet report ({error})") from error

@@ -1,0 +1,98 @@
+"""Characters and their numbers: every distinct character of a text, in code-point order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.storage.canonical import canonical_json, digest
+from flows.storage.exceptions import CorpusError, DamagedObject
+
+slice_characters = 1 << 18  # 1 MiB of code points at a time stays in the cache
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """An ordered set of characters; a token is a character's place in it.
+
+    >>> Vocabulary.of_text("hello").characters
+    'ehlo'
+    >>> Vocabulary("ehlo").encode("hole").tolist()
+    [1, 3, 2, 0]
+    """
+
+    characters: str
+
+    @classmethod
+    def of_text(cls, *texts: str) -> Vocabulary:
+        """Every distinct character of `texts`, by code point: never by the order of a set."""
+        return cls("".join(sorted(set().union(*texts))))
+
+    @classmethod
+    def from_json(cls, content: Any, name: str) -> Vocabulary:
+        """The vocabulary stored as `content` in the object `name`, checked."""
+        if not isinstance(content, list) or not all(
+            isinstance(character, str) and len(character) == 1 for character in content
+        ):
+            raise DamagedObject(name, "not a list of single characters")
+        if content != sorted(set(content)):
+            raise DamagedObject(name, "characters are not in code-point order, each once")
+        return cls("".join(content))
+
+    def to_json(self) -> list[str]:
+        """The characters as a list, as they are stored."""
+        return list(self.characters)
+
+    def __len__(self) -> int:
+        return len(self.characters)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the stored form."""
+        return digest(canonical_json(self.to_json()))
+
+    @cached_property
+    def dtype(self) -> np.dtype[np.unsignedinteger]:
+        """The smallest unsigned integer that holds every token."""
+        return np.min_scalar_type(max(0, len(self) - 1))
+
+    @cached_property
+    def _code_points(self) -> NDArray[np.uint32]:
+        return np.frombuffer(self.characters.encode("utf-32-le"), np.uint32)
+
+    @cached_property
+    def _token_of(self) -> NDArray[np.unsignedinteger]:
+        """Token of each code point up to the highest; characters that are not here give 0."""
+        table = np.zeros(int(self._code_points[-1]) + 1, self.dtype)
+        table[self._code_points] = np.arange(len(self))
+        return table
+
+    def encode(self, text: str, what: str = "text") -> NDArray[np.unsignedinteger]:
+        """Tokens of `text` in the smallest dtype; a character that is not here is named."""
+        tokens = np.empty(len(text), self.dtype)
+        for start in range(0, len(text), slice_characters):
+            piece = text[start : start + slice_characters]
+            points = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), np.uint32)
+            known = np.minimum(points, self._code_points[-1])
+            found = self._token_of[known]
+            unknown = np.flatnonzero(self._code_points[found] != points)
+            if unknown.size:
+                self._refuse(piece[unknown[0]], start + int(unknown[0]), what)
+            tokens[start : start + len(piece)] = found
+        return tokens
+
+    def decode(self, tokens: NDArray[np.integer]) -> str:
+        """The text that `tokens` stand for."""
+        text: str = self._code_points[tokens].tobytes().decode("utf-32-le", "surrogatepass")
+        return text
+
+    def _refuse(self, character: str, position: int, what: str) -> None:
+        shown = self.characters if len(self) <= 120 else f"{self.characters[:120]}…"  # noqa: PLR2004 - as much as a message can show
+        raise CorpusError(
+            f"the {what} has {character!r} (U+{ord(character):04X}) at position {position},"
+            f" which the model never saw: use only its {len(self)} characters, {shown!r}"
+        )

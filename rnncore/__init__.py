@@ -1,0 +1,32 @@
+"""The mathematics of min-char-rnn: arrays in, arrays out; no files, no clock, no global state."""
+
+from rnncore.evaluation import bits_per_character, nats_per_character, read
+from rnncore.exceptions import (
+    InvalidHyperparameter,
+    InvalidTokens,
+    RnncoreError,
+    TrainingDiverged,
+)
+from rnncore.network import loss_and_gradients
+from rnncore.parameters import Hyperparameters, Parameters
+from rnncore.sampling import sample, sample_batch
+from rnncore.training import TrainingState, iterations_per_epoch, next_input, train
+
+__all__ = [
+    "Hyperparameters",
+    "InvalidHyperparameter",
+    "InvalidTokens",
+    "Parameters",
+    "RnncoreError",
+    "TrainingDiverged",
+    "TrainingState",
+    "bits_per_character",
+    "iterations_per_epoch",
+    "loss_and_gradients",
+    "nats_per_character",
+    "next_input",
+    "read",
+    "sample",
+    "sample_batch",
+    "train",
+]

@@ -1,0 +1,36 @@
+"""What can go wrong in the mathematics.
+
+RnncoreError
+├── InvalidHyperparameter   a value outside its bounds (also a ValueError)
+├── InvalidTokens           tokens that the network cannot read (also a ValueError)
+└── TrainingDiverged        the loss became NaN or infinite (also an ArithmeticError)
+"""
+
+
+class RnncoreError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InvalidHyperparameter(RnncoreError, ValueError):
+    """A hyperparameter is outside its bounds."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        super().__init__(f"{name} must be {expected}, not {value!r}")
+        self.name = name
+
+
+class InvalidTokens(RnncoreError, ValueError):
+    """Tokens are too few, or outside the vocabulary, or a shape does not fit."""
+
+
+class TrainingDiverged(RnncoreError, ArithmeticError):
+    """The loss became NaN or infinite; the update of that iteration was not made."""
+
+    def __init__(self, iteration: int, loss: float, learning_rate: float) -> None:
+        super().__init__(
+            f"the loss became {loss} at iteration {iteration} with learning_rate {learning_rate:g}:"
+            " train again with a smaller learning_rate"
+        )
+        self.iteration = iteration
+        self.loss = loss
+        self.learning_rate = learning_rate

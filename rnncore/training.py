@@ -1,0 +1,160 @@
+"""The training loop: walk the text in sequences, carry the memory along, step Adagrad."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncore import adagrad, kernels
+from rnncore.exceptions import InvalidTokens, TrainingDiverged
+from rnncore.network import loss_and_gradients
+from rnncore.parameters import FloatArray, Hyperparameters, Parameters
+
+Backend = Literal["compiled", "numpy"]
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainingState:
+    """All that the next iteration depends on: stop here, go on from here, get the same bytes.
+
+    >>> state = TrainingState.initial(3, Hyperparameters(hidden_size=2), seed=7)
+    >>> losses = train(state, np.array([0, 1, 2] * 10), 5, backend="numpy")
+    >>> state.iteration, state.position, losses.shape
+    (5, 20, (5,))
+    """
+
+    parameters: Parameters
+    adagrad: Parameters  # sums of squared gradients
+    hidden: FloatArray  # (B, H) memory after the last iteration
+    position: int  # where in its stream each stream reads next, in characters
+    iteration: int  # iterations made so far
+    smooth_loss: float  # nats a sequence, 0.999 × old + 0.001 × new
+    hyperparameters: Hyperparameters
+
+    @classmethod
+    def initial(
+        cls, vocabulary_size: int, hyperparameters: Hyperparameters, *, seed: int
+    ) -> TrainingState:
+        """The state before the first iteration; the smooth loss is that of guessing evenly."""
+        parameters = Parameters.initial(vocabulary_size, hyperparameters, seed=seed)
+        shape = hyperparameters.batch_size, hyperparameters.hidden_size
+        return cls(
+            parameters=parameters,
+            adagrad=parameters.zeros_like(),
+            hidden=np.zeros(shape, hyperparameters.float_type),
+            position=0,
+            iteration=0,
+            smooth_loss=math.log(vocabulary_size) * hyperparameters.seq_length,
+            hyperparameters=hyperparameters,
+        )
+
+
+def iterations_per_epoch(characters: int, hyperparameters: Hyperparameters) -> int:
+    """Iterations from one reset of the position to the next, over a text of `characters`.
+
+    >>> iterations_per_epoch(6661, Hyperparameters(seq_length=10))
+    665
+    """
+    stream = characters // hyperparameters.batch_size
+    return max(0, (stream - 2) // hyperparameters.seq_length)
+
+
+def train(
+    state: TrainingState,
+    tokens: NDArray[np.integer],
+    iterations: int,
+    backend: Backend = "compiled",
+) -> NDArray[np.float64]:
+    """Advance `state` in place by `iterations` and return the loss of each, in nats a sequence.
+
+    With B streams, stream b reads `tokens[b*L : (b+1)*L]`, L = len(tokens) // B. Before an
+    iteration that would run past the end of its stream the position returns to 0 and the memory
+    to zero, as in the notebook. `backend="numpy"` is the reference; "compiled" gives the same
+    results within rounding, and the same bytes at every run on one machine.
+
+    Raises `InvalidTokens` for a text too short or a token outside the vocabulary, and
+    `TrainingDiverged` when the loss is not finite: `state` then stands before that iteration.
+    """
+    streams = split_streams(tokens, state)
+    _check_tokens(streams, state, iterations)
+    losses = np.empty(iterations, np.float64)
+    if backend == "compiled":
+        done = kernels.run(state, streams, losses)
+    elif backend == "numpy":
+        done = _run_reference(state, streams, losses)
+    else:
+        raise ValueError(f"backend must be 'compiled' or 'numpy', not {backend!r}")
+    if done < iterations:
+        learning_rate = state.hyperparameters.learning_rate
+        raise TrainingDiverged(state.iteration, float(losses[done]), learning_rate)
+    return losses
+
+
+def split_streams(tokens: NDArray[np.integer], state: TrainingState) -> NDArray[np.integer]:
+    """View of `tokens` as B streams of equal length, (B, L)."""
+    options = state.hyperparameters
+    needed = options.batch_size * (options.seq_length + 2)
+    if tokens.ndim != 1 or len(tokens) < needed:
+        raise InvalidTokens(
+            f"training needs one row of at least {needed} tokens"
+            f" (batch_size × (seq_length + 2)), not an array of shape {tokens.shape}"
+        )
+    if not np.issubdtype(tokens.dtype, np.integer):
+        raise InvalidTokens(f"tokens must be whole numbers, not {tokens.dtype}")
+    length = len(tokens) // options.batch_size
+    return tokens[: options.batch_size * length].reshape(options.batch_size, length)
+
+
+def wraps(position: int, stream_length: int, seq_length: int) -> bool:
+    """Whether the next iteration starts the text again, with an empty memory."""
+    return position + seq_length + 1 >= stream_length
+
+
+def next_input(state: TrainingState, tokens: NDArray[np.integer]) -> tuple[FloatArray, int]:
+    """Memory (H,) and token with which the first stream starts its next iteration.
+
+    This is what the notebook samples from: it resets first, where the text starts again.
+    """
+    streams = split_streams(tokens, state)
+    if wraps(state.position, streams.shape[1], state.hyperparameters.seq_length):
+        return np.zeros_like(state.hidden[0]), int(streams[0, 0])
+    return state.hidden[0], int(streams[0, state.position])
+
+
+def _check_tokens(streams: NDArray[np.integer], state: TrainingState, iterations: int) -> None:
+    """Refuse tokens outside the vocabulary among those that the next iterations read."""
+    end = state.position + iterations * state.hyperparameters.seq_length + 1
+    span = streams[:, state.position : end] if end <= streams.shape[1] else streams
+    lowest, highest = int(span.min()), int(span.max())
+    if lowest < 0 or highest >= state.parameters.vocabulary_size:
+        raise InvalidTokens(
+            f"tokens must be from 0 to {state.parameters.vocabulary_size - 1},"
+            f" found {lowest} to {highest}"
+        )
+
+
+def _run_reference(
+    state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np.float64]
+) -> int:
+    """The loop of the notebook in numpy; returns how many iterations were made."""
+    options = state.hyperparameters
+    for n in range(len(losses)):
+        if wraps(state.position, streams.shape[1], options.seq_length):
+            state.hidden = np.zeros_like(state.hidden)
+            state.position = 0
+        window = streams[:, state.position : state.position + options.seq_length + 1].T
+        losses[n], gradients, hidden = loss_and_gradients(
+            state.parameters, window[:-1], window[1:], state.hidden, options.gradient_clip
+        )
+        if not math.isfinite(losses[n]):
+            return n
+        adagrad.update(state.parameters, state.adagrad, gradients, options.learning_rate)
+        state.hidden = hidden
+        state.smooth_loss = state.smooth_loss * 0.999 + losses[n] * 0.001
+        state.position += options.seq_length
+        state.iteration += 1
+    return len(losses)
