@@ -1,1 +1,8 @@
 """Prefect flows that retrain the network, and what they keep."""
+
+import os
+
+# Prefect's client reports its use unless told not to, before it is imported; prefect.toml says the
+# same of the server, but is read only in the project's folder.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

@@ -68,9 +68,9 @@ def run(flow: Flow[..., Any], arguments: Sequence[str]) -> int:
         else:
             outcome = _run_in_terminal(flow, parameters, quiet=command.print_json)
     except ValidationError as error:
-        return _refuse(describe_validation(error))
+        return _refuse(describe_validation(error, flow))
     except SettingsError as error:
-        return _refuse(str(error).removeprefix("error parsing CLI: "))
+        return _refuse(describe_settings(error))
     except expected_errors as error:
         return _refuse(str(error))
     show_outcome(flow.name, outcome, as_json=command.print_json)
@@ -94,12 +94,22 @@ def parse(flow: Flow[..., Any], arguments: Sequence[str]) -> Command:
     return model(_cli_parse_args=list(arguments), _cli_prog_name=f"python -m flows.{flow.name}")
 
 
-def describe_validation(error: ValidationError) -> str:
+def describe_validation(error: ValidationError, flow: Flow[..., Any]) -> str:
     """One sentence for the first thing that is wrong: where, what was expected, what was found."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"] if _is_name(part))
     expected = first["msg"][0].lower() + first["msg"][1:]
-    return f"--{name}: {expected}, found {first['input']!r}; see --help"
+    meaning = flow.parameters.properties.get(name, {}).get("description")
+    about = f" ({name} is the {meaning[0].lower()}{meaning[1:]})" if meaning else ""
+    return f"--{name}: {expected}, found {first['input']!r}{about}; see --help"
+
+
+def describe_settings(error: SettingsError) -> str:
+    """One sentence for arguments that could not be read at all."""
+    message = str(error).removeprefix("error parsing CLI: ")
+    if isinstance(error.__cause__, json.JSONDecodeError):
+        message = f"{message.split(' from source')[0]}: cannot read {error.__cause__.doc!r}"
+    return f"{message}; see --help"
 
 
 def _is_name(part: str | int) -> bool:

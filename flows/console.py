@@ -67,33 +67,24 @@ def live_training() -> LiveTraining | None:
 @contextmanager
 def terminal(*, quiet: bool = False) -> Iterator[None]:
     """Show a run in this terminal: live in a real one, a line a chunk in a pipe, or nothing."""
-    setup_logging()  # as the flow would: the handlers must be there to be told
     live = screen.is_terminal and not quiet
-    keep = _OwnLines(logging.WARNING if live or quiet else logging.INFO)
-    handlers = _console_handlers()
-    for handler in handlers:
-        handler.addFilter(keep)
-    try:
-        if not live:
+    _show_own_lines(logging.WARNING if live or quiet else logging.INFO)
+    if not live:
+        yield
+        return
+    texts = (
+        "{task.fields[epoch]}",
+        "iteration {task.completed:,}/{task.total:,}",
+        "{task.fields[smooth]}",
+        "{task.fields[speed]}",
+    )
+    columns = (BarColumn(bar_width=16), *map(TextColumn, texts), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True) as progress:
+        token = _live.set(LiveTraining(progress))
+        try:
             yield
-            return
-        columns = ("{task.fields[epoch]}", "iteration {task.completed:,}/{task.total:,}")
-        texts = (*columns, "{task.fields[smooth]}", "{task.fields[speed]}")
-        with Progress(
-            BarColumn(bar_width=16),
-            *map(TextColumn, texts),
-            TimeRemainingColumn(),
-            console=screen,
-            transient=True,
-        ) as progress:
-            token = _live.set(LiveTraining(progress))
-            try:
-                yield
-            finally:
-                _live.reset(token)
-    finally:
-        for handler in handlers:
-            handler.removeFilter(keep)
+        finally:
+            _live.reset(token)
 
 
 class _OwnLines(logging.Filter):
@@ -114,11 +105,14 @@ class _OwnLines(logging.Filter):
         return record.levelno >= self._level
 
 
-def _console_handlers() -> list[logging.Handler]:
-    """The handlers with which Prefect's loggers write to the terminal."""
+def _show_own_lines(level: int) -> None:
+    """Have Prefect's console handlers show this project's lines from `level` on."""
+    setup_logging()  # as the flow would: the handlers must be there to be told
     names = [name for name in logging.root.manager.loggerDict if name.startswith("prefect")]
-    handlers = {handler for name in names for handler in logging.getLogger(name).handlers}
-    return [handler for handler in handlers if isinstance(handler, PrefectConsoleHandler)]
+    loggers = [logging.root, *map(logging.getLogger, names)]
+    for handler in {handler for logger in loggers for handler in logger.handlers}:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(_OwnLines(level))
 
 
 def closing_table(title: str, rows: dict[str, str]) -> None:

@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from typing import Any
 
 id_length = 16  # hexadecimal digits of an id; digests that verify bytes are whole
 
 
 def canonical_json(content: Any) -> bytes:
-    """`content` as ASCII JSON with sorted keys and no spaces; NaN and infinity are refused."""
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """`content` as ASCII JSON with sorted keys and no spaces.
+
+    ValueError for NaN, infinity and what is nested too deeply.
+    """
+    try:
+        text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     return text.encode("ascii")
 
 
 def strict_json(data: bytes) -> Any:
-    """What `data` says, or ValueError: for duplicate keys, NaN, infinity and deep nesting too."""
+    """What `data` says in UTF-8, or ValueError.
+
+    Duplicate keys, NaN, infinity, numbers too large for a float and deep nesting are refused too.
+    """
     try:
-        return json.loads(data, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        return json.loads(
+            data.decode("utf-8"),  # given bytes, json would take UTF-16 as well
+            object_pairs_hook=_unique_keys,
+            parse_constant=_refuse_constant,
+            parse_float=_finite_float,
+        )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -46,3 +61,10 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is too large a number")
+    return number

@@ -125,7 +125,11 @@ class LocalStore:
     def _temporary(self, path: str, data: bytes, mode: int) -> Iterator[Path]:
         """A complete, synced sibling of `path`; what the body made of it is synced too."""
         folder = (self._root / path).parent
-        _make_folders(folder)
+        try:
+            _make_folders(folder)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise StoreError(f"cannot make the folder {folder}: {reason}") from error
         temporary = folder / f".tmp-{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
         try:

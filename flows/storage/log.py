@@ -29,6 +29,15 @@ from flows.storage.files import Store
 record_format = 1
 number_digits = 12
 read_back_tries = 3  # a reply can be damaged on its way; the object is not
+field_types = {
+    "format": int,
+    "number": int,
+    "kind": str,
+    "created_at": str,
+    "writer": str,
+    "nonce": str,
+    "content": dict,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +163,7 @@ def parse_record(name: str, data: bytes, number: int) -> Record:
         raise DamagedObject(name, "checksum mismatch, bytes were altered")
     if sealed.get("number") != number:
         raise DamagedObject(name, f"holds record {sealed.get('number')}, expected {number}")
-    keys = ("number", "kind", "created_at", "writer", "nonce", "content")
-    try:
-        return Record(**{key: sealed[key] for key in keys})
-    except KeyError as error:
-        raise DamagedObject(name, f"has no {error}") from error
+    for key, kind in field_types.items():
+        if type(sealed.get(key)) is not kind:
+            raise DamagedObject(name, f"its {key} is not of type {kind.__name__}")
+    return Record(**{key: sealed[key] for key in field_types if key != "format"})

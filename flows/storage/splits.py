@@ -73,8 +73,9 @@ def _fraction(dataset: Dataset, start: int, end: int) -> float:
 
 def _choose(fractions: list[float], held_out: float) -> list[bool]:
     """Which blocks to hold out: at least one, and never all of them."""
-    smallest, largest = min(fractions), max(fractions)
-    return [
-        fraction == smallest or (fraction < held_out and fraction != largest)
-        for fraction in fractions
-    ]
+    chosen = [fraction < held_out for fraction in fractions]
+    if not any(chosen):
+        chosen[fractions.index(min(fractions))] = True
+    if all(chosen):
+        chosen[fractions.index(max(fractions))] = False
+    return chosen

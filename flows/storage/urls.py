@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit, urlunsplit
 
 from fsspec.registry import known_implementations
 
@@ -14,37 +13,25 @@ local_protocols = ("file", "local")
 
 def protocol_of(url: str) -> str:
     """The protocol of `url`, "file" for a plain path; `a::b` (chained) has that of its last part."""
-    return (
-        re.split(r"://", url.rsplit("::", maxsplit=1)[-1], maxsplit=1)[0]
-        if "://" in url
-        else "file"
-    )
+    protocol, separator, _ = url.rpartition("::")[2].partition("://")
+    return protocol if separator else "file"
 
 
 def check_url(url: str, what: str, error: type[StorageError]) -> None:
     """Refuse what fsspec would quietly take for something else, naming `what` it was meant to be."""
+    shown = repr(public_url(url))
     if not url.strip():
         raise error(f"the {what} is empty: give a path or an fsspec URL")
     if "\x00" in url:
-        raise error(f"the {what} {url!r} has a NUL character")
+        raise error(f"the {what} {shown} has a NUL character")
     if re.match(r"[A-Za-z]:[\\/]", url):
-        raise error(f"the {what} {url!r} is a Windows path: give it as file:///C:/…")
+        raise error(f"the {what} {shown} is a Windows path: give it as file:///C:/…")
+    if re.match(r"[a-z][a-z0-9+.-]*:/(?!/)", url):
+        raise error(f"the {what} {shown} has one slash behind its protocol: give it with two")
     if "://" not in url:
         return
     for part in url.split("::"):
-        protocol = part.split("://")[0]
-        if protocol not in known_implementations and protocol not in local_protocols:
-            raise error(
-                f"the {what} {public_url(url)!r} has the unknown protocol {protocol!r}:"
-                " use a path, file, s3, gs, abfs, http, https or another that fsspec knows"
-            )
-    if protocol_of(url) in local_protocols and urlsplit(url).netloc:
-        raise error(f"the {what} {url!r} names a host: a local path is file:///path, three slashes")
-    if "@" in urlsplit(url).netloc:
-        raise error(
-            f"the {what} {public_url(url)!r} carries credentials: put them in the environment"
-            " or in fsspec's configuration files instead"
-        )
+        _check_part(part, f"the {what} {shown}", error)
 
 
 def public_url(url: str) -> str:
@@ -52,8 +39,51 @@ def public_url(url: str) -> str:
 
     >>> public_url("https://me:secret@example.org/a.txt?token=1")
     'https://example.org/a.txt'
+    >>> public_url("zip://a.txt::https://me:secret@example.org/a.zip")
+    'zip://a.txt::https://example.org/a.zip'
     """
-    if "://" not in url:
-        return url
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return "::".join(_public_part(part) for part in url.split("::"))
+
+
+def public_text(text: str) -> str:
+    """`text`, such as a backend's error, on one line and with every URL in it made public.
+
+    >>> public_text("Not Found: 'https://example.org/a.txt?token=1'")
+    "Not Found: 'https://example.org/a.txt'"
+    """
+    return re.sub(r"[\w+.-]+://[^\s'\"<>]+", lambda url: public_url(url[0]), " ".join(text.split()))
+
+
+def _check_part(part: str, where: str, error: type[StorageError]) -> None:
+    """Check one link of a chain; `where` names the whole."""
+    protocol, separator, rest = part.partition("://")
+    if not separator and re.search("[^a-z]", part):
+        return  # a plain path, as fsspec sees it
+    if protocol not in known_implementations and protocol not in local_protocols:
+        raise error(
+            f"{where} has the unknown protocol {protocol!r}:"
+            " use a path, file, s3, gs, abfs, http, https or another that fsspec knows"
+        )
+    if protocol in local_protocols and not rest.startswith("/"):
+        raise error(f"{where} names a host: a local path is file:///path, three slashes")
+    if "@" in _host(rest):
+        raise error(
+            f"{where} carries credentials: put them in the environment"
+            " or in fsspec's configuration files instead"
+        )
+
+
+def _public_part(part: str) -> str:
+    protocol, separator, rest = part.partition("://")
+    if not separator:
+        return part
+    if protocol in local_protocols:
+        return part  # ? and # are characters of a path there
+    host = _host(rest)
+    path = re.split(r"[?#]", rest[len(host) :], maxsplit=1)[0]
+    return f"{protocol}://{host.rpartition('@')[2]}{path}"
+
+
+def _host(rest: str) -> str:
+    """What stands before the path of a URL whose protocol was taken away."""
+    return re.split(r"[/?#]", rest, maxsplit=1)[0]

@@ -1,0 +1,50 @@
+# One word a job; `make help` lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help retrain test test-services faults check format bench clean
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+retrain: .venv/runtime  ## retrain on the bundled corpus, under Prefect's embedded server
+	$(BIN)/python -m flows.retrain
+
+test: .venv/dev  ## everything that needs nothing but Python
+	$(BIN)/pytest
+
+test-services: .venv/dev  ## what needs servers: starts real ones on loopback
+	$(BIN)/pytest tests/services
+
+faults: .venv/dev  ## the long fault tests
+	$(BIN)/pytest tests/faults
+
+check: .venv/dev  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: .venv/dev  ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/bench  ## print the benchmarks
+	$(BIN)/python -m benchmarks
+
+clean:  ## remove environment and caches; the store stays
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) \
+	    else f"Python 3.11 to 3.13 is needed, {v[0]}.{v[1]} found: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv .venv
+
+# A stamp for each set of packages: a second `make` installs nothing.
+.venv/runtime: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+.venv/dev .venv/bench: .venv/%: pyproject.toml constraints.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch .venv/runtime $@

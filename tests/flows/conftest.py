@@ -1,0 +1,74 @@
+"""One Prefect server for all tests of flows, and small texts to train on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.settings import (
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
+from prefect.testing.utilities import prefect_test_harness
+
+from flows.parameters import EvaluationOptions, SamplingOptions, TrainingOptions
+
+sentences = (
+    "the keeper lit the lamp and the tide came in.\n",
+    "the baker rang the bell when the boat came home.\n",
+    "no boat came home, said the keeper, and the lamp went out.\n",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prefect_server() -> Iterator[None]:
+    """The embedded server; without heartbeats a flow ends a second sooner."""
+    settings = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with prefect_test_harness(server_startup_timeout=120), temporary_settings(settings):
+        yield
+
+
+@pytest.fixture
+def text() -> str:
+    """About 7,000 characters of few words: 7 blocks."""
+    return "".join(sentences[number * number % 3] + sentences[number % 3] for number in range(70))
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, text: str) -> Path:
+    """The text in a file."""
+    file = tmp_path / "corpus.txt"
+    file.write_text(text)
+    return file
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Where a store may be made."""
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def options(corpus: Path, store: Path) -> Callable[..., dict[str, Any]]:
+    """Parameters of a small `retrain`, with sections changed by keyword."""
+
+    def make(**changes: Any) -> dict[str, Any]:
+        training = {"hidden_size": 8, "epochs": 2, "checkpoint_every": 300}
+        return {
+            "corpus": str(corpus),
+            "store": str(store),
+            "training": TrainingOptions(**training | changes.pop("training", {})),
+            "evaluation": EvaluationOptions(**changes.pop("evaluation", {})),
+            "sampling": SamplingOptions(**{"length": 50} | changes.pop("sampling", {})),
+            **changes,
+        }
+
+    return make
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file under `folder`, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())

@@ -1,0 +1,62 @@
+"""What a run leaves in the Prefect UI."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
+from prefect.client.schemas.objects import Artifact
+
+from flows.artifacts import _fence
+from flows.retrain import retrain
+
+Options = Callable[..., dict[str, Any]]
+
+
+def newest_artifact(key: str) -> Artifact:
+    """The artifact of that key that was written last."""
+    with get_client(sync_client=True) as client:
+        found = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
+        )
+    return max(found, key=lambda artifact: artifact.created)
+
+
+def test_run_leaves_a_page_with_picture_table_and_samples(options: Options) -> None:
+    """The markdown artifact shows the loss curve, the metrics and a sample of each temperature."""
+    outcome = retrain(**options(model="painted"))
+
+    page = str(newest_artifact("retrain-painted").data)
+    picture = page.split("data:image/png;base64,")[1].split(")")[0]
+    assert base64.b64decode(picture).startswith(b"\x89PNG")
+    assert f"{outcome.train_bits_per_character:.3f} bits per character" in page
+    for temperature in ("0.5", "0.8", "1"):
+        assert f"### Temperature {temperature}\n" in page
+
+
+def test_run_leaves_its_progress(options: Options) -> None:
+    """The progress artifact of a finished run stands at a hundred."""
+    retrain(**options(model="counted"))
+
+    assert float(str(newest_artifact("progress-counted").data)) == 100.0
+
+
+def test_run_leaves_the_first_rows_of_its_report(options: Options) -> None:
+    """The table artifact shows samples with their temperature."""
+    retrain(**options(model="tabled"))
+
+    rows = json.loads(str(newest_artifact("samples-tabled").data))
+    assert len(rows) == 12
+    assert [0.5, 0.8, 1.0] == sorted({row["temperature"] for row in rows})
+
+
+def test_fence_holds_any_text() -> None:
+    """Backticks in a sample do not end its block."""
+    block = _fence("a ``` b ```` c")
+
+    assert block.startswith("`````text\n")
+    assert block.endswith("\n`````")

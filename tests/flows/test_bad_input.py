@@ -1,0 +1,253 @@
+"""Bad input gets one clear sentence, exit status 2, and leaves nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.states import State
+
+from flows.command_line import run
+from flows.retrain import retrain
+from flows.storage.canonical import canonical_json, digest
+from tests.flows.conftest import files_below
+
+Options = Callable[..., dict[str, Any]]
+
+small = ("--training.hidden_size", "8", "--training.epochs", "1", "--sampling.length", "20")
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one sentence with which `retrain` refuses `arguments`."""
+    capsys.readouterr()
+    status = run(retrain, [*small, *map(str, arguments)])
+    lines = capsys.readouterr().err.splitlines()
+    sentences = [line for line in lines if line.startswith("error: ")]
+    assert 2 == status
+    assert 1 == len(sentences)
+    assert lines[-1] == sentences[0]
+    assert not any("Traceback" in line for line in lines)
+    return sentences[0]
+
+
+def last_state() -> State:
+    """State of the flow run that Prefect saw last."""
+    with get_client(sync_client=True) as client:
+        newest = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)[0]
+    assert newest.state is not None
+    return newest.state
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (b"", r"corpus .*corpus.txt is empty"),
+        (b"aaaa" * 1000, r"a single distinct character, 'a'"),
+        (b"good " * 300 + b"\xff bad", r"corpus.txt is not utf-8: .* byte offset 1500 \(0xff\)"),
+        ("grüße".encode("utf-16"), r"utf-16"),
+        (b"ab\nba", r"the training text has \d+ characters, expected at least 12 \(batch_size 1 ×"),
+    ],
+    ids=["empty", "single character", "not UTF-8", "UTF-16", "too short"],
+)
+def test_text_that_cannot_be_trained_on(
+    capsys: pytest.CaptureFixture[str], corpus: Path, store: Path, content: bytes, expected: str
+) -> None:
+    """The text is named with what is wrong with it; no run is written."""
+    corpus.write_bytes(content)
+
+    sentence = refused(capsys, "--corpus", corpus, "--store", store)
+
+    assert re.search(expected, sentence)
+    assert not (store / "models").exists()
+    assert not [path for path in files_below(store) if path.name.startswith((".tmp", "probe"))]
+
+
+@pytest.mark.parametrize(
+    ("corpus_url", "expected"),
+    [
+        ("no/such/file.txt", r"the corpus no/such/file.txt does not exist"),
+        ("no/such/*.txt", r"no file matches no/such/\*.txt"),
+        ("s4://bucket/text", r"unknown protocol 's4'"),
+        ("https://user:hidden@127.0.0.1:9/text", r"carries credentials"),
+        ("data", r"data is a folder"),
+    ],
+)
+def test_corpus_that_is_not_there(
+    capsys: pytest.CaptureFixture[str], store: Path, corpus_url: str, expected: str
+) -> None:
+    """The address is named, without its secrets, and the store is not even made."""
+    sentence = refused(capsys, "--corpus", corpus_url, "--store", store)
+
+    assert re.search(expected, sentence)
+    assert "hidden" not in sentence
+    assert not store.exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "", "a/b", "A", "-a", "a" * 65, "a b", "é"])
+def test_model_name_outside_the_rule(
+    capsys: pytest.CaptureFixture[str], corpus: Path, store: Path, name: str
+) -> None:
+    """The rule is said, with what was found."""
+    sentence = refused(capsys, "--corpus", corpus, "--store", store, f"--model={name}")
+
+    assert "--model: " in sentence
+    assert "1 to 64 of a-z, 0-9 and -" in sentence
+    assert repr(name) in sentence
+    assert not store.exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("training.hidden_size", "0"),
+        ("training.seq_length", "-1"),
+        ("training.batch_size", "1.5"),
+        ("training.learning_rate", "nan"),
+        ("training.learning_rate", "0"),
+        ("training.learning_rate", "inf"),
+        ("training.gradient_clip", "-5"),
+        ("training.epochs", "0"),
+        ("training.checkpoint_every", "0"),
+        ("training.dtype", "float16"),
+        ("evaluation.held_out", "1"),
+        ("evaluation.held_out", "nan"),
+        ("evaluation.split", "random"),
+        ("sampling.length", "0"),
+        ("sampling.temperatures", "-1"),
+        ("sampling.samples_each", "0"),
+        ("seed", "-1"),
+    ],
+)
+def test_option_out_of_bounds(
+    capsys: pytest.CaptureFixture[str], store: Path, option: str, value: str
+) -> None:
+    """The option is named with what was expected and found; nothing is started."""
+    sentence = refused(capsys, "--store", store, f"--{option}={value}")
+
+    assert f"--{option}" in sentence
+    assert value in sentence
+    assert not store.exists()
+
+
+def test_value_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no number at all is shown as it was found."""
+    assert "cannot read '[nan]'" in refused(capsys, "--sampling.temperatures=nan")
+
+
+def test_unknown_option(capsys: pytest.CaptureFixture[str]) -> None:
+    """An unknown name is refused, not ignored."""
+    assert "--training.hiden_size" in refused(capsys, "--training.hiden_size", 3)
+
+
+def test_unknown_priming_character_is_found_before_training(
+    capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
+) -> None:
+    """The character is named with its position, and no run is begun."""
+    arguments = ("--corpus", corpus, "--store", store, "--sampling.priming", "the Quay")
+
+    sentence = refused(capsys, *arguments)
+
+    assert "the priming text has 'Q' (U+0051) at position 4" in sentence
+    assert not (store / "models").exists()
+
+
+def test_store_that_is_a_file(
+    capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
+) -> None:
+    """A file is no store, and stays as it was."""
+    store.write_text("mine")
+
+    sentence = refused(capsys, "--corpus", corpus, "--store", store)
+
+    assert f"the store {store} is a file" in sentence
+    assert store.read_text() == "mine"
+
+
+def test_held_out_text_under_two_characters(
+    capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
+) -> None:
+    """A text that is too short to hold out a tenth of is refused with what to change."""
+    corpus.write_text("the tide goes out\n")
+    arguments = ("--corpus", corpus, "--store", store, "--evaluation.held_out", "0.05")
+
+    assert "the held-out text has 1 characters, expected at least 2" in refused(capsys, *arguments)
+
+
+def test_diverged_training_keeps_the_last_good_checkpoint(
+    capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
+) -> None:
+    """An infinite loss stops training, names the learning rate, and commits nothing broken."""
+    arguments = ("--corpus", corpus, "--store", store, "--training.learning_rate", "1e38")
+
+    sentence = refused(capsys, *arguments)
+
+    assert "with learning_rate 1e+38" in sentence
+    assert "the last good checkpoint, of iteration 0, is kept" in sentence
+    assert 1 == len(list(store.rglob("*.safetensors")))
+
+
+def test_failed_run_in_prefect_carries_the_sentence(
+    capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
+) -> None:
+    """The state of the run says what the command line says."""
+    corpus.write_text("")
+
+    sentence = refused(capsys, "--corpus", corpus, "--store", store)
+
+    state = last_state()
+    assert state.is_failed()
+    assert sentence.removeprefix("error: ") in (state.message or "")
+
+
+def test_checkpoint_of_a_newer_format(
+    capsys: pytest.CaptureFixture[str], options: Options, store: Path
+) -> None:
+    """A record that a newer program wrote stops this one, which changes nothing."""
+    outcome = retrain(**options())
+    log = next(store.glob("models/default/runs/*/log"))
+    newest = max(log.glob("*.json"))
+    record = json.loads(newest.read_bytes()) | {"format": 99}
+    del record["checksum"]
+    newest.write_bytes(canonical_json(record | {"checksum": digest(canonical_json(record))}))
+    before = files_below(store)
+
+    arguments = ("--corpus", options()["corpus"], "--store", store, "--training.hidden_size=8")
+    sentence = refused(capsys, *arguments, "--training.epochs=3")
+
+    assert outcome.run_id in sentence
+    assert "format 99 is newer than this program (1)" in sentence
+    assert before == files_below(store)
+
+
+def test_damaged_checkpoint_is_named_and_passed_over(
+    options: Options, store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The newest sound checkpoint is gone on from, and the run ends as if nothing had happened."""
+    outcome = retrain(**options())
+    payload = next(store.rglob(f"{outcome.checkpoint_digest}.safetensors"))
+    whole = payload.read_bytes()
+    payload.write_bytes(whole[:100])
+
+    again = retrain(**options())
+
+    assert f"{payload}): truncated, 100 of {len(whole)} bytes" in caplog.text
+    assert outcome.checkpoint_digest == again.checkpoint_digest
+    assert whole == payload.read_bytes()
+
+
+def test_store_without_permission(
+    capsys: pytest.CaptureFixture[str], corpus: Path
+) -> None:
+    """A folder that nobody may write in, root included, is named with the reason."""
+    if not Path("/proc/self").exists():
+        pytest.skip("needs Linux's /proc, where no folder can be made")
+
+    sentence = refused(capsys, "--corpus", corpus, "--store", "/proc/store")
+
+    assert re.search(r"cannot make the folder /proc/store: ", sentence)

@@ -1,0 +1,232 @@
+"""The command line: what it prints, what it accepts, and that it is the flow's own parameters."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.command_line import parse, run
+from flows.ingest import ingest
+from flows.report import report
+from flows.retrain import retrain
+from flows.train import train
+from tests.flows.conftest import files_below
+
+Options = Callable[..., dict[str, Any]]
+every_flow = pytest.mark.parametrize("flow", [ingest, train, report, retrain], ids=lambda f: f.name)
+
+
+@pytest.fixture
+def arguments(corpus: Path, store: Path) -> list[str]:
+    """A small retraining."""
+    small = ["--training.hidden_size=8", "--training.epochs=1", "--sampling.length=20"]
+    return [f"--corpus={corpus}", f"--store={store}", *small]
+
+
+@every_flow
+def test_defaults_are_the_flows_own(flow: Any) -> None:
+    """Without arguments the command asks for what the flow does by default."""
+    command = parse(flow, [])
+
+    for name, parameter in inspect.signature(flow.fn).parameters.items():
+        assert parameter.default == getattr(command, name)
+
+
+@every_flow
+def test_every_parameter_is_described(flow: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Help names each parameter with what it means; so does the form in the UI."""
+    with pytest.raises(SystemExit) as stop:
+        parse(flow, ["--help"])
+
+    shown = capsys.readouterr().out
+    assert stop.value.code == 0
+    assert "Args:" not in shown
+    for name, schema in flow.parameters.properties.items():
+        assert f"--{name}" in shown
+        assert schema.get("description")
+
+
+def test_sections_describe_every_field() -> None:
+    """Each field of a section has title, description and bounds where it is a number."""
+    definitions = retrain.parameters.definitions or {}
+
+    fields = [
+        field
+        for name in ("TrainingOptions", "EvaluationOptions", "SamplingOptions")
+        for field in definitions[name]["properties"].values()
+    ]
+    assert len(fields) == 15
+    for field in fields:
+        assert field["title"]
+        assert field["description"]
+        if field.get("type") in {"integer", "number"}:
+            assert {"minimum", "exclusiveMinimum"} & set(field)
+            assert {"maximum", "exclusiveMaximum"} & set(field)
+
+
+def test_names_reach_the_flow() -> None:
+    """Dotted names set the fields of sections."""
+    command = parse(
+        retrain,
+        ["--corpus", "a", "--corpus", "b", "--training.hidden_size=7", "--sampling.temperatures=0,2"],
+    )
+
+    assert {"corpus": ["a", "b"]}.items() <= command.model_dump().items()
+    assert 7 == command.model_dump()["training"]["hidden_size"]
+    assert (0.0, 2.0) == command.model_dump()["sampling"]["temperatures"]
+
+
+def test_environment_does_not_set_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that happens to be called MODEL is not taken for the model's name."""
+    monkeypatch.setenv("MODEL", "somebody-elses")
+
+    assert parse(retrain, []).model_dump()["model"] == "default"
+
+
+def test_json_is_the_last_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """With --json the last line on standard output is one object with the stable names."""
+    assert run(retrain, [*arguments, "--json"]) == 0
+
+    outcome = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {
+        "dataset_id",
+        "run_id",
+        "iteration",
+        "checkpoint_digest",
+        "train_bits_per_character",
+        "held_out_bits_per_character",
+        "report_url",
+        "report_id",
+        "trained_iterations",
+        "seconds",
+    } <= outcome.keys()
+    assert Path(outcome["report_url"]).is_file()
+
+
+def test_closing_table_names_what_was_made(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], store: Path
+) -> None:
+    """The table shows checkpoint, report, and a command that reads the report."""
+    assert run(retrain, arguments) == 0
+
+    lines = dict(
+        line.strip().split("  ", 1)
+        for line in capsys.readouterr().out.splitlines()
+        if "  " in line.strip()
+    )
+    values = {name: value.strip() for name, value in lines.items()}
+    assert Path(values["checkpoint"]).is_file()
+    assert Path(values["report"]).is_file()
+    assert values["report"].startswith(str(store))
+    read = subprocess.run(values["read it with"], shell=True, capture_output=True, check=True)
+    assert b"---" in read.stdout
+
+
+def test_second_run_says_that_nothing_was_left_to_do(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The table of a repeated run says that the store held the result."""
+    run(retrain, arguments)
+    capsys.readouterr()
+
+    run(retrain, arguments)
+
+    assert "nothing, the store holds the finished run" in capsys.readouterr().out
+
+
+@every_flow
+def test_dry_run_writes_nothing(
+    flow: Any, arguments: list[str], options: Options, store: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A dry run names versions, store and server, and leaves no file."""
+    if flow is report:
+        retrain(**options())
+        arguments = [f"--store={store}"]
+    chosen = [a for a in arguments if a.split("=")[0].split(".")[0][2:] in flow.parameters.properties]
+    before = files_below(store)
+
+    assert run(flow, [*chosen, "--dry_run"]) == 0
+
+    shown = capsys.readouterr().out
+    assert "numba" in shown
+    assert str(store) in shown
+    assert "Prefect server" in shown
+    assert before == files_below(store)
+
+
+def test_dry_run_knows_what_is_done(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before a run it counts the iterations to train, after it there are none."""
+    run(retrain, [*arguments, "--dry_run"])
+    before = capsys.readouterr().out
+    run(retrain, arguments)
+    run(retrain, [*arguments, "--dry_run"])
+    after = capsys.readouterr().out
+
+    assert "to be written" in before
+    assert "iterations to train" in before
+    assert "in the store already" in after
+    assert "nothing left to train" in after
+
+
+def test_flows_alone_make_what_retrain_makes(options: Options, store: Path, corpus: Path) -> None:
+    """Ingest, train and report one by one give the dataset, checkpoint and report of `retrain`."""
+    whole = retrain(**options(store=f"{store}-whole"))
+    chosen = options()
+    dataset = ingest(corpus=chosen["corpus"], store=str(store))
+    trained = train(
+        corpus=chosen["corpus"],
+        store=str(store),
+        training=chosen["training"],
+        evaluation=chosen["evaluation"],
+    )
+    written = report(store=str(store), sampling=chosen["sampling"])
+
+    assert whole.dataset_id == dataset.dataset_id
+    assert whole.checkpoint_digest == trained.checkpoint_digest
+    assert whole.report_id == written.report_id
+    assert [corpus] != files_below(store)
+
+
+def test_report_of_a_model_that_was_never_trained(
+    store: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model without a checkpoint is named, with what to do."""
+    assert run(report, [f"--store={store}", "--model=unknown"]) == 2
+
+    assert "model unknown has no checkpoint" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("status", [0, 2])
+def test_process_as_scripts_start_it(arguments: list[str], tmp_path: Path, status: int) -> None:
+    """`python -m flows.retrain` exits 0 or 2, says little, and starts its own server."""
+    environment = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
+    environment["PREFECT_HOME"] = str(tmp_path / "prefect")
+    extra = [] if status == 0 else ["--corpus=no-such-file"]
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.retrain", *arguments, *extra, "--json"],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+        timeout=120,
+    )
+
+    assert status == done.returncode, done.stderr
+    assert "Traceback" not in done.stderr
+    if status:
+        assert done.stderr.strip().startswith("error: ")
+        assert len(done.stderr.strip().splitlines()) == 1
+    else:
+        assert not done.stderr
+        assert json.loads(done.stdout.splitlines()[-1])["trained_iterations"] > 0

@@ -1,0 +1,211 @@
+"""The main job, end to end, on a small text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from flows.ingest import ingest_corpus
+from flows.outcome import RetrainOutcome
+from flows.retrain import retrain
+from flows.storage.files import open_store
+from flows.storage.open_run import open_run
+from flows.train import prepare_run, train_chunk, train_run
+from rnncore import TrainingState, bits_per_character, train
+from tests.flows.conftest import files_below
+
+Options = Callable[..., dict[str, Any]]
+
+
+def payloads(store: Path) -> dict[str, bytes]:
+    """Every checkpoint's payload by file name."""
+    return {path.name: path.read_bytes() for path in store.rglob("*.safetensors")}
+
+
+def test_outcome_says_what_was_done(options: Options, text: str, store: Path) -> None:
+    """The outcome counts characters, iterations and epochs as they are."""
+    outcome = retrain(**options())
+
+    opened = open_run(str(store), "default", outcome.run_id)
+    assert len(text) == outcome.characters
+    assert len(set(text)) == outcome.vocabulary_size
+    assert 2 * opened.iterations_per_epoch == outcome.iteration == outcome.trained_iterations
+    assert outcome.epochs == 2.0
+
+
+def test_measured_bits_are_those_of_the_checkpoint(options: Options, store: Path) -> None:
+    """Training and held-out bits per character are measured on the final weights."""
+    outcome = retrain(**options())
+
+    opened = open_run(str(store), "default", outcome.run_id)
+    newest = opened.log.newest()
+    assert newest is not None
+    parameters = newest.payload.state.parameters
+    training, held_out = opened.split
+    assert bits_per_character(parameters, training) == outcome.train_bits_per_character
+    assert bits_per_character(parameters, held_out) == outcome.held_out_bits_per_character
+    assert outcome.train_bits_per_character < math.log2(outcome.vocabulary_size)
+
+
+def test_second_run_trains_nothing_and_writes_nothing(options: Options, store: Path) -> None:
+    """What the store holds is not done again."""
+    first = retrain(**options())
+    before = {path: path.read_bytes() for path in files_below(store)}
+
+    second = retrain(**options())
+
+    assert second.trained_iterations == 0
+    assert before == {path: path.read_bytes() for path in files_below(store)}
+    same = {"trained_iterations", "seconds"}
+    assert first.model_dump(exclude=same) == second.model_dump(exclude=same)
+
+
+def test_more_epochs_continue_the_run(options: Options) -> None:
+    """Two epochs and then a third end where three at once end."""
+    retrain(**options())
+    continued = retrain(**options(training={"epochs": 3}))
+    at_once = retrain(**options(training={"epochs": 3}, model="other"))
+
+    assert continued.trained_iterations == at_once.iteration / 3
+    assert at_once.checkpoint_digest == continued.checkpoint_digest
+
+
+def test_fewer_epochs_report_the_finished_run(options: Options) -> None:
+    """A run that went further is not wound back."""
+    far = retrain(**options(training={"epochs": 3}))
+    back = retrain(**options(training={"epochs": 1}))
+
+    assert far.checkpoint_digest == back.checkpoint_digest
+    assert back.trained_iterations == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_chunks_do_not_change_the_bytes(options: Options, dtype: str, batch_size: int) -> None:
+    """A checkpoint's bytes do not depend on how many there were before it."""
+    network = {"dtype": dtype, "batch_size": batch_size}
+    whole = retrain(**options(training={"checkpoint_every": 10**6, **network}, model="whole"))
+    pieces = retrain(**options(training={"checkpoint_every": 97, **network}, model="pieces"))
+
+    assert whole.checkpoint_digest == pieces.checkpoint_digest
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 2])
+def test_run_stopped_between_chunks_ends_with_the_same_bytes(
+    options: Options, store: Path, chunks: int
+) -> None:
+    """Stopped after any chunk and started again, a run is as if it had never stopped."""
+    chosen = options(model="stopped")
+    dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store))
+    start = prepare_run(dataset, "stopped", 0, chosen["training"], chosen["evaluation"])
+    for number in range(chunks):
+        train_chunk(start.run, 300 * (number + 1))
+
+    stopped = retrain(**chosen)
+    never_stopped = retrain(**options(model="never-stopped"))
+
+    assert never_stopped.checkpoint_digest == stopped.checkpoint_digest
+    assert stopped.iteration - 300 * chunks == stopped.trained_iterations
+
+
+def test_training_is_that_of_the_mathematics(options: Options, store: Path) -> None:
+    """The flow's last weights are those of one call of `rnncore.train`."""
+    outcome = retrain(**options())
+
+    opened = open_run(str(store), "default", outcome.run_id)
+    newest = opened.log.newest()
+    assert newest is not None
+    state = TrainingState.initial(outcome.vocabulary_size, opened.run.network(), seed=0)
+    train(state, opened.split.training, outcome.iteration)
+    for expected, actual in zip(state.parameters, newest.payload.state.parameters, strict=True):
+        assert expected.tobytes() == actual.tobytes()
+
+
+def test_records_are_the_loss_curve(options: Options, store: Path) -> None:
+    """Each checkpoint's record carries loss, speed and held-out bits; the loss falls."""
+    outcome = retrain(**options())
+
+    records = open_run(str(store), "default", outcome.run_id).log.records()
+    assert [0, 300, 600, outcome.iteration] == [record.iteration for record in records]
+    assert records[0].loss is None
+    losses = [record.loss for record in records[1:] if record.loss is not None]
+    assert sorted(losses, reverse=True) == losses
+    assert all(record.characters_per_second for record in records[1:])
+    assert all(record.held_out_bits_per_character for record in records)
+
+
+def test_every_row_traces_to_a_checkpoint_that_is_there(options: Options, store: Path) -> None:
+    """Rows name checkpoints by digest; each lies in the store with that digest."""
+    outcome = retrain(**options())
+
+    rows = pq.read_table(outcome.report_url).to_pylist()
+    assert {row["checkpoint_digest"] + ".safetensors" for row in rows} == set(payloads(store))
+    kinds = [row["kind"] for row in rows]
+    assert kinds.count("snapshot") == 4
+    assert kinds.count("sample") == 12
+
+
+def test_seed_changes_the_run(options: Options) -> None:
+    """Another seed is another run with other weights."""
+    zero, one = retrain(**options()), retrain(**options(seed=1))
+
+    assert zero.run_id != one.run_id
+    assert zero.checkpoint_digest != one.checkpoint_digest
+    assert zero.dataset_id == one.dataset_id
+
+
+def test_nothing_held_out_is_said_as_none(options: Options) -> None:
+    """A share of 0 switches held-out evaluation off."""
+    outcome = retrain(**options(evaluation={"held_out": 0}))
+
+    assert outcome.held_out_bits_per_character is None
+    assert outcome.train_bits_per_character > 0
+
+
+def test_store_behind_a_url_gives_the_same_bytes(options: Options) -> None:
+    """A store in memory holds what a folder holds."""
+    local = retrain(**options())
+    remote = retrain(**options(store="memory://retrain-test"))
+
+    assert local.checkpoint_digest == remote.checkpoint_digest
+    assert remote.report_url.startswith("memory://retrain-test/reports/samples/")
+    names = open_store("memory://retrain-test").names(f"models/default/runs/{remote.run_id}/data")
+    assert f"{remote.checkpoint_digest}.safetensors" in names
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ὁ φύλαξ τὸν λύχνον ἅπτει.\n" * 300,
+        "灯塔看守人点亮了灯。\n" * 500,
+        "the lamp 🔦 and the boat ⛵ and the gull 🕊️\n" * 200,
+        "the lamp\r\nand the tide\r\n" * 300,
+    ],
+    ids=["Greek", "Chinese", "emoji", "CRLF"],
+)
+def test_any_text_is_trained_on_as_it_is(options: Options, corpus: Path, text: str) -> None:
+    """Characters are code points, and line ends stay as they are."""
+    corpus.write_bytes(text.encode())
+
+    outcome: RetrainOutcome = retrain(**options(sampling={"priming": text[:5]}))
+
+    assert len(text) == outcome.characters
+    rows = pq.read_table(outcome.report_url).to_pylist()
+    assert all(set(row["text"]) <= set(text) for row in rows)
+    assert {row["priming"] for row in rows if row["kind"] == "sample"} == {text[:5]}
+
+
+def test_trained_tuple_names_start_and_end(options: Options, store: Path) -> None:
+    """The chain of tasks says from which checkpoint it came and to which it went."""
+    chosen = options()
+    dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store))
+    start, end = train_run(dataset, "default", 0, chosen["training"], chosen["evaluation"])
+
+    assert start.iteration == 0
+    assert start.run == end.run
+    assert end.iteration > 0
