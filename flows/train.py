@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows import artifacts, console
-from flows.exceptions import TrainingStopped
+from flows.chunk import advance, commit_initial
 from flows.ingest import ingest_corpus
-from flows.machine import cpu_model, differences, library_versions
+from flows.interruption import finish_when_interrupted
+from flows.machine import differences
 from flows.outcome import TrainOutcome, train_outcome
 from flows.parameters import (
     Corpus,
@@ -24,17 +26,12 @@ from flows.parameters import (
     default_store,
 )
 from flows.references import CheckpointRef, DatasetRef, RunRef
-from flows.samples import draw_snapshot
 from flows.storage.checkpoints import CheckpointRecord
 from flows.storage.exceptions import DamagedObject
 from flows.storage.files import check_store, open_store
 from flows.storage.open_run import OpenRun, check_split, open_run
 from flows.storage.runs import make_run, save_run
 from flows.storage.splits import load_split
-from flows.training import OnSlice, Stretch, train_until
-from rnncore import TrainingDiverged, TrainingState, bits_per_character
-
-curve_characters = 10_000  # of the held-out text, read at each checkpoint for the loss curve
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
@@ -65,7 +62,7 @@ def prepare_run(
         corpus=dataset.corpus,
     )
     opened = open_run(reference.store, model, run.run_id)
-    return _refer(reference, _newest(opened) or _commit_initial(opened, reference))
+    return _refer(reference, _newest(opened) or commit_initial(opened, reference))
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
@@ -74,17 +71,9 @@ def train_chunk(reference: RunRef, goal: int) -> CheckpointRef:
     opened = open_run(reference.store, reference.model, reference.run_id)
     newest = opened.log.newest()
     if newest is None or newest.record.iteration >= goal:
-        record = newest.record if newest else _commit_initial(opened, reference)
+        record = newest.record if newest else commit_initial(opened, reference)
         return _refer(reference, record)
-    state = newest.payload.state
-    try:
-        stretch = train_until(state, opened.split.training, goal, _progress(opened))
-    except TrainingDiverged as error:
-        kept = newest.record.iteration
-        message = f"{error}; the last good checkpoint, of iteration {kept}, is kept"
-        raise TrainingStopped(message) from error
-    record = _commit(opened, reference, state, stretch, after=newest.after)
-    _announce(opened, record, stretch)
+    record = finish_when_interrupted(partial(advance, opened, reference, newest, goal))
     return _refer(reference, record)
 
 
@@ -129,62 +118,6 @@ def _newest(opened: OpenRun) -> CheckpointRecord | None:
     for difference in differences(newest.record.cpu, newest.record.versions):
         logger.warning("results may differ in their last bits from here on: %s", difference)
     return newest.record
-
-
-def _commit_initial(opened: OpenRun, reference: RunRef) -> CheckpointRecord:
-    """Commit the state before the first step."""
-    state = TrainingState.initial(
-        len(opened.vocabulary), opened.run.network(), seed=opened.run.seed
-    )
-    return _commit(opened, reference, state, None, after=opened.log.head())
-
-
-def _commit(
-    opened: OpenRun, reference: RunRef, state: TrainingState, stretch: Stretch | None, *, after: int
-) -> CheckpointRecord:
-    """Commit `state` with what the curve and the reports need to know of it."""
-    held_out = opened.split.held_out[:curve_characters]
-    facts = {
-        "loss": stretch.loss if stretch else None,
-        "smooth_loss": state.smooth_loss / state.hyperparameters.seq_length,
-        "characters_per_second": stretch.characters_per_second if stretch else None,
-        "held_out_bits_per_character": (
-            bits_per_character(state.parameters, held_out) if len(held_out) else None
-        ),
-        "snapshot": draw_snapshot(state, opened.split.training, opened.vocabulary, opened.run.seed),
-        "corpus": reference.corpus,
-        "cpu": cpu_model(),
-        "versions": library_versions(),
-    }
-    record = opened.log.commit(state, opened.vocabulary, facts, after=after)
-    if (live := console.live_training()) and record.snapshot:
-        live.show(record.iteration, record.snapshot)
-    return record
-
-
-def _announce(opened: OpenRun, record: CheckpointRecord, stretch: Stretch) -> None:
-    """One line a chunk, for logs."""
-    held_out = record.held_out_bits_per_character
-    get_run_logger().info(
-        "iteration %d, epoch %.1f: loss %.3f nats/char, held out %s bits/char, %s chars/s",
-        record.iteration,
-        record.iteration / opened.iterations_per_epoch,
-        stretch.loss,
-        "-" if held_out is None else f"{held_out:.3f}",
-        f"{stretch.characters_per_second:,.0f}",
-    )
-
-
-def _progress(opened: OpenRun) -> OnSlice:
-    """Moves the live line, where a terminal shows one."""
-    live = console.live_training()
-
-    def on_slice(state: TrainingState, characters_per_second: float) -> None:
-        if live:
-            epoch = state.iteration / opened.iterations_per_epoch
-            live.update(state, epoch, characters_per_second)
-
-    return on_slice
 
 
 def _refer(run: RunRef, record: CheckpointRecord) -> CheckpointRef:

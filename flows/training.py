@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from flows.storage.datasets import TokenArray
 from rnncore import TrainingDiverged, TrainingState, train
 
 slice_seconds = 0.5
-first_size = 100  # iterations, to learn the pace with
 
 OnSlice = Callable[[TrainingState, float], None]  # the state, and characters per second so far
 
@@ -23,13 +23,13 @@ class Stretch:
     """What a stretch of training between two checkpoints was like."""
 
     loss: float  # mean, nats a character
-    characters_per_second: float
+    characters_per_second: float | None  # None where it was too short to tell
 
 
 def train_until(
-    state: TrainingState, tokens: TokenArray, iteration: int, on_slice: OnSlice
+    state: TrainingState, tokens: TokenArray, iteration: int, on_slice: OnSlice, stop: Event
 ) -> Stretch:
-    """Train `state` in place up to `iteration`, calling `on_slice` after each slice.
+    """Train `state` in place up to `iteration`, or to the end of the slice in which `stop` is set.
 
     Raises `TrainingDiverged` when the loss or a weight is no longer finite.
     """
@@ -38,7 +38,7 @@ def train_until(
     first = state.iteration
     loss = 0.0
     pace = _Pace()
-    while state.iteration < iteration:
+    while state.iteration < iteration and not (stop.is_set() and state.iteration > first):
         size = min(pace.next_size(), iteration - state.iteration)
         started = time.perf_counter()
         loss += float(np.sum(train(state, tokens, size)))
@@ -47,31 +47,31 @@ def train_until(
     if not (state.parameters.is_finite() and state.adagrad.is_finite()):
         raise TrainingDiverged(state.iteration, math.inf, options.learning_rate)
     mean = loss / ((state.iteration - first) * options.seq_length)
-    return Stretch(mean, pace.per_second * characters)
+    return Stretch(mean, pace.per_second * characters or None)
 
 
 class _Pace:
     """How fast iterations go, and so how many make a slice."""
 
     def __init__(self) -> None:
+        self._size = 0  # of the last slice
         self._iterations = 0
         self._seconds = 0.0
 
     @property
     def per_second(self) -> float:
-        """Iterations a second."""
+        """Iterations a second, 0 while unknown."""
         return self._iterations / self._seconds if self._seconds else 0.0
 
     def count(self, iterations: int, seconds: float) -> None:
-        """Take a slice into account; the first may have compiled a kernel, so the next replaces it."""
-        if self._iterations <= 1:
-            self._iterations, self._seconds = iterations, seconds
-        else:
+        """Take a slice into account, but not the first: it may have compiled a kernel."""
+        if self._size:
             self._iterations += iterations
             self._seconds += seconds
+        self._size = iterations
 
     def next_size(self) -> int:
-        """Iterations of the next slice: one, a hundred to learn the pace, then half a second's."""
-        if self._iterations <= 1:
-            return first_size if self._iterations else 1
-        return max(1, int(slice_seconds * self.per_second))
+        """Iterations of the next slice: twice the last one's, up to what the time allows."""
+        doubled = 2 * self._size or 1
+        allowed = int(slice_seconds * self.per_second) if self._seconds else doubled
+        return max(1, min(doubled, allowed))

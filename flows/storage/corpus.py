@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import fsspec
+from fsspec.implementations.http import HTTPFileSystem
 
 from flows.storage.exceptions import CorpusError
-from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
+from flows.storage.urls import check_url, local_protocols, protocol_of, public_text, public_url
 
 byte_order_marks = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -52,10 +53,9 @@ def read_text(file: SourceFile, encoding: str) -> str:
     """The whole of `file`, decompressed by its ending and decoded; line ends stay as they are."""
     try:
         # A stream in one piece: servers without range requests can be read this way too.
-        options = {"block_size": 0} if protocol_of(file.url).startswith("http") else {}
-        with fsspec.core.OpenFile(
-            file.filesystem, file.path, "rb", compression=_compression(file.path), **options
-        ) as stream:
+        options = {"block_size": 0} if isinstance(file.filesystem, HTTPFileSystem) else {}
+        compression = fsspec.utils.infer_compression(public_url(file.path))
+        with file.filesystem.open(file.path, "rb", compression=compression, **options) as stream:
             data = stream.read()
     except Exception as error:  # backends and decompressors raise of all kinds
         raise _unreadable(file.url, error) from error
@@ -67,10 +67,12 @@ def decode(data: bytes, encoding: str, name: str) -> str:
     try:
         codec = codecs.lookup(encoding).name
         # A byte order mark is how the file was saved, not a character of the text.
-        return data.decode("utf-8-sig" if codec == "utf-8" else codec)
+        codec = "utf-8-sig" if codec == "utf-8" else codec
+        text = data.decode(codec)
+        text.encode()  # half a surrogate pair, as UTF-7 can have it, is no character
     except UnicodeDecodeError as error:
         # utf-8-sig counts from behind the mark that it took away
-        skipped = len(codecs.BOM_UTF8) * (codec == "utf-8" and data.startswith(codecs.BOM_UTF8))
+        skipped = len(codecs.BOM_UTF8) * (codec == "utf-8-sig" and data.startswith(codecs.BOM_UTF8))
         at = error.start + skipped
         marked = next((name for mark, name in byte_order_marks if data.startswith(mark)), None)
         advice = (
@@ -82,8 +84,9 @@ def decode(data: bytes, encoding: str, name: str) -> str:
         raise CorpusError(
             f"{name} is not {encoding}: {error.reason} at byte offset {at} ({found}): {advice}"
         ) from error
-    except (LookupError, UnicodeError) as error:
+    except (LookupError, ValueError) as error:
         raise CorpusError(f"{name} cannot be read with encoding {encoding!r}: {error}") from error
+    return text
 
 
 def check_texts(texts: Iterable[str], names: Sequence[str]) -> None:
@@ -132,11 +135,6 @@ def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:
     ]
 
 
-def _compression(path: str) -> str | None:
-    inferred: str | None = fsspec.utils.infer_compression(path)
-    return inferred
-
-
 def _unreadable(url: str, error: Exception) -> CorpusError:
     """One sentence for whatever a backend raised."""
     status = getattr(error, "status", None)  # aiohttp's replies
@@ -146,8 +144,8 @@ def _unreadable(url: str, error: Exception) -> CorpusError:
         problem = "may not be read: permission denied"
         advice = "give this user access, or set the credentials in the environment"
     elif isinstance(error, ImportError):
-        problem, advice = f"needs another package ({error})", "install it"
+        problem, advice = f"needs another package ({public_text(str(error))})", "install it"
     else:
-        reason = str(error).replace("\n", " ") or type(error).__name__
+        reason = public_text(str(error)) or type(error).__name__
         problem, advice = f"cannot be read ({reason})", "check the address and the file"
     return CorpusError(f"the corpus {url} {problem}: {advice}")

@@ -9,17 +9,21 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import RLock
 from typing import Any, Protocol
 
 import fsspec
+from fsspec.implementations.memory import MemoryFileSystem
+from fsspec.spec import AbstractFileSystem
 
 from flows.storage.exceptions import ObjectExists, ObjectMissing, StoreError, UnsafeStore
-from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
+from flows.storage.urls import check_url, local_protocols, protocol_of, public_text, public_url
 
 private_mode = 0o600
 public_mode = 0o666  # less the umask
+temporary_prefix = ".tmp-"
 
 # Listings must be fresh, since other writers are at work; checksums as all S3 servers know them.
 protocol_options: dict[str, dict[str, Any]] = {
@@ -33,12 +37,14 @@ protocol_options: dict[str, dict[str, Any]] = {
         }
     }
 }
+memory_lock = RLock()  # threads share a memory filesystem, whose create is no single operation
 
 
 class Store(Protocol):
     """Bytes by path, relative to the store's own folder, with `/` between names."""
 
     url: str
+    exclusive: bool  # whether `create` is one operation, not a look and then a write
 
     def read(self, path: str) -> bytes:
         """Bytes of the object; `ObjectMissing` if there is none."""
@@ -62,6 +68,8 @@ class Store(Protocol):
 def open_store(url: str) -> Store:
     """The store at `url`; nothing is written and no folder made before the first object is."""
     check_url(url, "store", StoreError)
+    if "::" in url:
+        raise StoreError(f"the store {public_url(url)} is a chain of URLs: give the last one alone")
     if protocol_of(url) in local_protocols:
         return LocalStore(url)
     return RemoteStore(url)
@@ -70,13 +78,16 @@ def open_store(url: str) -> Store:
 def check_store(store: Store) -> None:
     """Prove that `store` can be written and honours create-if-absent, by trying it."""
     path = f"probe-{secrets.token_hex(8)}"
-    store.create(path, b"first")
     try:
-        store.create(path, b"second")
+        # Already the first may find its own object: S3 clients try again when a reply is lost.
+        for data in (b"first", b"second"):
+            store.create(path, data)
     except ObjectExists:
-        return
+        if store.exclusive and store.read(path) == b"first":
+            return
     finally:
-        store.remove(path)
+        with suppress(StoreError):  # a probe that stays does no harm
+            store.remove(path)
     raise UnsafeStore(
         f"the store {store.url} ignores create-if-absent, so two runs could overwrite each other"
         " there: use a local folder, or an object store with conditional writes"
@@ -86,12 +97,19 @@ def check_store(store: Store) -> None:
 class LocalStore:
     """A folder on a local disk: temporary sibling, fsync, hard link, fsync of the folder."""
 
+    exclusive = True
+
     def __init__(self, url: str) -> None:
         self.url = url
         path = url.partition("://")[2] if "://" in url else url
-        self._root = Path(path).expanduser()
-        if self._root.exists() and not self._root.is_dir():
-            raise StoreError(f"the store {url} is a file: name a folder, or one to be made")
+        try:
+            self._root = Path(path).expanduser()
+            nearest = next(path for path in (self._root, *self._root.parents) if path.exists())
+        except (OSError, RuntimeError) as error:  # names too long, folders barred, ~nobody
+            raise StoreError(f"the store {url} cannot be reached: {_reason(error)}") from error
+        if not nearest.is_dir():
+            kind = "is" if nearest == self._root else f"lies below {nearest}, which is"
+            raise StoreError(f"the store {url} {kind} a file: name a folder, or one to be made")
 
     def read(self, path: str) -> bytes:
         with self._failures("read", path):
@@ -103,12 +121,15 @@ class LocalStore:
                 names = [entry.name for entry in (self._root / folder).iterdir()]
         except ObjectMissing:
             return []
-        return sorted(name for name in names if not name.startswith(".tmp-"))
+        return sorted(name for name in names if not name.startswith(temporary_prefix))
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         mode = private_mode if private else public_mode
         with self._failures("write", path), self._temporary(path, data, mode) as temporary:
-            os.link(temporary, self._root / path)
+            try:
+                os.link(temporary, self._root / path)
+            except FileExistsError as error:
+                raise ObjectExists(f"{self.location(path)} is there already") from error
 
     def put(self, path: str, data: bytes) -> None:
         with self._failures("write", path), self._temporary(path, data, private_mode) as temporary:
@@ -128,9 +149,8 @@ class LocalStore:
         try:
             _make_folders(folder)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StoreError(f"cannot make the folder {folder}: {reason}") from error
-        temporary = folder / f".tmp-{secrets.token_hex(8)}"
+            raise StoreError(f"cannot make the folder {folder}: {_reason(error)}") from error
+        temporary = folder / f"{temporary_prefix}{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -147,13 +167,11 @@ class LocalStore:
         """Turn the operating system's errors into sentences about the store."""
         try:
             yield
-        except FileExistsError as error:
-            raise ObjectExists(f"{self.location(path)} is there already") from error
-        except FileNotFoundError as error:
-            raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise StoreError(f"cannot {verb} {self.location(path)}: {reason}") from error
+            if isinstance(error, FileNotFoundError) and verb != "write":
+                raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
+            message = f"cannot {verb} {self.location(path)}: {_reason(error)}"
+            raise StoreError(message) from error
 
 
 class RemoteStore:
@@ -168,6 +186,15 @@ class RemoteStore:
             )
         except ImportError as error:
             raise StoreError(f"the store {self.url} needs another package: {error}") from error
+        except Exception as error:  # backends raise of all kinds
+            raise StoreError(f"the store {self.url} cannot be reached: {_reason(error)}") from error
+        memory = isinstance(self._fs, MemoryFileSystem)
+        if memory and self._fs.isfile(self._root):
+            raise StoreError(f"the store {self.url} is a file: name a folder, or one to be made")
+        self._guard: AbstractContextManager[Any] = memory_lock if memory else nullcontext()
+        # What fsspec falls back on looks first and writes then, so two writers could both win.
+        create = getattr(self._fs.pipe_file, "__func__", None)
+        self.exclusive = create is not AbstractFileSystem.pipe_file
 
     def read(self, path: str) -> bytes:
         with self._failures("read", path):
@@ -179,10 +206,11 @@ class RemoteStore:
                 found = self._fs.ls(self._at(folder), detail=False, refresh=True)
         except ObjectMissing:
             return []
-        return sorted(name.rstrip("/").rpartition("/")[2] for name in found)
+        names = (name.rstrip("/").rpartition("/")[2] for name in found)
+        return sorted(name for name in names if not name.startswith(temporary_prefix))
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:  # noqa: ARG002 - objects behind a URL have their bucket's permissions
-        with self._failures("write", path):
+        with self._failures("create", path):
             self._fs.pipe_file(self._at(path), data, mode="create")
 
     def put(self, path: str, data: bytes) -> None:
@@ -206,14 +234,16 @@ class RemoteStore:
     def _failures(self, verb: str, path: str) -> Iterator[None]:
         """Turn what a backend raises into sentences about the store."""
         try:
-            yield
-        except FileNotFoundError as error:
-            raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
+            with self._guard:
+                yield
         except Exception as error:  # backends raise of all kinds
-            if isinstance(error, FileExistsError) or _http_status(error) in {409, 412}:
+            if isinstance(error, FileNotFoundError) and verb not in {"create", "write"}:
+                raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
+            there = isinstance(error, FileExistsError) or _http_status(error) in {409, 412}
+            if there and verb == "create":
                 raise ObjectExists(f"{self.location(path)} is there already") from error
-            reason = str(error) or type(error).__name__
-            raise StoreError(f"cannot {verb} {self.location(path)}: {reason}") from error
+            message = f"cannot {verb} {self.location(path)}: {_reason(error)}"
+            raise StoreError(message) from error
 
 
 def _http_status(error: BaseException) -> int | None:
@@ -223,6 +253,12 @@ def _http_status(error: BaseException) -> int | None:
         return None
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return int(status) if status is not None else None
+
+
+def _reason(error: Exception) -> str:
+    """What a person needs of an error, without the secrets that a URL in it may have."""
+    system = error.strerror if isinstance(error, OSError) else None
+    return public_text(system or str(error)) or type(error).__name__
 
 
 def _make_folders(folder: Path) -> None:

@@ -73,7 +73,7 @@ class Log:
 
     def look(self) -> Listing:
         """List the log afresh; its records are read as they are asked for."""
-        pattern = re.compile(rf"(\d{{{number_digits}}})\.json")
+        pattern = re.compile(rf"([0-9]{{{number_digits}}})\.json")
         matches = (pattern.fullmatch(name) for name in self._store.names(self._folder))
         return Listing(self, [int(match[1]) for match in matches if match])
 
@@ -151,6 +151,8 @@ def parse_record(name: str, data: bytes, number: int) -> Record:
     """The record that `data` holds; `DamagedObject` with the reason if it is not sound."""
     try:
         sealed = strict_json(data)
+        checksum = sealed.pop("checksum", None) if isinstance(sealed, dict) else None
+        computed = digest(canonical_json(sealed))
     except ValueError as error:
         raise DamagedObject(name, f"not a JSON record ({error})") from error
     if not isinstance(sealed, dict):
@@ -158,8 +160,7 @@ def parse_record(name: str, data: bytes, number: int) -> Record:
     found = sealed.get("format")
     if isinstance(found, int) and found > record_format:
         raise NewerFormat(name, found, record_format)
-    checksum = sealed.pop("checksum", None)
-    if checksum != digest(canonical_json(sealed)):
+    if checksum != computed:
         raise DamagedObject(name, "checksum mismatch, bytes were altered")
     if sealed.get("number") != number:
         raise DamagedObject(name, f"holds record {sealed.get('number')}, expected {number}")

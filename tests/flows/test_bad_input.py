@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.states import State
 
 from flows.command_line import run
 from flows.retrain import retrain
 from flows.storage.canonical import canonical_json, digest
-from tests.flows.conftest import files_below
+from tests.flows.conftest import files_below, retrained
 
 Options = Callable[..., dict[str, Any]]
 
@@ -29,8 +29,8 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     status = run(retrain, [*small, *map(str, arguments)])
     lines = capsys.readouterr().err.splitlines()
     sentences = [line for line in lines if line.startswith("error: ")]
-    assert 2 == status
-    assert 1 == len(sentences)
+    assert status == 2
+    assert len(sentences) == 1
     assert lines[-1] == sentences[0]
     assert not any("Traceback" in line for line in lines)
     return sentences[0]
@@ -189,7 +189,7 @@ def test_diverged_training_keeps_the_last_good_checkpoint(
 
     assert "with learning_rate 1e+38" in sentence
     assert "the last good checkpoint, of iteration 0, is kept" in sentence
-    assert 1 == len(list(store.rglob("*.safetensors")))
+    assert len(list(store.rglob("*.safetensors"))) == 1
 
 
 def test_failed_run_in_prefect_carries_the_sentence(
@@ -209,7 +209,7 @@ def test_checkpoint_of_a_newer_format(
     capsys: pytest.CaptureFixture[str], options: Options, store: Path
 ) -> None:
     """A record that a newer program wrote stops this one, which changes nothing."""
-    outcome = retrain(**options())
+    outcome = retrained(options())
     log = next(store.glob("models/default/runs/*/log"))
     newest = max(log.glob("*.json"))
     record = json.loads(newest.read_bytes()) | {"format": 99}
@@ -229,21 +229,19 @@ def test_damaged_checkpoint_is_named_and_passed_over(
     options: Options, store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The newest sound checkpoint is gone on from, and the run ends as if nothing had happened."""
-    outcome = retrain(**options())
+    outcome = retrained(options())
     payload = next(store.rglob(f"{outcome.checkpoint_digest}.safetensors"))
     whole = payload.read_bytes()
     payload.write_bytes(whole[:100])
 
-    again = retrain(**options())
+    again = retrained(options())
 
     assert f"{payload}): truncated, 100 of {len(whole)} bytes" in caplog.text
     assert outcome.checkpoint_digest == again.checkpoint_digest
     assert whole == payload.read_bytes()
 
 
-def test_store_without_permission(
-    capsys: pytest.CaptureFixture[str], corpus: Path
-) -> None:
+def test_store_without_permission(capsys: pytest.CaptureFixture[str], corpus: Path) -> None:
     """A folder that nobody may write in, root included, is named with the reason."""
     if not Path("/proc/self").exists():
         pytest.skip("needs Linux's /proc, where no folder can be made")

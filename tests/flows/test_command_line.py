@@ -15,10 +15,11 @@ import pytest
 
 from flows.command_line import parse, run
 from flows.ingest import ingest
+from flows.outcome import TrainOutcome
 from flows.report import report
 from flows.retrain import retrain
 from flows.train import train
-from tests.flows.conftest import files_below
+from tests.flows.conftest import files_below, retrained
 
 Options = Callable[..., dict[str, Any]]
 every_flow = pytest.mark.parametrize("flow", [ingest, train, report, retrain], ids=lambda f: f.name)
@@ -76,12 +77,19 @@ def test_names_reach_the_flow() -> None:
     """Dotted names set the fields of sections."""
     command = parse(
         retrain,
-        ["--corpus", "a", "--corpus", "b", "--training.hidden_size=7", "--sampling.temperatures=0,2"],
+        [
+            "--corpus",
+            "a",
+            "--corpus",
+            "b",
+            "--training.hidden_size=7",
+            "--sampling.temperatures=0,2",
+        ],
     )
 
     assert {"corpus": ["a", "b"]}.items() <= command.model_dump().items()
-    assert 7 == command.model_dump()["training"]["hidden_size"]
-    assert (0.0, 2.0) == command.model_dump()["sampling"]["temperatures"]
+    assert command.model_dump()["training"]["hidden_size"] == 7
+    assert command.model_dump()["sampling"]["temperatures"] == (0.0, 2.0)
 
 
 def test_environment_does_not_set_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,14 +152,19 @@ def test_second_run_says_that_nothing_was_left_to_do(
 
 @every_flow
 def test_dry_run_writes_nothing(
-    flow: Any, arguments: list[str], options: Options, store: Path,
+    flow: Any,
+    arguments: list[str],
+    options: Options,
+    store: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A dry run names versions, store and server, and leaves no file."""
     if flow is report:
-        retrain(**options())
+        retrained(options())
         arguments = [f"--store={store}"]
-    chosen = [a for a in arguments if a.split("=")[0].split(".")[0][2:] in flow.parameters.properties]
+    chosen = [
+        a for a in arguments if a.split("=")[0].split(".")[0][2:] in flow.parameters.properties
+    ]
     before = files_below(store)
 
     assert run(flow, [*chosen, "--dry_run"]) == 0
@@ -181,10 +194,10 @@ def test_dry_run_knows_what_is_done(
 
 def test_flows_alone_make_what_retrain_makes(options: Options, store: Path, corpus: Path) -> None:
     """Ingest, train and report one by one give the dataset, checkpoint and report of `retrain`."""
-    whole = retrain(**options(store=f"{store}-whole"))
+    whole = retrained(options(store=f"{store}-whole"))
     chosen = options()
     dataset = ingest(corpus=chosen["corpus"], store=str(store))
-    trained = train(
+    trained: TrainOutcome = train(
         corpus=chosen["corpus"],
         store=str(store),
         training=chosen["training"],

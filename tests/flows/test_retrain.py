@@ -11,13 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.ingest import ingest_corpus
-from flows.outcome import RetrainOutcome
-from flows.retrain import retrain
 from flows.storage.files import open_store
 from flows.storage.open_run import open_run
 from flows.train import prepare_run, train_chunk, train_run
 from rnncore import TrainingState, bits_per_character, train
-from tests.flows.conftest import files_below
+from tests.flows.conftest import files_below, retrained
 
 Options = Callable[..., dict[str, Any]]
 
@@ -29,7 +27,7 @@ def payloads(store: Path) -> dict[str, bytes]:
 
 def test_outcome_says_what_was_done(options: Options, text: str, store: Path) -> None:
     """The outcome counts characters, iterations and epochs as they are."""
-    outcome = retrain(**options())
+    outcome = retrained(options())
 
     opened = open_run(str(store), "default", outcome.run_id)
     assert len(text) == outcome.characters
@@ -40,7 +38,7 @@ def test_outcome_says_what_was_done(options: Options, text: str, store: Path) ->
 
 def test_measured_bits_are_those_of_the_checkpoint(options: Options, store: Path) -> None:
     """Training and held-out bits per character are measured on the final weights."""
-    outcome = retrain(**options())
+    outcome = retrained(options())
 
     opened = open_run(str(store), "default", outcome.run_id)
     newest = opened.log.newest()
@@ -54,10 +52,10 @@ def test_measured_bits_are_those_of_the_checkpoint(options: Options, store: Path
 
 def test_second_run_trains_nothing_and_writes_nothing(options: Options, store: Path) -> None:
     """What the store holds is not done again."""
-    first = retrain(**options())
+    first = retrained(options())
     before = {path: path.read_bytes() for path in files_below(store)}
 
-    second = retrain(**options())
+    second = retrained(options())
 
     assert second.trained_iterations == 0
     assert before == {path: path.read_bytes() for path in files_below(store)}
@@ -67,9 +65,9 @@ def test_second_run_trains_nothing_and_writes_nothing(options: Options, store: P
 
 def test_more_epochs_continue_the_run(options: Options) -> None:
     """Two epochs and then a third end where three at once end."""
-    retrain(**options())
-    continued = retrain(**options(training={"epochs": 3}))
-    at_once = retrain(**options(training={"epochs": 3}, model="other"))
+    retrained(options())
+    continued = retrained(options(training={"epochs": 3}))
+    at_once = retrained(options(training={"epochs": 3}, model="other"))
 
     assert continued.trained_iterations == at_once.iteration / 3
     assert at_once.checkpoint_digest == continued.checkpoint_digest
@@ -77,8 +75,8 @@ def test_more_epochs_continue_the_run(options: Options) -> None:
 
 def test_fewer_epochs_report_the_finished_run(options: Options) -> None:
     """A run that went further is not wound back."""
-    far = retrain(**options(training={"epochs": 3}))
-    back = retrain(**options(training={"epochs": 1}))
+    far = retrained(options(training={"epochs": 3}))
+    back = retrained(options(training={"epochs": 1}))
 
     assert far.checkpoint_digest == back.checkpoint_digest
     assert back.trained_iterations == 0
@@ -89,8 +87,8 @@ def test_fewer_epochs_report_the_finished_run(options: Options) -> None:
 def test_chunks_do_not_change_the_bytes(options: Options, dtype: str, batch_size: int) -> None:
     """A checkpoint's bytes do not depend on how many there were before it."""
     network = {"dtype": dtype, "batch_size": batch_size}
-    whole = retrain(**options(training={"checkpoint_every": 10**6, **network}, model="whole"))
-    pieces = retrain(**options(training={"checkpoint_every": 97, **network}, model="pieces"))
+    whole = retrained(options(training={"checkpoint_every": 10**6, **network}, model="whole"))
+    pieces = retrained(options(training={"checkpoint_every": 97, **network}, model="pieces"))
 
     assert whole.checkpoint_digest == pieces.checkpoint_digest
 
@@ -106,8 +104,8 @@ def test_run_stopped_between_chunks_ends_with_the_same_bytes(
     for number in range(chunks):
         train_chunk(start.run, 300 * (number + 1))
 
-    stopped = retrain(**chosen)
-    never_stopped = retrain(**options(model="never-stopped"))
+    stopped = retrained(chosen)
+    never_stopped = retrained(options(model="never-stopped"))
 
     assert never_stopped.checkpoint_digest == stopped.checkpoint_digest
     assert stopped.iteration - 300 * chunks == stopped.trained_iterations
@@ -115,7 +113,7 @@ def test_run_stopped_between_chunks_ends_with_the_same_bytes(
 
 def test_training_is_that_of_the_mathematics(options: Options, store: Path) -> None:
     """The flow's last weights are those of one call of `rnncore.train`."""
-    outcome = retrain(**options())
+    outcome = retrained(options())
 
     opened = open_run(str(store), "default", outcome.run_id)
     newest = opened.log.newest()
@@ -128,7 +126,7 @@ def test_training_is_that_of_the_mathematics(options: Options, store: Path) -> N
 
 def test_records_are_the_loss_curve(options: Options, store: Path) -> None:
     """Each checkpoint's record carries loss, speed and held-out bits; the loss falls."""
-    outcome = retrain(**options())
+    outcome = retrained(options())
 
     records = open_run(str(store), "default", outcome.run_id).log.records()
     assert [0, 300, 600, outcome.iteration] == [record.iteration for record in records]
@@ -141,7 +139,7 @@ def test_records_are_the_loss_curve(options: Options, store: Path) -> None:
 
 def test_every_row_traces_to_a_checkpoint_that_is_there(options: Options, store: Path) -> None:
     """Rows name checkpoints by digest; each lies in the store with that digest."""
-    outcome = retrain(**options())
+    outcome = retrained(options())
 
     rows = pq.read_table(outcome.report_url).to_pylist()
     assert {row["checkpoint_digest"] + ".safetensors" for row in rows} == set(payloads(store))
@@ -152,7 +150,7 @@ def test_every_row_traces_to_a_checkpoint_that_is_there(options: Options, store:
 
 def test_seed_changes_the_run(options: Options) -> None:
     """Another seed is another run with other weights."""
-    zero, one = retrain(**options()), retrain(**options(seed=1))
+    zero, one = retrained(options()), retrained(options(seed=1))
 
     assert zero.run_id != one.run_id
     assert zero.checkpoint_digest != one.checkpoint_digest
@@ -161,7 +159,7 @@ def test_seed_changes_the_run(options: Options) -> None:
 
 def test_nothing_held_out_is_said_as_none(options: Options) -> None:
     """A share of 0 switches held-out evaluation off."""
-    outcome = retrain(**options(evaluation={"held_out": 0}))
+    outcome = retrained(options(evaluation={"held_out": 0}))
 
     assert outcome.held_out_bits_per_character is None
     assert outcome.train_bits_per_character > 0
@@ -169,8 +167,8 @@ def test_nothing_held_out_is_said_as_none(options: Options) -> None:
 
 def test_store_behind_a_url_gives_the_same_bytes(options: Options) -> None:
     """A store in memory holds what a folder holds."""
-    local = retrain(**options())
-    remote = retrain(**options(store="memory://retrain-test"))
+    local = retrained(options())
+    remote = retrained(options(store="memory://retrain-test"))
 
     assert local.checkpoint_digest == remote.checkpoint_digest
     assert remote.report_url.startswith("memory://retrain-test/reports/samples/")
@@ -192,7 +190,7 @@ def test_any_text_is_trained_on_as_it_is(options: Options, corpus: Path, text: s
     """Characters are code points, and line ends stay as they are."""
     corpus.write_bytes(text.encode())
 
-    outcome: RetrainOutcome = retrain(**options(sampling={"priming": text[:5]}))
+    outcome = retrained(options(sampling={"priming": text[:5]}))
 
     assert len(text) == outcome.characters
     rows = pq.read_table(outcome.report_url).to_pylist()
