@@ -14,5 +14,5 @@ def update(
 ) -> None:
     """One step in place, as in the notebook: `mem += d²; param -= lr × d / sqrt(mem + 1e-8)`."""
     for weight, memory, gradient in zip(parameters, adagrad, gradients, strict=True):
-        memory += gradient * gradient
-        weight -= learning_rate * gradient / np.sqrt(memory + epsilon)
+        memory[...] += gradient * gradient
+        weight[...] -= learning_rate * gradient / np.sqrt(memory + epsilon)

@@ -1,6 +1,6 @@
 """The network itself: forward through a sequence, and the gradients back through time.
 
-This is the reference, written to be read. `kernels.py` does the same, fast.
+This is the reference, written to be read. `kernels` does the same, fast.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def loss_and_gradients(
     >>> loss, gradients, hidden = loss_and_gradients(
     ...     p, np.array([0, 1]), np.array([1, 2]), np.zeros((1, 3)), 5.0)
     >>> round(loss, 2), gradients.Why.shape, hidden.shape
-    (2.79, (4, 3), (1, 3))
+    (2.77, (4, 3), (1, 3))
     """
     inputs = inputs.reshape(len(inputs), -1)  # (T, B)
     targets = targets.reshape(inputs.shape)  # (T, B)
@@ -44,9 +44,7 @@ def loss_and_gradients(
     return loss, gradients, hs[-1]
 
 
-def forward(
-    parameters: Parameters, inputs: NDArray[np.integer], hidden: FloatArray
-) -> FloatArray:
+def forward(parameters: Parameters, inputs: NDArray[np.integer], hidden: FloatArray) -> FloatArray:
     """Hidden states (T + 1, B, H) for `inputs` (T, B); the first is `hidden`, the memory before.
 
     The notebook multiplies Wxh by a one-hot vector; that picks a column, and so does this.
@@ -59,9 +57,7 @@ def forward(
     return hs
 
 
-def softmax_loss(
-    ys: FloatArray, targets: NDArray[np.integer]
-) -> tuple[FloatArray, FloatArray]:
+def softmax_loss(ys: FloatArray, targets: NDArray[np.integer]) -> tuple[FloatArray, FloatArray]:
     """Cross entropy of each target in nats, and the probabilities of every character.
 
     `ys` is (..., V), `targets` (...). The largest score is subtracted first, so exp cannot

@@ -80,7 +80,7 @@ class Parameters:
 
         Drawn in float64 and then rounded, so both dtypes start from the same numbers.
         """
-        if vocabulary_size < 2:
+        if vocabulary_size <= 1:
             raise InvalidHyperparameter("vocabulary_size", vocabulary_size, "at least 2")
         rng = np.random.default_rng(seed)
         hidden, dtype = hyperparameters.hidden_size, hyperparameters.float_type

@@ -27,7 +27,8 @@ def sample(
     wilder, and 0 takes the likeliest character always.
     """
     firsts, row = np.array([first_token]), hidden.reshape(1, -1)
-    return sample_batch(parameters, row, firsts, length, rngs=[rng], temperature=temperature)[0]
+    texts = sample_batch(parameters, row, firsts, length, rngs=[rng], temperature=temperature)
+    return texts.reshape(length)
 
 
 def sample_batch(

@@ -24,7 +24,7 @@ class TrainingState:
     >>> state = TrainingState.initial(3, Hyperparameters(hidden_size=2), seed=7)
     >>> losses = train(state, np.array([0, 1, 2] * 10), 5, backend="numpy")
     >>> state.iteration, state.position, losses.shape
-    (5, 20, (5,))
+    (5, 10, (5,))
     """
 
     parameters: Parameters

@@ -1,0 +1,92 @@
+"""The forward pass alone: read a text, or write some."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncore.kernels.compiling import compiled, kernel, sources
+from rnncore.kernels.elementary import clamp, exp, largest, splat, total
+from rnncore.kernels.passes import copy, read_sequence, remember, softmax_loss
+from rnncore.kernels.product import product, transpose
+from rnncore.kernels.vector import load, register_bytes, store
+from rnncore.kernels.workspace import Network, Passes, Sizes, Text
+from rnncore.parameters import FloatArray
+
+
+@kernel
+def read(
+    sizes: Sizes,
+    network: Network,
+    passes: Passes,
+    text: Text,
+    hidden: FloatArray,
+    _: int = sources,
+) -> float:
+    """Nats of every character but the first, T at a time; `hidden` (1, Hp) moves along."""
+    Hp, Vp = passes.hs.shape[1], passes.ps.shape[1]
+    transpose(network.Whh, network.WhhT, 0, len(network.Whh))
+    transpose(network.Why, network.WhyT, 0, len(network.Why))
+    nats = 0.0
+    for position in range(0, text.length - 1, sizes.T):
+        rows = min(sizes.T, text.length - 1 - position)
+        part = Sizes(sizes.H, sizes.V, rows, 1)
+        read_sequence(part, network, passes, text, position, hidden, 0, 1)
+        copy(passes.hs, rows * Hp, hidden, 0, Hp)
+        product(passes.ps, 0, passes.hs, Hp, Hp, 1, network.WhyT, 0, rows, Vp, sizes.H, False)
+        for row in range(rows):
+            nats += softmax_loss(passes.ps, row * Vp, network.by, passes.tokens[row + 1, 0], 1.0)
+    return nats
+
+
+@kernel
+def draw(
+    H: int, network: Network, hs: FloatArray, ps: FloatArray, tokens: NDArray[np.int64],
+    uniforms: NDArray[np.float64], temperatures: NDArray[np.float64], drawn: NDArray[np.int64],
+    _: int = sources,
+) -> None:  # fmt: skip
+    """Write S texts side by side into `drawn` (S, length), a character of each at a time.
+
+    hs is (2 S, Hp), half of it the memories before a step and half those after, in turn; ps is
+    (S, Vp); tokens (S,) are the last characters.
+    """
+    (streams, length), V = drawn.shape, len(network.Wxh)
+    Hp, Vp = hs.shape[1], ps.shape[1]
+    transpose(network.Whh, network.WhhT, 0, len(network.Whh))
+    transpose(network.Why, network.WhyT, 0, len(network.Why))
+    for n in range(length):
+        before, after = streams * (n % 2), streams * ((n + 1) % 2)
+        remember(H, network, tokens, hs, before, after)
+        product(ps, 0, hs, after * Hp, Hp, 1, network.WhyT, 0, streams, Vp, H, False)
+        for s in range(streams):
+            tokens[s] = choose(ps, s * Vp, V, network.by, uniforms[s, n], temperatures[s])
+            drawn[s, n] = tokens[s]
+
+
+@compiled
+def choose(
+    ps: FloatArray, start: int, V: int, by: FloatArray, uniform: float, temperature: float
+) -> int:
+    """The first character at which the summed probabilities pass `uniform`; at 0 the likeliest."""
+    lanes = register_bytes // ps.itemsize
+    largests = splat(ps, -np.inf)
+    for v in range(0, len(by), lanes):
+        y = load(ps, start + v) + load(by, v)
+        store(ps, start + v, y)
+        largests = clamp(y, largests, np.inf)
+    shift, likeliest = largest(largests), 0
+    while likeliest < V - 1 and ps.flat[start + likeliest] < shift:
+        likeliest += 1
+    if temperature == 0:
+        return likeliest
+    sums = splat(ps, 0.0)
+    for v in range(0, len(by), lanes):
+        e = exp((load(ps, start + v) - shift) / temperature)
+        store(ps, start + v, e)
+        sums = sums + e
+    rest = uniform * total(sums)
+    for v in range(V):
+        rest -= ps.flat[start + v]
+        if rest < 0:
+            return v
+    return likeliest  # what is left of `rest` is rounding

@@ -1,0 +1,130 @@
+"""The passes over one sequence: forward, output layer, backward; each for a share of its rows.
+
+A pass computes every element in full and in one order, whoever computes it, so the number of
+threads that share the work never changes a bit.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncore.kernels.compiling import compiled, inlined
+from rnncore.kernels.elementary import clamp, exp, largest, splat, tanh, total
+from rnncore.kernels.product import product
+from rnncore.kernels.vector import load, register_bytes, store
+from rnncore.kernels.workspace import Network, Passes, Sizes, Text
+from rnncore.parameters import FloatArray
+
+block_rows = 256  # of a sum or a softmax done at one go: what is read again is still in the cache
+
+
+@inlined
+def read_sequence(
+    sizes: Sizes, network: Network, passes: Passes, text: Text, position: int, hidden: FloatArray,
+    first: int, last: int,
+) -> None:  # fmt: skip
+    """Forward: memories of streams `first` to `last` over T characters from `position` on."""
+    T, B, Hp = sizes.T, sizes.B, passes.hs.shape[1]
+    for t in range(T + 1):
+        for b in range(first, last):
+            passes.tokens[t, b] = token(text, b * text.length + position + t)
+    copy(hidden, first * Hp, passes.hs, first * Hp, (last - first) * Hp)
+    for t in range(T):
+        row = t * B + first
+        remember(sizes.H, network, passes.tokens[t, first:last], passes.hs, row, row + B)
+
+
+@inlined
+def token(text: Text, index: int) -> int:
+    """Token `index` of the text, put together from its bytes."""
+    value = 0
+    for n in range(text.width):
+        value |= int(text.bytes[index * text.width + n]) << (8 * n)
+    return value
+
+
+@inlined
+def remember(
+    H: int, network: Network, tokens: NDArray[np.int64], hs: FloatArray, before: int, after: int
+) -> None:
+    """One step of memory: rows from `before` on, with a character each, give those from `after` on."""
+    Hp, lanes, rows = hs.shape[1], register_bytes // hs.itemsize, len(tokens)
+    for n in range(rows):
+        for j in range(0, Hp, lanes):
+            x = load(network.Wxh, tokens[n] * Hp + j) + load(network.bh, j)
+            store(hs, (after + n) * Hp + j, x)
+    product(hs, after * Hp, hs, before * Hp, Hp, 1, network.WhhT, 0, rows, Hp, H, True)
+    for j in range(after * Hp, (after + rows) * Hp, lanes):
+        store(hs, j, tanh(load(hs, j)))
+
+
+@inlined
+def output(sizes: Sizes, network: Network, passes: Passes, top: int, bottom: int) -> None:
+    """Loss and dy of rows `top` to `bottom`, and what their error says of the memory."""
+    H, V, B = sizes.H, sizes.V, sizes.B
+    hs, ps, nats = passes.hs, passes.ps, passes.nats.reshape(-1)
+    targets = passes.tokens[1:].reshape(-1)
+    Hp, Vp = hs.shape[1], ps.shape[1]
+    for start in range(top, bottom, block_rows):
+        rows = min(block_rows, bottom - start)
+        h, y = (B + start) * Hp, start * Vp
+        product(ps, y, hs, h, Hp, 1, network.WhyT, 0, rows, Vp, H, False)
+        for row in range(start, start + rows):
+            nats[row] = softmax_loss(ps, row * Vp, network.by, targets[row], 1 / B)
+        product(passes.dh, start * Hp, ps, y, Vp, 1, network.Why, 0, rows, Hp, V, False)
+
+
+@compiled
+def softmax_loss(ps: FloatArray, start: int, by: FloatArray, target: int, share: float) -> float:
+    """Nats of `target`; the row of scores, short of their bias, turns into dy × `share`.
+
+    The largest score is subtracted first, so exp cannot overflow; the loss is taken from the
+    scores, so a probability of zero does not make it infinite.
+    """
+    lanes = register_bytes // ps.itemsize
+    largests = load(ps, start) + load(by, 0)
+    for v in range(lanes, len(by), lanes):
+        largests = clamp(load(ps, start + v) + load(by, v), largests, np.inf)
+    shift = largest(largests)
+    chosen = ps.flat[start + target] + by[target] - shift
+    sums = splat(ps, 0.0)
+    for v in range(0, len(by), lanes):
+        e = exp(load(ps, start + v) + load(by, v) - shift)
+        store(ps, start + v, e)
+        sums = sums + e
+    whole = total(sums)
+    for v in range(0, len(by), lanes):
+        store(ps, start + v, load(ps, start + v) * (share / whole))
+    ps.flat[start + target] -= share
+    return float(math.log(whole) - chosen)
+
+
+@inlined
+def backward(sizes: Sizes, network: Network, passes: Passes, first: int, last: int) -> None:
+    """Dhraw of streams `first` to `last`, in place of dh, from the last character to the first."""
+    H, B, hs, dh = sizes.H, sizes.B, passes.hs, passes.dh
+    Hp, lanes, rows = hs.shape[1], register_bytes // hs.itemsize, last - first
+    for t in range(sizes.T - 1, -1, -1):
+        start, later = (t * B + first) * Hp, ((t + 1) * B + first) * Hp  # hs has B rows more
+        if t < sizes.T - 1:
+            product(dh, start, dh, later, Hp, 1, network.Whh, 0, rows, Hp, H, True)
+        for j in range(0, rows * Hp, lanes):
+            h = load(hs, later + j)
+            store(dh, start + j, load(dh, start + j) * (1.0 - h * h))
+
+
+@inlined
+def copy(source: FloatArray, start: int, target: FloatArray, at: int, count: int) -> None:
+    """Copy `count` elements, whole vectors."""
+    for n in range(0, count, register_bytes // source.itemsize):
+        store(target, at + n, load(source, start + n))
+
+
+@inlined
+def clear(array: FloatArray, start: int, end: int) -> None:
+    """Set elements to zero, whole vectors."""
+    for n in range(start, end, register_bytes // array.itemsize):
+        store(array, n, splat(array, 0.0))

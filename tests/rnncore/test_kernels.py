@@ -1,0 +1,158 @@
+"""The parts of the kernels: each is as exact as it says, and its sums have one order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from numpy.typing import NDArray
+
+from rnncore.kernels.compiling import compiled
+from rnncore.kernels.elementary import exp, inverse_sqrt, tanh
+from rnncore.kernels.product import product, transpose
+from rnncore.kernels.vector import load, register_bytes, store
+from rnncore.kernels.workspace import aligned, padded
+
+Array = NDArray[Any]
+Float = type[np.float32] | type[np.float64]
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+@compiled
+def tanh_of(x: Array, y: Array) -> None:
+    for n in range(0, len(x), register_bytes // x.itemsize):
+        store(y, n, tanh(load(x, n)))
+
+
+@compiled
+def exp_of(x: Array, y: Array) -> None:
+    for n in range(0, len(x), register_bytes // x.itemsize):
+        store(y, n, exp(load(x, n)))
+
+
+@compiled
+def inverse_sqrt_of(x: Array, y: Array) -> None:
+    for n in range(0, len(x), register_bytes // x.itemsize):
+        store(y, n, inverse_sqrt(load(x, n)))
+
+
+@compiled
+def multiply(C: Array, A: Array, B: Array, a_row: int, a_k: int, add: bool) -> None:  # noqa: FBT001
+    product(C, 0, A, 0, a_row, a_k, B, 0, C.shape[0], C.shape[1], B.shape[0], add)
+
+
+@compiled
+def transposed(source: Array, target: Array) -> None:
+    transpose(source, target, 0, source.shape[0])
+
+
+def error_in_ulps(
+    function: Callable[[Array, Array], None], exact: Callable[[Array], Array], x: Array
+) -> float:
+    """Largest error of a function, in units of the last place of the true value."""
+    y = np.empty_like(x)
+    function(x, y)
+    true = exact(x.astype(np.longdouble))
+    return float((np.abs(y - true) / np.spacing(np.abs(true).astype(x.dtype))).max())
+
+
+@dtypes
+def test_tanh_is_exact_to_two_ulp(dtype: Float) -> None:
+    """From the smallest arguments, where tanh(x) is x, to those where it is 1."""
+    magnitudes = np.logspace(-20, 2, 2**16)
+    x = np.concatenate([magnitudes, -magnitudes]).astype(dtype)
+
+    assert error_in_ulps(tanh_of, np.tanh, x) < 2.5
+
+
+@dtypes
+def test_tanh_keeps_zero_infinity_and_nan(dtype: Float) -> None:
+    """A memory that is not a number must not become one."""
+    x = np.array([0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 0] * 2).astype(dtype)[:8]
+    y = np.empty_like(x)
+    tanh_of(x, y)
+
+    np.testing.assert_array_equal(y, np.array([0, 0, 1, -1, np.nan, 1, -1, 0]))
+
+
+@dtypes
+def test_exp_is_exact_to_about_one_ulp(dtype: Float) -> None:
+    """Over what a softmax asks for; below that it is next to nothing, but no subnormal."""
+    x = np.linspace(-85, 0, 2**16).astype(dtype)
+    low = np.full(8, -1e30, dtype)
+    y = np.empty_like(low)
+    exp_of(low, y)
+
+    assert error_in_ulps(exp_of, np.exp, x) < 1.1
+    assert 0 < y[0] < 1e-36
+
+
+@dtypes
+def test_inverse_sqrt_is_exact_to_two_ulp(dtype: Float) -> None:
+    """From Adagrad's epsilon to sums that no training reaches."""
+    x = np.logspace(-8, 30, 2**16).astype(dtype)
+
+    assert error_in_ulps(inverse_sqrt_of, lambda x: 1 / np.sqrt(x), x) < 2.0
+
+
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(
+    rows=some.integers(1, 23),
+    vectors=some.integers(1, 17),
+    depth=some.integers(1, 40),
+    dtype=some.sampled_from([np.float32, np.float64]),
+    turned=some.booleans(),
+    add=some.booleans(),
+    seed=some.integers(0, 1000),
+)
+def test_a_product_is_the_same_chain_of_sums_at_any_width_and_height(
+    *, rows: int, vectors: int, depth: int, dtype: Float, turned: bool, add: bool, seed: int
+) -> None:
+    """Right within rounding; and the first row and first vector of columns alone, bit for bit."""
+    rng = np.random.default_rng(seed)
+    lanes = register_bytes // np.dtype(dtype).itemsize
+    A = rng.normal(size=(depth, rows) if turned else (rows, depth)).astype(dtype)
+    B = rng.normal(size=(depth, vectors * lanes)).astype(dtype)
+    start: Array = rng.normal(size=(rows, vectors * lanes)).astype(dtype)
+    C, corner = start.copy(), start[:1, :lanes].copy()
+    strides = (1, rows) if turned else (depth, 1)
+    multiply(C, A, B, *strides, add)
+    multiply(corner, A, np.ascontiguousarray(B[:, :lanes]), *strides, add)
+    exact: Array = (A.T if turned else A).astype(np.float64) @ B.astype(np.float64) + start * add
+
+    np.testing.assert_allclose(C, exact, atol=200 * np.finfo(dtype).eps)
+    np.testing.assert_array_equal(C[:1, :lanes], corner)
+
+
+@dtypes
+def test_a_transpose_moves_every_element(dtype: Float) -> None:
+    """Each number is where row and column are exchanged."""
+    source = np.arange(16 * 24, dtype=dtype).reshape(16, 24)
+    target = np.zeros((24, 16), dtype)
+    transposed(source, target)
+
+    np.testing.assert_array_equal(target, source.T)
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 66, 100, 128, 256, 512, 1024])
+@dtypes
+def test_rows_are_whole_vectors_that_do_not_crowd_in_the_cache(dtype: Float, size: int) -> None:
+    """Wide enough, at most two vectors wider, and never a multiple of 1,024 bytes."""
+    width, item = padded(size, np.dtype(dtype)), np.dtype(dtype).itemsize
+
+    assert size <= width < size + 2 * register_bytes // item
+    assert width * item % register_bytes == 0
+    assert width * item % 1024 != 0
+
+
+def test_workspaces_start_at_a_cache_line() -> None:
+    """And hold zeros, for what is padded must be zero."""
+    arrays = [aligned(np.dtype(np.float32), 3, n) for n in range(1, 30)]
+
+    assert all(array.ctypes.data % 64 == 0 and not array.any() for array in arrays)
+    assert math.prod((3, 29)) == arrays[-1].size
