@@ -6,7 +6,14 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.outcome import IngestOutcome, ingest_outcome
-from flows.parameters import Corpus, Encoding, StoreUrl, bundled_corpus, default_store
+from flows.parameters import (
+    Corpus,
+    Encoding,
+    SingleWriter,
+    StoreUrl,
+    bundled_corpus,
+    default_store,
+)
 from flows.references import DatasetRef
 from flows.storage import corpus as sources
 from flows.storage import datasets
@@ -15,14 +22,16 @@ from flows.storage.urls import public_url
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
-def ingest_corpus(corpus: Corpus, encoding: Encoding, store: StoreUrl) -> DatasetRef:
+def ingest_corpus(
+    corpus: Corpus, encoding: Encoding, store: StoreUrl, single_writer: SingleWriter
+) -> DatasetRef:
     """Read, tokenise and store a corpus; one that is in the store already is not written again."""
     texts = sources.read_corpus(corpus, encoding)
     dataset = datasets.tokenise(texts)
     manifest = dataset.manifest
     target = open_store(store)
+    check_store(target, single_writer=single_writer)
     if not datasets.exists(target, manifest.dataset_id):
-        check_store(target)
         datasets.save(target, dataset)
     urls = [corpus] if isinstance(corpus, str) else corpus
     return DatasetRef(
@@ -39,6 +48,7 @@ def ingest(
     corpus: Corpus = bundled_corpus,
     encoding: Encoding = "utf-8",
     store: StoreUrl = default_store,
+    single_writer: SingleWriter = False,
 ) -> IngestOutcome:
     """Read a corpus from any URL into a dataset of tokens with its vocabulary.
 
@@ -46,8 +56,9 @@ def ingest(
         corpus: Path, pattern or fsspec URL of the text to train on, or a list of them
         encoding: Encoding of the text's bytes, such as utf-8 or latin-1
         store: Folder or fsspec URL where datasets, checkpoints and reports are kept
+        single_writer: Allow a store that cannot keep two runs apart, since only one ever writes
     """
-    return ingest_outcome(ingest_corpus(corpus, encoding, store))
+    return ingest_outcome(ingest_corpus(corpus, encoding, store, single_writer))
 
 
 if __name__ == "__main__":

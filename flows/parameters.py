@@ -21,6 +21,7 @@ ModelName = Annotated[str, Field(pattern=model_name_pattern)]
 RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 SingleWriter = bool
+WhenBusy = Literal["wait", "stop"]
 
 
 class Section(BaseModel):
@@ -60,14 +61,14 @@ class TrainingOptions(Section):
         description="Bound on each element of the gradient (nats per unit of weight)",
     )
     epochs: int = Field(
-        100,
+        300,
         ge=1,
         le=1_000_000,
         title="Epochs",
         description="Passes through the training text; raising it continues a finished run",
     )
     checkpoint_every: int = Field(
-        50_000,
+        100_000,
         ge=1,
         le=10**12,
         title="Checkpoint every",

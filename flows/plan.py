@@ -33,7 +33,7 @@ class Plan(Outcome):
 def make_plan(parameters: dict[str, Any]) -> Plan:
     """What a flow with `parameters` would do; what it would refuse is refused here too."""
     store = open_store(parameters["store"])
-    steps = _surroundings(store)
+    steps = _surroundings(store, single_writer=parameters.get("single_writer", False))
     if "corpus" in parameters:
         texts = sources.read_corpus(parameters["corpus"], parameters["encoding"])
         dataset = datasets.tokenise(texts)
@@ -49,14 +49,14 @@ def make_plan(parameters: dict[str, Any]) -> Plan:
     return Plan(steps=steps)
 
 
-def _surroundings(store: Store) -> dict[str, str]:
+def _surroundings(store: Store, *, single_writer: bool) -> dict[str, str]:
     """Versions, server and store."""
     versions = ", ".join(f"{name} {found}" for name, found in library_versions().items())
     server = get_current_settings().api.url
     if isinstance(store, LocalStore) and not Path(store.location("")).exists():
         state = "not there yet, will be made"
     else:
-        check_store(store)
+        check_store(store, single_writer=single_writer)
         state = "writable, and honours create-if-absent"
     return {
         "versions": versions,

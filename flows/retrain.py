@@ -17,8 +17,10 @@ from flows.parameters import (
     ModelName,
     SamplingOptions,
     Seed,
+    SingleWriter,
     StoreUrl,
     TrainingOptions,
+    WhenBusy,
     bundled_corpus,
     default_store,
 )
@@ -32,10 +34,12 @@ def retrain(
     encoding: Encoding = "utf-8",
     model: ModelName = "default",
     seed: Seed = 0,
+    when_busy: WhenBusy = "wait",
     training: TrainingOptions = TrainingOptions(),
     evaluation: EvaluationOptions = EvaluationOptions(),
     sampling: SamplingOptions = SamplingOptions(),
     store: StoreUrl = default_store,
+    single_writer: SingleWriter = False,
 ) -> RetrainOutcome:
     """Retrain a character RNN on a corpus, evaluate it, and write a report of its samples.
 
@@ -46,15 +50,17 @@ def retrain(
         encoding: Encoding of the text's bytes, such as utf-8 or latin-1
         model: Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit
         seed: Seed of the first weights and of the snapshots drawn while training
+        when_busy: What to do while another run trains the same model: wait, or stop
         training: The network, and how long and in what steps it is trained
         evaluation: Text that is kept from training, to measure on
         sampling: The samples of the report
         store: Folder or fsspec URL where datasets, checkpoints and reports are kept
+        single_writer: Allow a store that cannot keep two runs apart, since only one ever writes
     """
     started = time.monotonic()
-    dataset = ingest_corpus(corpus, encoding, store)
+    dataset = ingest_corpus(corpus, encoding, store, single_writer)
     check_priming(dataset, sampling.priming)
-    start, end = train_run(dataset, model, seed, training, evaluation)
+    start, end = train_run(dataset, model, seed, training, evaluation, when_busy)
     measured = evaluate_checkpoint(end)
     written = write_report(end, sampling)
     trained = train_outcome(dataset, start, end, time.monotonic() - started)

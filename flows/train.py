@@ -20,18 +20,21 @@ from flows.parameters import (
     EvaluationOptions,
     ModelName,
     Seed,
+    SingleWriter,
     StoreUrl,
     TrainingOptions,
+    WhenBusy,
     bundled_corpus,
     default_store,
 )
 from flows.references import CheckpointRef, DatasetRef, RunRef
 from flows.storage.checkpoints import CheckpointRecord
 from flows.storage.exceptions import DamagedObject
-from flows.storage.files import check_store, open_store
+from flows.storage.files import open_store
 from flows.storage.open_run import OpenRun, check_split, open_run
 from flows.storage.runs import make_run, save_run
 from flows.storage.splits import load_split
+from flows.turns import turn
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
@@ -52,7 +55,6 @@ def prepare_run(
     )
     check_split(load_split(dataset.store, run.dataset_id, run.held_out, run.split), run)
     store = open_store(dataset.store)
-    check_store(store)
     save_run(store, model, run)
     reference = RunRef(
         store=dataset.store,
@@ -83,8 +85,21 @@ def train_run(
     seed: int,
     training: TrainingOptions,
     evaluation: EvaluationOptions,
+    when_busy: WhenBusy,
 ) -> tuple[CheckpointRef, CheckpointRef]:
-    """Chain the tasks that bring a run to the last iteration of its last epoch; start and end."""
+    """Bring a run to the last iteration of its last epoch; its first and last checkpoint here."""
+    with turn(dataset.store, model, when_busy):
+        return _chain_chunks(dataset, model, seed, training, evaluation)
+
+
+def _chain_chunks(
+    dataset: DatasetRef,
+    model: str,
+    seed: int,
+    training: TrainingOptions,
+    evaluation: EvaluationOptions,
+) -> tuple[CheckpointRef, CheckpointRef]:
+    """A task from each checkpoint to the next."""
     checkpoint = start = prepare_run(dataset, model, seed, training, evaluation)
     opened = open_run(dataset.store, model, start.run.run_id)
     goal = training.epochs * opened.iterations_per_epoch
@@ -130,9 +145,11 @@ def train(
     encoding: Encoding = "utf-8",
     model: ModelName = "default",
     seed: Seed = 0,
+    when_busy: WhenBusy = "wait",
     training: TrainingOptions = TrainingOptions(),
     evaluation: EvaluationOptions = EvaluationOptions(),
     store: StoreUrl = default_store,
+    single_writer: SingleWriter = False,
 ) -> TrainOutcome:
     """Train a model on a corpus, from where its last run of the same options stopped.
 
@@ -141,13 +158,15 @@ def train(
         encoding: Encoding of the text's bytes, such as utf-8 or latin-1
         model: Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit
         seed: Seed of the first weights and of the snapshots drawn while training
+        when_busy: What to do while another run trains the same model: wait, or stop
         training: The network, and how long and in what steps it is trained
         evaluation: Text that is kept from training
         store: Folder or fsspec URL where datasets, checkpoints and reports are kept
+        single_writer: Allow a store that cannot keep two runs apart, since only one ever writes
     """
     started = time.monotonic()
-    dataset = ingest_corpus(corpus, encoding, store)
-    start, end = train_run(dataset, model, seed, training, evaluation)
+    dataset = ingest_corpus(corpus, encoding, store, single_writer)
+    start, end = train_run(dataset, model, seed, training, evaluation, when_busy)
     return train_outcome(dataset, start, end, time.monotonic() - started)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -121,10 +121,9 @@ class CheckpointLog:
 
     def record(self, sha256: str) -> CheckpointRecord:
         """The newest record that names the payload of that digest."""
-        for record in self._log.look().newest_first("checkpoint"):
-            content = _parse(CheckpointRecord, record)
-            if content.digest == sha256:
-                return content
+        for record in _parse_sound(CheckpointRecord, self._log.look().newest_first("checkpoint")):
+            if record.digest == sha256:
+                return record
         raise UnknownObject(f"{self._what} has no checkpoint {sha256}")
 
     def commit(
@@ -150,13 +149,14 @@ class CheckpointLog:
     def records(self) -> list[CheckpointRecord]:
         """Every sound checkpoint record by iteration; what was written twice is listed once."""
         found = self._log.look().newest_first("checkpoint")
-        by_iteration = {record.iteration: record for record in _parse_sound(found)}
+        by_iteration = {
+            record.iteration: record for record in _parse_sound(CheckpointRecord, found)
+        }
         return [by_iteration[iteration] for iteration in sorted(by_iteration)]
 
     def evaluation(self, sha256: str) -> Evaluation | None:
         """The evaluation of the checkpoint with that digest, if it was made."""
-        for record in self._log.look().newest_first("evaluation"):
-            evaluation = _parse(Evaluation, record)
+        for evaluation in _parse_sound(Evaluation, self._log.look().newest_first("evaluation")):
             if evaluation.digest == sha256:
                 return evaluation
         return None
@@ -197,10 +197,11 @@ def newest_run(store: Store, model: str) -> str:
     return max(times)[1]
 
 
-def _parse_sound(records: Iterable[Record]) -> Iterable[CheckpointRecord]:
+def _parse_sound(model: type[Content], records: Iterable[Record]) -> Iterator[Content]:
+    """The records that are sound in their fields too."""
     for record in records:
         try:
-            yield _parse(CheckpointRecord, record)
+            yield _parse(model, record)
         except DamagedObject:
             continue
 

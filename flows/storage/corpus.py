@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import fsspec
-from fsspec.implementations.http import HTTPFileSystem
 
 from flows.storage.exceptions import CorpusError
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_text, public_url
@@ -52,13 +52,13 @@ def find_files(corpus: str | Sequence[str]) -> list[SourceFile]:
 def read_text(file: SourceFile, encoding: str) -> str:
     """The whole of `file`, decompressed by its ending and decoded; line ends stay as they are."""
     try:
-        # A stream in one piece: servers without range requests can be read this way too.
-        options = {"block_size": 0} if isinstance(file.filesystem, HTTPFileSystem) else {}
-        compression = fsspec.utils.infer_compression(public_url(file.path))
-        with file.filesystem.open(file.path, "rb", compression=compression, **options) as stream:
-            data = stream.read()
+        # In one request: servers without ranges can be read too, and errors keep their status.
+        data = file.filesystem.cat_file(file.path)
+        if compression := fsspec.utils.infer_compression(public_url(file.path)):
+            with fsspec.compression.compr[compression](io.BytesIO(data), mode="rb") as stream:
+                data = stream.read()
     except Exception as error:  # backends and decompressors raise of all kinds
-        raise _unreadable(file.url, error) from error
+        raise unreadable(file.url, error) from error
     return decode(data, encoding, file.url)
 
 
@@ -77,7 +77,7 @@ def decode(data: bytes, encoding: str, name: str) -> str:
         marked = next((name for mark, name in byte_order_marks if data.startswith(mark)), None)
         advice = (
             f"it looks like {marked}: give encoding={marked}"
-            if marked
+            if marked and marked != codec
             else "convert it, or give the encoding that it has"
         )
         found = f"0x{data[at]:02x}" if at < len(data) else "the end"
@@ -112,7 +112,7 @@ def _expand(url: str) -> list[SourceFile]:
     except CorpusError:
         raise
     except Exception as error:  # backends raise of all kinds
-        raise _unreadable(shown, error) from error
+        raise unreadable(shown, error) from error
     return [SourceFile(shown, filesystem, path)]
 
 
@@ -135,7 +135,7 @@ def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:
     ]
 
 
-def _unreadable(url: str, error: Exception) -> CorpusError:
+def unreadable(url: str, error: Exception) -> CorpusError:
     """One sentence for whatever a backend raised."""
     status = getattr(error, "status", None)  # aiohttp's replies
     if isinstance(error, FileNotFoundError) or status == 404:  # noqa: PLR2004 - HTTP's not found

@@ -17,8 +17,8 @@ from flows.storage.canonical import canonical_json, digest, identity, strict_jso
 from flows.storage.exceptions import (
     DamagedObject,
     NewerFormat,
-    ObjectExists,
     ObjectMissing,
+    StoreError,
     UnknownObject,
 )
 from flows.storage.files import LocalStore, Store, open_store
@@ -75,7 +75,7 @@ def describe(texts: list[str], vocabulary: Vocabulary, tokens: bytes) -> Manifes
     )
     return Manifest(
         format=dataset_format,
-        dataset_id=identity([dataset_format, [file.model_dump() for file in files]]),
+        dataset_id=_identity(files),
         characters=sum(file.characters for file in files),
         vocabulary_size=len(vocabulary),
         vocabulary_sha256=vocabulary.digest,
@@ -108,8 +108,13 @@ def save(store: Store, dataset: Dataset) -> None:
     store.put(f"{folder}/vocabulary.json", canonical_json(dataset.vocabulary.to_json()))
     try:
         store.create(f"{folder}/manifest.json", canonical_json(manifest.model_dump(mode="json")))
-    except ObjectExists:
-        load_manifest(store, manifest.dataset_id)  # another run finished the same work: verify it
+    except StoreError:
+        # Another run finished the same work, or the reply to this one's was lost.
+        if not exists(store, manifest.dataset_id):
+            raise
+        if load_manifest(store, manifest.dataset_id) != manifest:
+            name = store.location(f"{folder}/manifest.json")
+            raise DamagedObject(name, "is not the manifest of these texts") from None
 
 
 def exists(store: Store, dataset_id: str) -> bool:
@@ -132,6 +137,9 @@ def load_manifest(store: Store, dataset_id: str) -> Manifest:
         raise DamagedObject(name, "not a dataset's manifest") from error
     if manifest.dataset_id != dataset_id:
         raise DamagedObject(name, f"is of dataset {manifest.dataset_id}")
+    characters = sum(file.characters for file in manifest.files)
+    if _identity(manifest.files) != dataset_id or manifest.characters != characters:
+        raise DamagedObject(name, "its files do not give its id, bytes were altered")
     return manifest
 
 
@@ -146,6 +154,9 @@ def load(store_url: str, dataset_id: str) -> Dataset:
     if digest(data) != manifest.vocabulary_sha256:
         raise DamagedObject(store.location(path), "sha256 mismatch, bytes were altered")
     vocabulary = Vocabulary.from_json(strict_json(data), store.location(path))
+    if len(vocabulary) != manifest.vocabulary_size:
+        name = store.location(f"{folder}/manifest.json")
+        raise DamagedObject(name, f"vocabulary_size is not {len(vocabulary)}, bytes were altered")
     tokens = _map_tokens(store, f"{folder}/tokens.npy", manifest)
     return Dataset(manifest=manifest, vocabulary=vocabulary, tokens=tokens)
 
@@ -153,6 +164,10 @@ def load(store_url: str, dataset_id: str) -> Dataset:
 def dataset_folder(dataset_id: str) -> str:
     """Folder of a dataset in the store."""
     return f"datasets/{dataset_id}"
+
+
+def _identity(files: tuple[FileEntry, ...]) -> str:
+    return identity([dataset_format, [file.model_dump() for file in files]])
 
 
 def _read_part(store: Store, path: str) -> bytes:

@@ -75,8 +75,11 @@ def open_store(url: str) -> Store:
     return RemoteStore(url)
 
 
-def check_store(store: Store) -> None:
-    """Prove that `store` can be written and honours create-if-absent, by trying it."""
+def check_store(store: Store, *, single_writer: bool = False) -> None:
+    """Prove that `store` can be written and honours create-if-absent, by trying it.
+
+    `single_writer` is the user's word that no two runs ever write there at once: then it need not.
+    """
     path = f"probe-{secrets.token_hex(8)}"
     try:
         # Already the first may find its own object: S3 clients try again when a reply is lost.
@@ -88,10 +91,12 @@ def check_store(store: Store) -> None:
     finally:
         with suppress(StoreError):  # a probe that stays does no harm
             store.remove(path)
-    raise UnsafeStore(
-        f"the store {store.url} ignores create-if-absent, so two runs could overwrite each other"
-        " there: use a local folder, or an object store with conditional writes"
-    )
+    if not single_writer:
+        raise UnsafeStore(
+            f"the store {store.url} ignores create-if-absent, so two runs could overwrite each"
+            " other there: use an object store with conditional writes, or set single_writer"
+            " to true if only one run at a time will ever write there"
+        )
 
 
 class LocalStore:
@@ -147,7 +152,7 @@ class LocalStore:
         """A complete, synced sibling of `path`; what the body made of it is synced too."""
         folder = (self._root / path).parent
         try:
-            _make_folders(folder)
+            make_folders(folder)
         except OSError as error:
             raise StoreError(f"cannot make the folder {folder}: {_reason(error)}") from error
         temporary = folder / f"{temporary_prefix}{secrets.token_hex(8)}"
@@ -261,11 +266,11 @@ def _reason(error: Exception) -> str:
     return public_text(system or str(error)) or type(error).__name__
 
 
-def _make_folders(folder: Path) -> None:
+def make_folders(folder: Path) -> None:
     """Make `folder` and its parents, each entered durably in the one above."""
     if folder.is_dir():
         return
-    _make_folders(folder.parent)
+    make_folders(folder.parent)
     folder.mkdir(exist_ok=True)
     _sync_folder(folder.parent)
 

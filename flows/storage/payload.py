@@ -16,6 +16,7 @@ from flows.storage.canonical import canonical_json, strict_json
 from flows.storage.exceptions import DamagedObject, NewerFormat
 from flows.storage.vocabulary import Vocabulary
 from rnncore import Hyperparameters, Parameters, TrainingState
+from rnncore.parameters import FloatArray
 
 payload_format = 1
 metadata_key = "training_state"
@@ -47,7 +48,7 @@ def write_payload(state: TrainingState, vocabulary: Vocabulary) -> bytes:
     header["__metadata__"] = {metadata_key: canonical_json(metadata).decode()}
     text = canonical_json(header)
     text += b" " * (-len(text) % 8)  # the arrays start at a multiple of eight bytes
-    bodies = [np.ascontiguousarray(array).tobytes() for _, array in sorted(arrays)]
+    bodies = [_body(key, array, header[key]) for key, array in sorted(arrays)]
     return b"".join([len(text).to_bytes(8, "little"), text, *bodies])
 
 
@@ -71,6 +72,14 @@ def read_payload(name: str, data: bytes) -> Payload:
     except (ValueError, KeyError, TypeError, AttributeError, UnicodeError) as error:
         raise DamagedObject(name, f"not a checkpoint ({error})") from error
     return Payload(state, vocabulary)
+
+
+def _body(key: str, array: FloatArray, entry: dict[str, Any]) -> bytes:
+    """Bytes of one array in rows; ValueError if it is not what the header says of it."""
+    found = type_codes.get(array.dtype.name), list(array.shape)
+    if found != (entry["dtype"], entry["shape"]):
+        raise ValueError(f"{key} is {array.dtype} {array.shape}, not as its hyperparameters say")
+    return array.tobytes()
 
 
 def _read_header(data: bytes) -> tuple[dict[str, Any], int]:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.storage.exceptions import DamagedObject, ObjectExists
+from flows.storage.exceptions import DamagedObject, StoreError
 from flows.storage.files import Store
 
 report_format = 1
@@ -102,15 +102,23 @@ def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
     try:
         path = report_path(shared.model, shared.report_id)
         store.create(path, buffer.getvalue(), private=False)
-    except ObjectExists:
-        pass  # another run wrote the same report
+    except StoreError:
+        # Another run wrote the same report, or the reply to this one's was lost.
+        if not exists(store, shared.model, shared.report_id):
+            raise
 
 
 def load(store: Store, model: str, report_id: str) -> pa.Table:
     """A report as a table."""
     path = report_path(model, report_id)
+    name = store.location(path)
     data = store.read(path)
     try:
-        return pq.read_table(io.BytesIO(data), page_checksum_verification=True)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DamagedObject(store.location(path), f"not a Parquet report ({error})") from error
+        table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DamagedObject(name, f"not a Parquet report ({reason})") from error
+    if not table.schema.equals(schema):
+        raise DamagedObject(name, "its columns are not those of a report")
+    return table

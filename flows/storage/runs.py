@@ -11,8 +11,8 @@ from flows.storage.canonical import canonical_json, identity, strict_json
 from flows.storage.exceptions import (
     DamagedObject,
     NewerFormat,
-    ObjectExists,
     ObjectMissing,
+    StoreError,
     UnknownObject,
 )
 from flows.storage.files import Store
@@ -71,8 +71,12 @@ def save_run(store: Store, model: str, run: Run) -> None:
     try:
         path = f"{run_folder(model, run.run_id)}/run.json"
         store.create(path, canonical_json(run.model_dump(mode="json")))
-    except ObjectExists:
-        load_run(store, model, run.run_id)
+    except StoreError as error:
+        # Another writer was first, or the reply was lost: what lies there decides.
+        try:
+            load_run(store, model, run.run_id)
+        except UnknownObject:
+            raise error from None
 
 
 def load_run(store: Store, model: str, run_id: str) -> Run:

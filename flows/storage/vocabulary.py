@@ -41,6 +41,8 @@ class Vocabulary:
             raise DamagedObject(name, "not a list of single characters")
         if content != sorted(set(content)):
             raise DamagedObject(name, "characters are not in code-point order, each once")
+        if any("\ud800" <= character <= "\udfff" for character in content):
+            raise DamagedObject(name, "half a surrogate pair is no character")
         return cls("".join(content))
 
     def to_json(self) -> list[str]:

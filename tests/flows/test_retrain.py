@@ -99,7 +99,7 @@ def test_run_stopped_between_chunks_ends_with_the_same_bytes(
 ) -> None:
     """Stopped after any chunk and started again, a run is as if it had never stopped."""
     chosen = options(model="stopped")
-    dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store))
+    dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
     start = prepare_run(dataset, "stopped", 0, chosen["training"], chosen["evaluation"])
     for number in range(chunks):
         train_chunk(start.run, 300 * (number + 1))
@@ -201,8 +201,8 @@ def test_any_text_is_trained_on_as_it_is(options: Options, corpus: Path, text: s
 def test_trained_tuple_names_start_and_end(options: Options, store: Path) -> None:
     """The chain of tasks says from which checkpoint it came and to which it went."""
     chosen = options()
-    dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store))
-    start, end = train_run(dataset, "default", 0, chosen["training"], chosen["evaluation"])
+    dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
+    start, end = train_run(dataset, "default", 0, chosen["training"], chosen["evaluation"], "wait")
 
     assert start.iteration == 0
     assert start.run == end.run

@@ -1,0 +1,58 @@
+"""One run of a model at a time on a local store: a lock that the kernel frees when its holder dies.
+
+It only spares the work of a run that would lose: what keeps one history is the log's
+compare-and-swap, on every kind of store.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from flows.storage.exceptions import RunConflict, StoreError
+from flows.storage.files import LocalStore, Store, make_folders, private_mode
+
+
+@contextmanager
+def model_lock(
+    store: Store, model: str, *, wait: bool, on_wait: Callable[[], None]
+) -> Iterator[None]:
+    """Hold the lock of `model`; elsewhere than on a local disk there is none to hold.
+
+    If another run holds it, call `on_wait` and wait, or raise `RunConflict` if not `wait`.
+    """
+    if not isinstance(store, LocalStore):
+        yield
+        return
+    path = Path(store.location(f"models/{model}/lock"))
+    try:
+        make_folders(path.parent)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, private_mode)
+    except OSError as error:
+        raise StoreError(f"cannot lock {path}: {error.strerror}") from error
+    try:
+        _take(descriptor, model, wait=wait, on_wait=on_wait)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)  # frees the lock
+
+
+def _take(descriptor: int, model: str, *, wait: bool, on_wait: Callable[[], None]) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not wait:
+            holder = os.pread(descriptor, 100, 0).decode(errors="replace")
+            raise RunConflict(
+                f"model {model} is being trained by another run ({holder}):"
+                " let it end, or set when_busy to wait"
+            ) from None
+        on_wait()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        return  # a file system without locks, such as some over a network: the log still decides

@@ -1,0 +1,249 @@
+"""A dataset is named by its content, and no part of it can be damaged unseen."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from flows.storage import datasets
+from flows.storage.canonical import canonical_json, strict_json
+from flows.storage.corpus import read_corpus
+from flows.storage.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
+from flows.storage.files import Store
+from tests.storage.conftest import PassingStore, flipped, overwrite, stored
+
+first, second = "abc\nabd\n" * 50, "dcba\n" * 30
+parts = ("manifest.json", "vocabulary.json", "tokens.npy")
+
+
+def dataset_id(*texts: str) -> str:
+    """The id that `texts` get."""
+    return datasets.tokenise(list(texts)).manifest.dataset_id
+
+
+def test_a_dataset_comes_back(store: Store, store_url: str) -> None:
+    """Manifest, vocabulary, tokens and file ends are those that were saved."""
+    saved = stored(store, first, second)
+    loaded = datasets.load(store_url, saved.manifest.dataset_id)
+
+    assert saved.manifest == loaded.manifest
+    assert saved.vocabulary == loaded.vocabulary
+    np.testing.assert_array_equal(saved.tokens, loaded.tokens, strict=True)
+    assert [len(first), len(first) + len(second)] == loaded.file_ends
+    assert first + second == loaded.vocabulary.decode(loaded.tokens)
+
+
+def test_the_id_does_not_depend_on_where_the_texts_lay(tmp_path: Path) -> None:
+    """Another folder, another name, another encoding: the same text, the same dataset."""
+    (tmp_path / "a.txt").write_text("grüße\n" * 9, encoding="utf-8")
+    (tmp_path / "b").write_text("grüße\n" * 9, encoding="utf-16")
+    one = datasets.tokenise(read_corpus(f"{tmp_path}/a.txt", "utf-8")).manifest
+    other = datasets.tokenise(read_corpus(f"{tmp_path}/b", "utf-16")).manifest
+
+    assert one == other
+    assert str(tmp_path) not in one.model_dump_json()
+
+
+def test_the_id_depends_on_content_order_and_file_boundaries() -> None:
+    """Whatever changes the texts or where they end makes another dataset."""
+    variants = [
+        (first, second),
+        (second, first),
+        (first + second,),
+        (first + second[:1], second[1:]),
+        (first, second, ""),
+        (first, second + " "),
+        (first.upper(), second),
+    ]
+
+    assert len(variants) == len({dataset_id(*texts) for texts in variants})
+
+
+def test_saving_twice_changes_nothing(store: Store) -> None:
+    """Another run that finished the same work is no conflict."""
+    manifest = stored(store, first).manifest
+    folder = datasets.dataset_folder(manifest.dataset_id)
+    before = {part: store.read(f"{folder}/{part}") for part in parts}
+    stored(store, first)
+
+    assert sorted(parts) == store.names(folder)
+    assert before == {part: store.read(f"{folder}/{part}") for part in parts}
+
+
+def test_a_lost_reply_to_the_manifest_is_no_failure(store: Store) -> None:
+    """The manifest was written: the dataset is complete."""
+
+    class ForgetfulStore(PassingStore):
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            super().create(path, data, private=private)
+            raise StoreError("timed out")
+
+    manifest = stored(ForgetfulStore(store), first).manifest
+
+    assert datasets.exists(store, manifest.dataset_id)
+
+
+def test_a_dataset_without_its_manifest_does_not_exist(store: Store, store_url: str) -> None:
+    """The manifest is written last, so a run that was killed before it left no dataset."""
+
+    class FullStore(PassingStore):
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            raise StoreError(f"no room for {len(data)} bytes at {path}, private {private}")
+
+    with pytest.raises(StoreError, match="no room"):
+        stored(FullStore(store), first)
+    name = dataset_id(first)
+    assert not datasets.exists(store, name)
+    with pytest.raises(UnknownObject, match=f"no dataset {name} in {store.url}"):
+        datasets.load(store_url, name)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: flipped(data, len(data) // 2),
+        lambda data: flipped(data, len(data) - 3),
+        lambda data: data[:-1],
+        lambda data: data + b" ",
+        lambda _: b"",
+        lambda data: bytes(len(data)),
+    ],
+    ids=["flipped", "flipped near the end", "truncated", "longer", "empty", "zeros"],
+)
+@pytest.mark.parametrize("part", parts[1:])
+def test_a_damaged_part_is_named(
+    store: Store, store_url: str, part: str, damage: Callable[[bytes], bytes]
+) -> None:
+    """The digest in the manifest tells, whatever was done to the bytes."""
+    name = stored(store, first).manifest.dataset_id
+    path = f"{datasets.dataset_folder(name)}/{part}"
+    overwrite(store, path, damage(store.read(path)))
+
+    with pytest.raises(DamagedObject, match=f"{part}: sha256 mismatch, bytes were altered"):
+        datasets.load(store_url, name)
+
+
+@pytest.mark.parametrize("part", parts[1:])
+def test_a_missing_part_is_named(store: Store, store_url: str, part: str) -> None:
+    """A manifest promises the other parts."""
+    name = stored(store, first).manifest.dataset_id
+    store.remove(f"{datasets.dataset_folder(name)}/{part}")
+
+    with pytest.raises(DamagedObject, match=f"{part}: is missing from its dataset"):
+        datasets.load(store_url, name)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("dataset_id", "0" * 16),
+        ("characters", 401),
+        ("vocabulary_size", 9),
+        ("vocabulary_sha256", "0" * 64),
+        ("tokens_sha256", "0" * 64),
+        ("tokens_dtype", "uint16"),
+        ("files", []),
+        ("files", [{"characters": 401, "sha256": "0" * 64}]),
+        ("format", None),
+        ("more", 1),
+    ],
+)
+def test_an_altered_manifest_is_refused(
+    store: Store, store_url: str, field: str, value: Any
+) -> None:
+    """Each of its fields can be checked against the content, and is."""
+    name = stored(store, first).manifest.dataset_id
+    path = f"{datasets.dataset_folder(name)}/manifest.json"
+    altered = strict_json(store.read(path)) | {field: value}
+    overwrite(store, path, canonical_json(altered))
+
+    with pytest.raises(DamagedObject):
+        datasets.load(store_url, name)
+
+
+def test_no_flipped_bit_of_a_manifest_goes_unseen(local: Store) -> None:
+    """Either it is refused, or it still says the same."""
+    name = stored(local, first).manifest.dataset_id
+    path = f"{datasets.dataset_folder(name)}/manifest.json"
+    data = local.read(path)
+    for position in range(0, len(data), 3):
+        overwrite(local, path, flipped(data, position, position % 7))
+        datasets.load.cache_clear()
+
+        with pytest.raises(DamagedObject):
+            datasets.load(local.url, name)
+
+
+def test_saving_over_another_manifest_is_refused(store: Store) -> None:
+    """What lies there is not what these texts give: it is named, not trusted."""
+    name = stored(store, first).manifest.dataset_id
+    path = f"{datasets.dataset_folder(name)}/manifest.json"
+    altered = strict_json(store.read(path)) | {"tokens_sha256": "0" * 64}
+    overwrite(store, path, canonical_json(altered))
+
+    with pytest.raises(DamagedObject, match="manifest.json: is not the manifest of these texts"):
+        stored(store, first)
+
+
+def test_a_newer_format_stops(store: Store, store_url: str) -> None:
+    """It may mean what this program cannot know."""
+    name = stored(store, first).manifest.dataset_id
+    path = f"{datasets.dataset_folder(name)}/manifest.json"
+    overwrite(store, path, canonical_json({"format": 2, "all": "new"}))
+
+    with pytest.raises(NewerFormat, match=r"format 2 is newer than this program \(1\)"):
+        datasets.load(store_url, name)
+
+
+def test_tokens_are_mapped_from_disk(store: Store, store_url: str) -> None:
+    """A corpus may be larger than memory; nobody can write into it."""
+    name = stored(store, first).manifest.dataset_id
+    tokens = datasets.load(store_url, name).tokens
+
+    assert isinstance(tokens, np.memmap)
+    assert not tokens.flags.writeable
+
+
+def test_tokens_of_a_remote_store_are_copied_once(tmp_path: Path) -> None:
+    """The copy lies in the user's cache folder under its digest, private."""
+    url = "memory://bucket/store"
+    store = datasets.open_store(url)
+    manifest = stored(store, first).manifest
+    datasets.load(url, manifest.dataset_id)
+    copy = tmp_path / f"cache/rnn-retraining/tokens/{manifest.tokens_sha256}.npy"
+
+    assert manifest.tokens_sha256 == hashlib.sha256(copy.read_bytes()).hexdigest()
+    assert 0o600 == copy.stat().st_mode & 0o777
+
+    store.remove(f"{datasets.dataset_folder(manifest.dataset_id)}/tokens.npy")
+    datasets.load.cache_clear()
+    again = datasets.load(url, manifest.dataset_id).tokens
+    assert len(first) == len(again)
+
+
+def test_a_damaged_copy_is_fetched_anew(tmp_path: Path) -> None:
+    """The cache is a convenience, never trusted."""
+    url = "memory://bucket/store"
+    manifest = stored(datasets.open_store(url), first).manifest
+    datasets.load(url, manifest.dataset_id)
+    copy = tmp_path / f"cache/rnn-retraining/tokens/{manifest.tokens_sha256}.npy"
+    copy.write_bytes(flipped(copy.read_bytes(), -1))
+    datasets.load.cache_clear()
+    tokens = datasets.load(url, manifest.dataset_id).tokens
+
+    assert manifest.tokens_sha256 == hashlib.sha256(copy.read_bytes()).hexdigest()
+    assert len(first) == len(tokens)
+
+
+def test_a_file_under_the_name_of_a_dataset_is_no_dataset(store: Store, store_url: str) -> None:
+    """Anything may lie there; it is named."""
+    for data in (b"", b"<html>", b"[]", b'"x"', b'{"format": "1"}', b'{"format": [1]}'):
+        overwrite(store, "datasets/x/manifest.json", data)
+
+        with pytest.raises(DamagedObject, match=r"manifest\.json: not a dataset's manifest"):
+            datasets.load(store_url, "x")

@@ -1,0 +1,294 @@
+"""A payload holds the whole state to the last bit, and its reader believes nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import pickle
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.storage.exceptions import DamagedObject, NewerFormat
+from flows.storage.payload import longest_header, metadata_key, read_payload, write_payload
+from flows.storage.vocabulary import Vocabulary
+from rnncore import train
+from tests.storage.conftest import assert_same_state, flipped, make_state, text, vocabulary
+
+Header = dict[str, Any]
+sound = write_payload(make_state("float32"), vocabulary)
+
+
+def parts(data: bytes = sound) -> tuple[Header, bytes]:
+    """Header and body of a payload."""
+    length = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + length]), data[8 + length :]
+
+
+def framed(header: bytes, body: bytes) -> bytes:
+    """A file with that header."""
+    return len(header).to_bytes(8, "little") + header + body
+
+
+def rebuilt(change: Callable[[Header], object]) -> bytes:
+    """The sound payload with its header changed."""
+    header, body = parts()
+    change(header)
+    return framed(json.dumps(header).encode(), body)
+
+
+def with_metadata(**changes: object) -> bytes:
+    """The sound payload with fields of its metadata changed, or left out where `...` stands."""
+
+    def change(header: Header) -> None:
+        metadata = json.loads(header["__metadata__"][metadata_key]) | changes
+        metadata = {key: value for key, value in metadata.items() if value is not ...}
+        header["__metadata__"] = {metadata_key: json.dumps(metadata)}
+
+    return rebuilt(change)
+
+
+def with_entry(key: str, **changes: object) -> bytes:
+    """The sound payload with one tensor's entry changed."""
+    return rebuilt(lambda header: header[key].update(changes))
+
+
+def with_number(key: str, value: float) -> bytes:
+    """The sound payload with the first element of one tensor replaced."""
+    header, body = parts()
+    start = header[key]["data_offsets"][0]
+    number = np.float32(value).tobytes()
+    return framed(
+        json.dumps(header).encode(), body[:start] + number + body[start + len(number) :]
+    )
+
+
+def npz() -> bytes:
+    """A numpy archive."""
+    buffer = io.BytesIO()
+    np.savez(buffer, Wxh=np.zeros(3))
+    return buffer.getvalue()
+
+
+header_bytes, body_bytes = json.dumps(parts()[0]).encode(), parts()[1]
+hyperparameters = json.loads(parts()[0]["__metadata__"][metadata_key])["hyperparameters"]
+hostile = {
+    "empty": b"",
+    "seven bytes": b"\x00" * 7,
+    "header of 2^63 bytes": (2**63).to_bytes(8, "little") + body_bytes,
+    "header over the limit": (longest_header + 1).to_bytes(8, "little") + b" " * 100,
+    "header longer than the file": (len(sound) - 7).to_bytes(8, "little") + sound[8:],
+    "body truncated": sound[:-1],
+    "no body": framed(header_bytes, b""),
+    "stray bytes": sound + b"\x00",
+    "duplicate key": framed(b'{"hidden":1,' + header_bytes[1:], body_bytes),
+    "not JSON": framed(b"x" * 64, body_bytes),
+    "not UTF-8": framed(b'{"\xff":1}', body_bytes),
+    "UTF-16": framed(header_bytes.decode().encode("utf-16"), body_bytes),
+    "header is a list": framed(b"[]", body_bytes),
+    "header is null": framed(b"null", body_bytes),
+    "nested 100 000 deep": framed(b'{"a":' + b"[" * 100_000, body_bytes),
+    "bare NaN": framed(header_bytes.replace(b"[0, ", b"[NaN, ", 1), body_bytes),
+    "missing tensor": rebuilt(lambda header: header.pop("hidden")),
+    "unexpected tensor": rebuilt(
+        lambda header: header.update({"../../etc/x": header["hidden"]}),
+    ),
+    "another type": with_entry("hidden", dtype="F64"),
+    "unknown type": with_entry("hidden", dtype="O"),
+    "another shape": with_entry("hidden", shape=[6, 1]),
+    "shape of 10^12": with_entry("parameters.Whh", shape=[10**12, 10**12]),
+    "negative shape": with_entry("hidden", shape=[-1, -6]),
+    "shape true": with_entry("hidden", shape=[True, 6]),
+    "float offsets": with_entry("adagrad.Whh", data_offsets=[0.0, 144.0]),
+    "overlap": with_entry("hidden", data_offsets=[0, 24]),
+    "outside the file": with_entry("hidden", data_offsets=[10**9, 10**9 + 24]),
+    "bool offsets": with_entry("adagrad.Whh", data_offsets=[False, 144]),
+    "entry is no object": rebuilt(lambda header: header.update(hidden=5)),
+    "weight NaN": with_number("parameters.Wxh", math.nan),
+    "weight infinite": with_number("parameters.by", math.inf),
+    "memory NaN": with_number("hidden", math.nan),
+    "negative sum of squares": with_number("adagrad.bh", -1.0),
+    "pickle": pickle.dumps({"Wxh": [1.0]}),
+    "npz": npz(),
+    "HTML": b"<!DOCTYPE html><html><body>503 Service Unavailable</body></html>" * 10,
+    "zeros": bytes(len(sound)),
+    "no metadata": rebuilt(lambda header: header.pop("__metadata__")),
+    "metadata is text": rebuilt(lambda header: header.update(__metadata__="x")),
+    "metadata is a number": rebuilt(lambda header: header.update(__metadata__={metadata_key: 1})),
+    "metadata is no JSON": rebuilt(lambda header: header.update(__metadata__={metadata_key: "x"})),
+    "metadata is a list": rebuilt(lambda header: header.update(__metadata__={metadata_key: "[]"})),
+    "no format": with_metadata(format=...),
+    "no hyperparameters": with_metadata(hyperparameters=...),
+    "hyperparameters no object": with_metadata(hyperparameters=[1]),
+    "unknown hyperparameter": with_metadata(hyperparameters=hyperparameters | {"depth": 2}),
+    "hyperparameter out of bounds": with_metadata(
+        hyperparameters=hyperparameters | {"learning_rate": -1.0}
+    ),
+    "hidden size of 10^12": with_metadata(
+        hyperparameters=hyperparameters | {"hidden_size": 10**12}
+    ),
+    "hidden size of 10^4000": with_metadata(
+        hyperparameters=hyperparameters | {"hidden_size": 10**4000}
+    ),
+    "batch size of 10^15": with_metadata(hyperparameters=hyperparameters | {"batch_size": 10**15}),
+    "hidden size is text": with_metadata(hyperparameters=hyperparameters | {"hidden_size": "6"}),
+    "iteration negative": with_metadata(iteration=-1),
+    "iteration true": with_metadata(iteration=True),
+    "iteration float": with_metadata(iteration=5.0),
+    "position negative": with_metadata(position=-4),
+    "position missing": with_metadata(position=...),
+    "smooth loss a whole number": with_metadata(smooth_loss=1),
+    "smooth loss null": with_metadata(smooth_loss=None),
+    "smooth loss infinite": rebuilt(
+        lambda header: header.update(
+            __metadata__={
+                metadata_key: json.dumps(
+                    json.loads(header["__metadata__"][metadata_key]) | {"smooth_loss": 0.5}
+                ).replace("0.5", "1e999")
+            }
+        )
+    ),
+    "vocabulary missing": with_metadata(vocabulary=...),
+    "vocabulary a number": with_metadata(vocabulary=8),
+    "vocabulary out of order": with_metadata(vocabulary="\n abcdgef"),
+    "vocabulary twice": with_metadata(vocabulary="\n abcdeff"),
+    "vocabulary shorter": with_metadata(vocabulary="\n abcdef"),
+    "vocabulary not characters": with_metadata(vocabulary="\n abcdef\ud800"),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("batch_size", [1, 3])
+def test_a_state_comes_back_to_the_last_bit(dtype: str, batch_size: int) -> None:
+    """Every array and number, in its own type; the arrays may be written to."""
+    state = make_state(dtype, batch_size)
+    payload = read_payload("name", write_payload(state, vocabulary))
+
+    assert_same_state(state, payload.state)
+    assert vocabulary == payload.vocabulary
+    assert payload.state.parameters.Wxh.flags.writeable
+    assert payload.state.hidden.flags.writeable
+
+
+@given(
+    smooth_loss=st.floats(0, 1e300),
+    iteration=st.integers(0, 2**62),
+    characters=st.sets(st.characters(exclude_categories=["Cs"]), min_size=9, max_size=9),
+)
+@settings(derandomize=True, deadline=None)
+def test_numbers_and_characters_come_back(
+    smooth_loss: float, iteration: int, characters: set[str]
+) -> None:
+    """Whatever floats, iterations and characters a run has."""
+    state = make_state(iterations=0)
+    state.smooth_loss, state.iteration = smooth_loss, iteration
+    own = Vocabulary.of_text(*characters)
+    payload = read_payload("name", write_payload(state, own))
+
+    assert_same_state(state, payload.state)
+    assert own == payload.vocabulary
+
+
+def test_equal_states_have_equal_bytes() -> None:
+    """The digest of a payload is that of the state."""
+    one, other = make_state(), make_state()
+    other.parameters.Wxh = np.asfortranarray(other.parameters.Wxh)
+
+    assert write_payload(one, vocabulary) == write_payload(other, vocabulary)
+
+
+def test_states_that_differ_have_other_bytes() -> None:
+    """One iteration more, or one bit of one weight."""
+    one, later, touched = make_state(), make_state(iterations=6), make_state()
+    touched.parameters.by[0] = np.nextafter(touched.parameters.by[0], 1)
+
+    assert 3 == len({write_payload(state, vocabulary) for state in (one, later, touched)})
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_any_safetensors_library_reads_the_same_arrays(dtype: str) -> None:
+    """Names are those of the design page, shapes and types those of the state."""
+    state = make_state(dtype, batch_size=3)
+    found = safetensors.numpy.load(write_payload(state, vocabulary))
+    expected = {f"parameters.{name}": array for name, array in state.parameters.items()}
+    expected |= {f"adagrad.{name}": array for name, array in state.adagrad.items()}
+    expected |= {"hidden": state.hidden}
+
+    assert set(expected) == set(found)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(array, found[name], strict=True)
+
+
+def test_the_arrays_start_at_a_multiple_of_eight_bytes() -> None:
+    """As the format asks."""
+    assert 0 == int.from_bytes(sound[:8], "little") % 8
+
+
+@pytest.mark.parametrize("change", ["type", "shape"])
+def test_a_state_that_does_not_fit_its_hyperparameters_is_not_written(change: str) -> None:
+    """Better no checkpoint than one that cannot be read."""
+    state = make_state("float32")
+    state.hidden = state.hidden.astype("float64") if change == "type" else state.hidden[:, :-1]
+
+    with pytest.raises(ValueError, match="hidden is float"):
+        write_payload(state, vocabulary)
+
+
+@pytest.mark.parametrize("data", hostile.values(), ids=hostile.keys())
+def test_a_hostile_file_is_refused_before_anything_is_allocated(data: bytes) -> None:
+    """The object is named, on one line, and no size that a header claims is believed."""
+    tracemalloc.start()
+    with pytest.raises(DamagedObject, match=r"^checkpoint 7: \S") as caught:
+        read_payload("checkpoint 7", data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert DamagedObject is caught.type
+    assert 1 == len(str(caught.value).splitlines())
+    assert peak < 20 * len(data) + 1_000_000
+
+
+def test_a_newer_format_is_no_damage() -> None:
+    """It says which program wrote it, and what to do."""
+    with pytest.raises(NewerFormat, match=r"^name: format 2 is newer than this program \(1\)"):
+        read_payload("name", with_metadata(format=2))
+
+
+@given(st.lists(st.tuples(st.integers(0, len(sound) - 1), st.integers(0, 7)), max_size=4))
+@settings(derandomize=True, deadline=None, max_examples=300)
+def test_flipped_bits_give_a_state_or_a_reason(flips: list[tuple[int, int]]) -> None:
+    """The digest in the record catches what the reader cannot; the reader never stumbles."""
+    data = sound
+    for position, bit in flips:
+        data = flipped(data, position, bit)
+    try:
+        state = read_payload("name", data).state
+    except DamagedObject:
+        return
+
+    assert state.parameters.is_finite()
+
+
+@given(st.integers(0, len(sound) - 1))
+@settings(derandomize=True, deadline=None, max_examples=200)
+def test_a_truncated_file_is_refused(length: int) -> None:
+    """Wherever it ends."""
+    with pytest.raises(DamagedObject, match="^name: "):
+        read_payload("name", sound[:length])
+
+
+def test_a_state_read_back_trains_on_as_if_never_stored() -> None:
+    """Losses and bytes are the same with and without the detour."""
+    tokens = vocabulary.encode(text)
+    state = make_state("float32")
+    restored = read_payload("name", sound).state
+
+    np.testing.assert_array_equal(train(state, tokens, 20), train(restored, tokens, 20))
+    assert write_payload(state, vocabulary) == write_payload(restored, vocabulary)

@@ -1,0 +1,231 @@
+"""A report is one Parquet file that people, DuckDB and pyarrow read alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flows.storage import reports
+from flows.storage.exceptions import DamagedObject, ObjectMissing, StoreError
+from flows.storage.files import Store
+from flows.storage.reports import Row, SharedValues
+from tests.storage.conftest import PassingStore, flipped, overwrite
+
+shared = SharedValues(
+    report_id="0123456789abcdef",
+    model="default",
+    run_id="f" * 16,
+    dataset_id="d" * 16,
+    created_at=datetime(2026, 11, 22, 13, 54, 21, 123456, tzinfo=UTC),
+)
+texts = ("plain", "line\r\nends\x00", "道可道 🦊", "", "It's \"quoted\"")
+rows = [
+    Row(
+        iteration=2**40,
+        checkpoint_digest="c" * 64,
+        kind="snapshot" if number == 0 else "sample",
+        sample_number=number,
+        seed=2**63 - 1,
+        priming="the ",
+        temperature=0.1 * number,
+        text=text,
+        nats_per_character=1 / 3,
+    )
+    for number, text in enumerate(texts)
+]
+path = reports.report_path(shared.model, shared.report_id)
+types = {
+    "report_id": pa.string(),
+    "model": pa.string(),
+    "run_id": pa.string(),
+    "dataset_id": pa.string(),
+    "iteration": pa.int64(),
+    "checkpoint_digest": pa.string(),
+    "kind": pa.string(),
+    "sample_number": pa.int32(),
+    "seed": pa.int64(),
+    "priming": pa.string(),
+    "temperature": pa.float64(),
+    "text": pa.string(),
+    "characters": pa.int32(),
+    "nats_per_character": pa.float64(),
+    "created_at": pa.timestamp("us", tz="UTC"),
+}
+
+
+def test_a_report_comes_back(store: Store) -> None:
+    """Every value of every row, with its length in characters."""
+    reports.save(store, shared, rows)
+    table = reports.load(store, shared.model, shared.report_id)
+    expected = [shared._asdict() | row._asdict() | {"characters": len(row.text)} for row in rows]
+
+    assert expected == table.to_pylist()
+
+
+def test_a_report_is_where_the_design_says(local: Store) -> None:
+    """One file, named by model and report."""
+    reports.save(local, shared, rows)
+
+    assert ["default-0123456789abcdef.parquet"] == local.names("reports/samples")
+
+
+def test_columns_have_their_types_and_are_never_null(local: Store) -> None:
+    """In the file itself, for every reader."""
+    reports.save(local, shared, rows)
+    schema = pq.read_schema(local.location(path))
+
+    assert types == {field.name: field.type for field in schema}
+    assert [] == [field.name for field in schema if field.nullable]
+
+
+def test_every_column_has_a_description(local: Store) -> None:
+    """A reader who has nothing but the file learns what it holds."""
+    reports.save(local, shared, rows)
+    described = {field.name: field.metadata for field in pq.read_schema(local.location(path))}
+
+    assert set(types) == set(described)
+    for metadata in described.values():
+        assert len(metadata[b"description"]) > 10
+
+
+def test_the_file_says_its_format(local: Store) -> None:
+    """So that a later program knows how to read it."""
+    reports.save(local, shared, rows)
+
+    assert b"1" == pq.read_schema(local.location(path)).metadata[b"report_format"]
+
+
+def test_columns_are_compressed_with_zstd(local: Store) -> None:
+    """Samples repeat themselves."""
+    reports.save(local, shared, rows)
+    group = pq.read_metadata(local.location(path)).row_group(0)
+
+    assert {"ZSTD"} == {group.column(n).compression for n in range(group.num_columns)}
+
+
+def test_duckdb_reads_a_report(local: Store) -> None:
+    """With the same values and sensible types."""
+    reports.save(local, shared, rows)
+    query = f"select text, characters, created_at, seed from '{local.location(path)}'"
+    relation = duckdb.sql(query)
+    found = relation.fetchall()
+
+    assert ["VARCHAR", "INTEGER", "TIMESTAMP WITH TIME ZONE", "BIGINT"] == relation.types
+    assert [(row.text, len(row.text), row.seed) for row in rows] == [
+        (text, characters, seed) for text, characters, _, seed in found
+    ]
+    assert {shared.created_at} == {created_at for _, _, created_at, _ in found}
+
+
+def test_pyarrow_reads_a_folder_of_reports_as_one_table(local: Store) -> None:
+    """Reports are a dataset."""
+    reports.save(local, shared, rows)
+    reports.save(local, shared._replace(report_id="f" * 16), rows[:2])
+    table = pq.read_table(Path(local.location("reports/samples")))
+
+    assert len(rows) + 2 == table.num_rows
+
+
+def test_a_report_without_rows_is_a_report(store: Store) -> None:
+    """Its columns are there."""
+    reports.save(store, shared, [])
+    table = reports.load(store, shared.model, shared.report_id)
+
+    assert (0, list(types)) == (table.num_rows, table.column_names)
+
+
+def test_whether_a_report_exists_is_known(store: Store) -> None:
+    """By model and id."""
+    assert not reports.exists(store, shared.model, shared.report_id)
+    reports.save(store, shared, rows)
+
+    assert reports.exists(store, shared.model, shared.report_id)
+    assert not reports.exists(store, "other", shared.report_id)
+
+
+def test_a_report_is_written_once(store: Store) -> None:
+    """A second save, at another time, leaves the bytes as they are."""
+    reports.save(store, shared, rows)
+    before = store.read(path)
+    later = shared._replace(created_at=shared.created_at + timedelta(days=1))
+    reports.save(store, later, rows)
+
+    assert before == store.read(path)
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """What lies there decides."""
+
+    class FaultyStore(PassingStore):
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            if written:
+                super().create(path, data, private=private)
+            raise StoreError("timed out")
+
+    if written:
+        reports.save(FaultyStore(store), shared, rows)
+    else:
+        with pytest.raises(StoreError, match="timed out"):
+            reports.save(FaultyStore(store), shared, rows)
+
+    assert written == reports.exists(store, shared.model, shared.report_id)
+
+
+def test_a_value_of_the_wrong_kind_writes_nothing(store: Store) -> None:
+    """A report is whole before a byte of it is written."""
+    with pytest.raises(pa.ArrowException):
+        reports.save(store, shared, [rows[0]._replace(iteration="many")])  # type: ignore[arg-type]
+    assert not reports.exists(store, shared.model, shared.report_id)
+
+
+def test_a_missing_report_is_named(store: Store) -> None:
+    """With the place where it was looked for."""
+    with pytest.raises(ObjectMissing, match=f"{path}$"):
+        reports.load(store, shared.model, shared.report_id)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"PAR1", b"<html>" * 99, b"PAR1" + bytes(100) + b"PAR1"], ids=repr
+)
+def test_a_file_that_is_no_report_is_refused(store: Store, data: bytes) -> None:
+    """It is named, on one line."""
+    store.put(path, data)
+
+    with pytest.raises(DamagedObject, match=f"{path}: not a Parquet report") as caught:
+        reports.load(store, shared.model, shared.report_id)
+    assert 1 == len(str(caught.value).splitlines())
+
+
+def test_a_table_of_other_columns_is_refused(local: Store) -> None:
+    """Parquet, but no report."""
+    local.put("reports/samples/x", b"")
+    pq.write_table(pa.table({"text": ["a"]}), local.location(path))
+
+    with pytest.raises(DamagedObject, match="its columns are not those of a report"):
+        reports.load(local, shared.model, shared.report_id)
+
+
+def test_damage_is_refused_or_changes_nothing(local: Store) -> None:
+    """Truncations always; a flipped bit may lie where nothing is read, but no value ever changes."""
+    reports.save(local, shared, rows)
+    data = local.read(path)
+    expected = reports.load(local, shared.model, shared.report_id).to_pylist()
+    damaged = [flipped(data, at, at % 8) for at in range(0, len(data), 7)]
+    damaged += [data[:length] for length in range(0, len(data), 101)]
+    refused = 0
+    for wrong in damaged:
+        overwrite(local, path, wrong)
+        try:
+            found = reports.load(local, shared.model, shared.report_id).to_pylist()
+        except DamagedObject:
+            refused += 1
+        else:
+            assert expected == found
+
+    assert refused > len(range(0, len(data), 101))

@@ -1,0 +1,129 @@
+"""A run's name is all that decides its bytes, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.storage.canonical import canonical_json, strict_json
+from flows.storage.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
+from flows.storage.files import Store
+from flows.storage.runs import Run, load_run, make_run, run_folder, save_run
+from rnncore import Hyperparameters
+from tests.storage.conftest import PassingStore, overwrite
+
+network = Hyperparameters(hidden_size=8)
+run = make_run("0" * 16, held_out=0.1, split="content", seed=0, network=network)
+path = f"{run_folder('default', run.run_id)}/run.json"
+
+
+def test_a_run_comes_back(store: Store) -> None:
+    """With the same name and the same network; saving it twice is harmless."""
+    save_run(store, "default", run)
+    save_run(store, "default", run)
+
+    assert run == load_run(store, "default", run.run_id)
+    assert network == load_run(store, "default", run.run_id).network()
+
+
+def test_the_name_depends_on_everything_that_changes_bytes() -> None:
+    """Each field, and each hyperparameter, gives another name."""
+    changes = [
+        {"dataset_id": "1" * 16},
+        {"held_out": 0.2},
+        {"split": "tail"},
+        {"seed": 1},
+        {"parent": "0" * 64},
+        *(
+            {"hyperparameters": run.hyperparameters | {name: value}}
+            for name, value in {
+                "hidden_size": 9,
+                "seq_length": 11,
+                "batch_size": 2,
+                "learning_rate": 0.02,
+                "gradient_clip": 4.0,
+                "weight_scale": 0.2,
+                "dtype": "float64",
+            }.items()
+        ),
+    ]
+    names = {Run.model_validate(run.model_dump() | change).run_id for change in changes}
+
+    assert len(changes) == len(names - {run.run_id})
+    assert set(run.hyperparameters) == {
+        name for change in changes for name in change.get("hyperparameters", {})
+    }
+
+
+def test_the_name_does_not_depend_on_how_long_a_run_is() -> None:
+    """More epochs continue a run; where its checkpoints lie changes none of them."""
+    fields = set(Run.model_fields) | set(run.hyperparameters)
+
+    assert not fields & {"epochs", "checkpoint_every", "sampling", "model", "corpus"}
+
+
+def test_the_name_is_stable() -> None:
+    """The store outlives the program: a new name for old work would train it all again."""
+    assert "bab4183a9ebe568b" == run.run_id
+
+
+def test_an_unknown_run_is_named(store: Store) -> None:
+    """With its model and the store."""
+    with pytest.raises(UnknownObject, match=f"model default has no run {run.run_id} in .*store"):
+        load_run(store, "default", run.run_id)
+
+
+def test_an_altered_description_is_refused(store: Store) -> None:
+    """Its content must give its name, whatever field was touched."""
+    save_run(store, "default", run)
+    content = strict_json(store.read(path))
+    for change in ({"seed": 1}, {"held_out": 0.5}, {"format": 0}, {"parent": "x"}):
+        overwrite(store, path, canonical_json(content | change))
+
+        with pytest.raises(DamagedObject, match=r"run\.json: describes run "):
+            load_run(store, "default", run.run_id)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"{}", b"[]", b"null", b"<html>", b'{"format": "x"}', b"\xff"], ids=repr
+)
+def test_a_file_that_describes_no_run_is_refused(store: Store, data: bytes) -> None:
+    """Anything may lie there; it is named."""
+    store.put(path, data)
+
+    with pytest.raises(DamagedObject, match=r"run\.json: not a run's description"):
+        load_run(store, "default", run.run_id)
+
+
+def test_saving_over_a_damaged_description_is_refused(store: Store) -> None:
+    """What lies there is not believed to be the same run."""
+    store.put(path, b"half a descr")
+
+    with pytest.raises(DamagedObject, match=r"run\.json: not a run's description"):
+        save_run(store, "default", run)
+
+
+def test_a_newer_format_stops(store: Store) -> None:
+    """It may mean what this program cannot know."""
+    store.put(path, canonical_json({"format": 2}))
+
+    with pytest.raises(NewerFormat, match=r"format 2 is newer than this program \(1\)"):
+        load_run(store, "default", run.run_id)
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    """What lies there decides."""
+
+    class FaultyStore(PassingStore):
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            if written:
+                super().create(path, data, private=private)
+            raise StoreError("timed out")
+
+    if written:
+        save_run(FaultyStore(store), "default", run)
+    else:
+        with pytest.raises(StoreError, match="timed out"):
+            save_run(FaultyStore(store), "default", run)
+
+    assert written == ("run.json" in store.names(run_folder("default", run.run_id)))
