@@ -1,0 +1,1 @@
+"""Every performance claim, measured side by side in one run: `make bench`."""

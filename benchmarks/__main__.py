@@ -1,0 +1,33 @@
+"""Print every claim: `make bench`, or `python -m benchmarks one_stream batches` for some of them."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import batches, growth, learning, one_stream, orchestration, sampling
+from benchmarks.side_by_side import header, machine
+
+tables = {"one_stream": one_stream, "batches": batches, "sampling": sampling}
+sentences = {"learning": learning, "orchestration": orchestration}
+
+
+def main(chosen: list[str]) -> None:
+    """Measure the chosen claims, by default all."""
+    print(f"{machine()}\n")
+    print(header)
+    for name, module in tables.items():
+        if not chosen or name in chosen:
+            for claim in module.measure():
+                print(claim.line(), flush=True)
+    print()
+    for name, module in sentences.items():
+        if not chosen or name in chosen:
+            print(*(f"- {sentence}" for sentence in module.measure()), sep="\n", flush=True)
+    if not chosen or "growth" in chosen:
+        curves = growth.measure()
+        growth.draw(curves)
+        print(f"\nTraining, characters per second\n\n{growth.table(curves)}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

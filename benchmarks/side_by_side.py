@@ -1,0 +1,84 @@
+"""Timing that can be trusted on a noisy machine: contenders take turns, and medians are compared."""
+
+from __future__ import annotations
+
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flows.machine import cpu_model, library_versions
+
+Work = Callable[[], float]  # does some work and returns how much, in the claim's unit
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One line of the table."""
+
+    what: str
+    unit: str
+    ours: float  # median rate
+    other: str  # what it is compared with
+    theirs: float
+    ratio: float  # median of the ratios of rounds
+    lowest: float
+    highest: float
+
+    def line(self) -> str:
+        """As a row of a Markdown table."""
+        return (
+            f"| {self.what} | {self.ours:,.0f} {self.unit} | {self.other} | {self.theirs:,.0f}"
+            f" | {self.ratio:.2f} ({self.lowest:.2f} – {self.highest:.2f}) |"
+        )
+
+
+header = (
+    "| claim | this project | compared with | that | ratio (lowest – highest of rounds) |\n"
+    "|---|---:|---|---:|---:|"
+)
+
+
+def compare(
+    what: str, unit: str, ours: Work, others: Mapping[str, Work], *, rounds: int = 7
+) -> list[Claim]:
+    """Rates of `ours` and each of `others`, each doing its work once a round, in turn.
+
+    A first round, which may compile or fill caches, is not counted.
+    """
+    contenders = {"": ours, **others}
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
+    for number in range(rounds + 1):
+        for name, work in contenders.items():
+            rate = _rate(work)
+            if number:
+                rates[name].append(rate)
+    claims = []
+    for name in others:
+        ratios = [mine / theirs for mine, theirs in zip(rates[""], rates[name], strict=True)]
+        claims.append(
+            Claim(
+                what=what,
+                unit=unit,
+                ours=statistics.median(rates[""]),
+                other=name,
+                theirs=statistics.median(rates[name]),
+                ratio=statistics.median(ratios),
+                lowest=min(ratios),
+                highest=max(ratios),
+            )
+        )
+    return claims
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    versions = ", ".join(f"{name} {found}" for name, found in library_versions().items())
+    return f"{cpu_model()}, {platform.system()}, {versions}"
+
+
+def _rate(work: Work) -> float:
+    started = time.perf_counter()
+    amount = work()
+    return amount / (time.perf_counter() - started)
