@@ -93,7 +93,7 @@ def _training_step(
         network=training.network(),
     )
     texts = split(dataset, run.held_out, run.split)
-    check_split(texts, run)
+    check_split(texts, training.network(), evaluation.held_out)
     newest = CheckpointLog(store, model, run.run_id).newest()
     stands = newest.record.iteration if newest else 0
     goal = training.epochs * iterations_per_epoch(len(texts.training), training.network())

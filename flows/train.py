@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from functools import partial
 
@@ -28,6 +29,8 @@ from flows.parameters import (
     default_store,
 )
 from flows.references import CheckpointRef, DatasetRef, RunRef
+from flows.retries import retried
+from flows.run_names import numbered
 from flows.storage.checkpoints import CheckpointRecord
 from flows.storage.exceptions import DamagedObject
 from flows.storage.files import open_store
@@ -37,7 +40,9 @@ from flows.storage.splits import load_split
 from flows.turns import turn
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(
+    task_run_name="see where {model} stands", cache_policy=NO_CACHE, persist_result=False, **retried
+)
 def prepare_run(
     dataset: DatasetRef,
     model: str,
@@ -67,7 +72,7 @@ def prepare_run(
     return _refer(reference, _newest(opened) or commit_initial(opened, reference))
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(cache_policy=NO_CACHE, persist_result=False, **retried)
 def train_chunk(reference: RunRef, goal: int) -> CheckpointRef:
     """Train from the newest checkpoint up to iteration `goal` and commit the next one."""
     opened = open_run(reference.store, reference.model, reference.run_id)
@@ -106,10 +111,12 @@ def _chain_chunks(
     progress = artifacts.Progress(model, goal)
     if live := console.live_training():
         live.start(start.iteration, goal)
+    every = training.checkpoint_every
     while checkpoint.iteration < goal:
-        every = training.checkpoint_every
-        step = min(goal, (checkpoint.iteration // every + 1) * every)
-        checkpoint = train_chunk(start.run, step)
+        number = checkpoint.iteration // every + 1
+        step = min(goal, number * every)
+        name = f"chunk {number}/{math.ceil(goal / every)} to iteration {step}"
+        checkpoint = train_chunk.with_options(task_run_name=name)(start.run, step)
         progress.update(checkpoint.iteration)
     if checkpoint == start:
         get_run_logger().info(
@@ -139,7 +146,7 @@ def _refer(run: RunRef, record: CheckpointRecord) -> CheckpointRef:
     return CheckpointRef(run=run, iteration=record.iteration, digest=record.digest)
 
 
-@flow(flow_run_name="train-{model}", persist_result=False)
+@flow(flow_run_name=numbered("train"), persist_result=False)
 def train(
     corpus: Corpus = bundled_corpus,
     encoding: Encoding = "utf-8",

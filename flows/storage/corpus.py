@@ -11,6 +11,7 @@ from typing import Any
 import fsspec
 
 from flows.storage.exceptions import CorpusError
+from flows.storage.reasons import explanation
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_text, public_url
 
 byte_order_marks = (
@@ -138,6 +139,8 @@ def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:
 def unreadable(url: str, error: Exception) -> CorpusError:
     """One sentence for whatever a backend raised."""
     status = getattr(error, "status", None)  # aiohttp's replies
+    if explained := explanation(error):
+        return CorpusError(f"the corpus {url} cannot be read: {explained}")
     if isinstance(error, FileNotFoundError) or status == 404:  # noqa: PLR2004 - HTTP's not found
         problem, advice = "does not exist", "give the path or URL of a text"
     elif isinstance(error, PermissionError) or status in {401, 403}:

@@ -5,6 +5,7 @@ StorageError
 ├── StoreError              a store that cannot be used
 │   ├── ObjectMissing       nothing lies at that path
 │   ├── ObjectExists        something lies there already (create-if-absent)
+│   ├── NotDurable          written, but the disk would not promise to keep it
 │   └── UnsafeStore         two writers could overwrite each other there
 ├── DamagedObject           bytes that are not what their record says
 │   └── NewerFormat         written by a newer version of this program
@@ -31,6 +32,10 @@ class ObjectMissing(StoreError):
 
 class ObjectExists(StoreError):
     """Create-if-absent found something there."""
+
+
+class NotDurable(StoreError):
+    """The object is there, but the disk would not promise that it survives a loss of power."""
 
 
 class UnsafeStore(StoreError):

@@ -6,10 +6,13 @@ two writers of one path exactly one succeeds. `put` is for payloads named by the
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from datetime import datetime
 from pathlib import Path
 from threading import RLock
 from typing import Any, Protocol
@@ -18,8 +21,15 @@ import fsspec
 from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractFileSystem
 
-from flows.storage.exceptions import ObjectExists, ObjectMissing, StoreError, UnsafeStore
-from flows.storage.urls import check_url, local_protocols, protocol_of, public_text, public_url
+from flows.storage.exceptions import (
+    NotDurable,
+    ObjectExists,
+    ObjectMissing,
+    StoreError,
+    UnsafeStore,
+)
+from flows.storage.reasons import reason, reply_code, reply_status
+from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
 
 private_mode = 0o600
 public_mode = 0o666  # less the umask
@@ -37,6 +47,7 @@ protocol_options: dict[str, dict[str, Any]] = {
         }
     }
 }
+written_keys = ("LastModified", "updated", "last_modified", "created")  # in listings, by backend
 memory_lock = RLock()  # threads share a memory filesystem, whose create is no single operation
 
 
@@ -51,6 +62,9 @@ class Store(Protocol):
 
     def names(self, folder: str) -> list[str]:
         """Names in `folder`, freshly listed, sorted, without temporary ones; none is no error."""
+
+    def leftovers(self, folder: str, seconds: float) -> list[str]:
+        """Names in `folder`, temporary ones too, of what was written over `seconds` ago."""
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         """Write an object that must not be there yet; `ObjectExists` if it is."""
@@ -111,7 +125,7 @@ class LocalStore:
             self._root = Path(path).expanduser()
             nearest = next(path for path in (self._root, *self._root.parents) if path.exists())
         except (OSError, RuntimeError) as error:  # names too long, folders barred, ~nobody
-            raise StoreError(f"the store {url} cannot be reached: {_reason(error)}") from error
+            raise StoreError(f"the store {url} cannot be reached: {reason(error)}") from error
         if not nearest.is_dir():
             kind = "is" if nearest == self._root else f"lies below {nearest}, which is"
             raise StoreError(f"the store {url} {kind} a file: name a folder, or one to be made")
@@ -127,6 +141,15 @@ class LocalStore:
         except ObjectMissing:
             return []
         return sorted(name for name in names if not name.startswith(temporary_prefix))
+
+    def leftovers(self, folder: str, seconds: float) -> list[str]:
+        limit = time.time() - seconds
+        try:
+            with self._failures("list", folder), os.scandir(self._root / folder) as entries:
+                files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+                return sorted(file.name for file in files if file.stat().st_mtime < limit)
+        except ObjectMissing:
+            return []
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         mode = private_mode if private else public_mode
@@ -154,7 +177,7 @@ class LocalStore:
         try:
             make_folders(folder)
         except OSError as error:
-            raise StoreError(f"cannot make the folder {folder}: {_reason(error)}") from error
+            raise StoreError(f"cannot make the folder {folder}: {reason(error)}") from error
         temporary = folder / f"{temporary_prefix}{secrets.token_hex(8)}"
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
         try:
@@ -165,7 +188,11 @@ class LocalStore:
             yield temporary
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(folder)
+        try:
+            _sync_folder(folder)
+        except OSError as error:
+            where = self.location(path)
+            raise NotDurable(f"cannot make {where} last: {reason(error)}") from error
 
     @contextmanager
     def _failures(self, verb: str, path: str) -> Iterator[None]:
@@ -175,7 +202,7 @@ class LocalStore:
         except OSError as error:
             if isinstance(error, FileNotFoundError) and verb != "write":
                 raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
-            message = f"cannot {verb} {self.location(path)}: {_reason(error)}"
+            message = f"cannot {verb} {self.location(path)}: {reason(error)}"
             raise StoreError(message) from error
 
 
@@ -192,7 +219,7 @@ class RemoteStore:
         except ImportError as error:
             raise StoreError(f"the store {self.url} needs another package: {error}") from error
         except Exception as error:  # backends raise of all kinds
-            raise StoreError(f"the store {self.url} cannot be reached: {_reason(error)}") from error
+            raise StoreError(f"the store {self.url} cannot be reached: {reason(error)}") from error
         memory = isinstance(self._fs, MemoryFileSystem)
         if memory and self._fs.isfile(self._root):
             raise StoreError(f"the store {self.url} is a file: name a folder, or one to be made")
@@ -213,6 +240,17 @@ class RemoteStore:
             return []
         names = (name.rstrip("/").rpartition("/")[2] for name in found)
         return sorted(name for name in names if not name.startswith(temporary_prefix))
+
+    def leftovers(self, folder: str, seconds: float) -> list[str]:
+        limit = time.time() - seconds
+        try:
+            with self._failures("list", folder):
+                found = self._fs.ls(self._at(folder), detail=True, refresh=True)
+        except ObjectMissing:
+            return []
+        return sorted(
+            entry["name"].rpartition("/")[2] for entry in found if _written(entry) < limit
+        )
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:  # noqa: ARG002 - objects behind a URL have their bucket's permissions
         with self._failures("create", path):
@@ -242,28 +280,20 @@ class RemoteStore:
             with self._guard:
                 yield
         except Exception as error:  # backends raise of all kinds
-            if isinstance(error, FileNotFoundError) and verb not in {"create", "write"}:
+            missing = isinstance(error, FileNotFoundError) and reply_code(error) != "NoSuchBucket"
+            if missing and verb not in {"create", "write"}:
                 raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
-            there = isinstance(error, FileExistsError) or _http_status(error) in {409, 412}
+            there = isinstance(error, FileExistsError) or reply_status(error) in {409, 412}
             if there and verb == "create":
                 raise ObjectExists(f"{self.location(path)} is there already") from error
-            message = f"cannot {verb} {self.location(path)}: {_reason(error)}"
+            message = f"cannot {verb} {self.location(path)}: {reason(error)}"
             raise StoreError(message) from error
 
 
-def _http_status(error: BaseException) -> int | None:
-    """Status of the reply behind an error of s3fs, which names it only in the cause."""
-    response = getattr(error.__cause__, "response", None)
-    if not isinstance(response, dict):
-        return None
-    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-    return int(status) if status is not None else None
-
-
-def _reason(error: Exception) -> str:
-    """What a person needs of an error, without the secrets that a URL in it may have."""
-    system = error.strerror if isinstance(error, OSError) else None
-    return public_text(system or str(error)) or type(error).__name__
+def _written(entry: dict[str, Any]) -> float:
+    """When an object in a listing was last written, in seconds; what does not tell is new."""
+    found = next((entry[key] for key in written_keys if entry.get(key)), math.inf)
+    return found.timestamp() if isinstance(found, datetime) else float(found)
 
 
 def make_folders(folder: Path) -> None:

@@ -20,6 +20,7 @@ from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.exceptions import (
     DamagedObject,
     NewerFormat,
+    NotDurable,
     ObjectMissing,
     StorageError,
     StoreError,
@@ -100,6 +101,8 @@ class Log:
         sealed = record | {"checksum": digest(canonical_json(record))}
         try:
             self._store.create(path, canonical_json(sealed))
+        except NotDurable:
+            raise  # it can be read back, and may still be gone tomorrow
         except StoreError as error:
             found = self._read_back(after + 1, error)
             if found.nonce != record["nonce"]:

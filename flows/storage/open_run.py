@@ -11,7 +11,7 @@ from flows.storage.files import open_store
 from flows.storage.runs import Run, load_run
 from flows.storage.splits import Split, load_split
 from flows.storage.vocabulary import Vocabulary
-from rnncore import iterations_per_epoch
+from rnncore import Hyperparameters, iterations_per_epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,8 @@ def open_run(store_url: str, model: str, run_id: str) -> OpenRun:
     )
 
 
-def check_split(split: Split, run: Run) -> None:
+def check_split(split: Split, network: Hyperparameters, held_out: float) -> None:
     """Refuse texts that are too short to train or to evaluate on."""
-    network = run.network()
     needed = network.batch_size * (network.seq_length + 2)
     if len(split.training) < needed:
         raise CorpusError(
@@ -51,7 +50,7 @@ def check_split(split: Split, run: Run) -> None:
             f" (batch_size {network.batch_size} × (seq_length {network.seq_length} + 2)):"
             " give a longer corpus, or make batch_size or seq_length smaller"
         )
-    if run.held_out and len(split.held_out) < 2:  # noqa: PLR2004 - one to read, one to predict
+    if held_out and len(split.held_out) < 2:  # noqa: PLR2004 - one to read, one to predict
         raise CorpusError(
             f"the held-out text has {len(split.held_out)} characters, expected at least 2:"
             " give a longer corpus, a larger evaluation.held_out, or 0 to hold nothing out"

@@ -45,6 +45,9 @@ class PassingStore:
     def names(self, folder: str) -> list[str]:
         return self.inner.names(folder)
 
+    def leftovers(self, folder: str, seconds: float) -> list[str]:
+        return self.inner.leftovers(folder, seconds)
+
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         self.inner.create(path, data, private=private)
 

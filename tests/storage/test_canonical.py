@@ -73,7 +73,7 @@ def test_what_json_has_no_word_for_is_not_written(number: float) -> None:
 )
 def test_what_is_not_strict_json_is_a_value_error(data: bytes) -> None:
     """Whatever is wrong with the bytes, the reader raises one kind of error."""
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         strict_json(data)
 
 

@@ -285,7 +285,7 @@ def test_a_record_is_found_by_its_digest(store: Store) -> None:
 
     assert first == log.record(first.digest)
     assert_same_state(make_state(iterations=3), log.read(first).state)
-    with pytest.raises(UnknownObject, match="run 0+ of model default has no checkpoint ffff"):
+    with pytest.raises(UnknownObject, match=r"run 0+ of model default has no checkpoint ffff"):
         log.record("ffff")
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import ClassVar
 
 import fsspec
 import pytest
@@ -26,9 +27,9 @@ sentence = "the keeper lit the lamp and the tide came in.\n"
 class Handler(SimpleHTTPRequestHandler):
     """Files of a folder, and the replies of servers that are less willing."""
 
-    statuses = {"/forbidden": 403, "/unauthorised": 401, "/broken": 500}
+    statuses: ClassVar = {"/forbidden": 403, "/unauthorised": 401, "/broken": 500}
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's name
+    def do_GET(self) -> None:
         """Answer by the path."""
         path = self.path.partition("?")[0]
         if path in self.statuses:
@@ -280,7 +281,7 @@ def test_another_unicode_encoding_is_recognised_by_its_mark(codec: str) -> None:
 )
 def test_an_encoding_that_gives_no_text_is_refused(encoding: str, data: bytes) -> None:
     """Unknown names, codecs that are not for text, and half a surrogate pair."""
-    with pytest.raises(CorpusError, match="^name cannot be read with encoding "):
+    with pytest.raises(CorpusError, match=r"^name cannot be read with encoding "):
         decode(data, encoding, "name")
 
 

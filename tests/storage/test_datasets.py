@@ -14,7 +14,7 @@ from flows.storage import datasets
 from flows.storage.canonical import canonical_json, strict_json
 from flows.storage.corpus import read_corpus
 from flows.storage.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
-from flows.storage.files import Store
+from flows.storage.files import Store, open_store
 from tests.storage.conftest import PassingStore, flipped, overwrite, stored
 
 first, second = "abc\nabd\n" * 50, "dcba\n" * 30
@@ -186,7 +186,7 @@ def test_saving_over_another_manifest_is_refused(store: Store) -> None:
     altered = strict_json(store.read(path)) | {"tokens_sha256": "0" * 64}
     overwrite(store, path, canonical_json(altered))
 
-    with pytest.raises(DamagedObject, match="manifest.json: is not the manifest of these texts"):
+    with pytest.raises(DamagedObject, match=r"manifest.json: is not the manifest of these texts"):
         stored(store, first)
 
 
@@ -212,7 +212,7 @@ def test_tokens_are_mapped_from_disk(store: Store, store_url: str) -> None:
 def test_tokens_of_a_remote_store_are_copied_once(tmp_path: Path) -> None:
     """The copy lies in the user's cache folder under its digest, private."""
     url = "memory://bucket/store"
-    store = datasets.open_store(url)
+    store = open_store(url)
     manifest = stored(store, first).manifest
     datasets.load(url, manifest.dataset_id)
     copy = tmp_path / f"cache/rnn-retraining/tokens/{manifest.tokens_sha256}.npy"
@@ -229,7 +229,7 @@ def test_tokens_of_a_remote_store_are_copied_once(tmp_path: Path) -> None:
 def test_a_damaged_copy_is_fetched_anew(tmp_path: Path) -> None:
     """The cache is a convenience, never trusted."""
     url = "memory://bucket/store"
-    manifest = stored(datasets.open_store(url), first).manifest
+    manifest = stored(open_store(url), first).manifest
     datasets.load(url, manifest.dataset_id)
     copy = tmp_path / f"cache/rnn-retraining/tokens/{manifest.tokens_sha256}.npy"
     copy.write_bytes(flipped(copy.read_bytes(), -1))

@@ -77,7 +77,7 @@ def test_what_was_written_is_read_back(store: Store) -> None:
 
 def test_an_object_that_is_not_there_is_named(store: Store) -> None:
     """Reading nothing says where nothing lies."""
-    with pytest.raises(ObjectMissing, match="nothing lies at .*store/no/such$"):
+    with pytest.raises(ObjectMissing, match=r"nothing lies at .*store/no/such$"):
         store.read("no/such")
 
 
@@ -177,7 +177,7 @@ def test_nothing_temporary_stays_after_success_or_a_lost_race(local: Store) -> N
 @pytest.mark.parametrize("write", ["create", "put"])
 def test_nothing_temporary_stays_when_the_name_cannot_be_given(local: Store, write: str) -> None:
     """The bytes are written, their name is too long: the store is as empty as before."""
-    with pytest.raises(StoreError, match="cannot write .*: File name too long"):
+    with pytest.raises(StoreError, match=r"cannot write .*: File name too long"):
         getattr(local, write)("n" * 300, b"data")
 
     assert [] == names_below(Path(local.url))
@@ -190,7 +190,7 @@ def test_nothing_stays_when_the_disk_takes_no_more(local: Store, write: str) -> 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(StoreError, match="cannot write .*after: File too large"):
+        with pytest.raises(StoreError, match=r"cannot write .*after: File too large"):
             getattr(local, write)("after", bytes(1_000_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -364,7 +364,7 @@ def test_the_probe_refuses_a_store_that_ignores_create_if_absent() -> None:
     """The store and the remedy are named; no probe stays."""
     store = open_store("careless://bucket/store")
 
-    with pytest.raises(UnsafeStore, match="careless://bucket/store ignores create-if-absent.*use"):
+    with pytest.raises(UnsafeStore, match=r"careless://bucket/store ignores create-if-absent.*use"):
         check_store(store)
     assert [] == store.names("")
 
@@ -408,6 +408,6 @@ def test_a_failed_precondition_is_a_lost_race_only_where_something_is_created() 
 
     with pytest.raises(ObjectExists):
         store.create("record", b"")
-    with pytest.raises(StoreError, match="cannot write .*payload: Invalid argument") as caught:
+    with pytest.raises(StoreError, match=r"cannot write .*payload: Invalid argument") as caught:
         store.put("payload", b"")
     assert StoreError is caught.type

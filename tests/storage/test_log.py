@@ -136,7 +136,7 @@ def test_a_read_back_damaged_on_its_way_is_tried_again(store: Store, count: int)
 
 def test_a_read_back_that_stays_damaged_is_reported(store: Store) -> None:
     """Not believed, and not tried for ever."""
-    with pytest.raises(DamagedObject, match="000000000000.json"):
+    with pytest.raises(DamagedObject, match=r"000000000000.json"):
         Log(FlippingStore(store, 1000), "log").append("note", {}, after=-1)
 
 

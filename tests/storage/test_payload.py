@@ -65,9 +65,7 @@ def with_number(key: str, value: float) -> bytes:
     header, body = parts()
     start = header[key]["data_offsets"][0]
     number = np.float32(value).tobytes()
-    return framed(
-        json.dumps(header).encode(), body[:start] + number + body[start + len(number) :]
-    )
+    return framed(json.dumps(header).encode(), body[:start] + number + body[start + len(number) :])
 
 
 def npz() -> bytes:
@@ -280,7 +278,7 @@ def test_flipped_bits_give_a_state_or_a_reason(flips: list[tuple[int, int]]) -> 
 @settings(derandomize=True, deadline=None, max_examples=200)
 def test_a_truncated_file_is_refused(length: int) -> None:
     """Wherever it ends."""
-    with pytest.raises(DamagedObject, match="^name: "):
+    with pytest.raises(DamagedObject, match=r"^name: "):
         read_payload("name", sound[:length])
 
 

@@ -23,7 +23,7 @@ shared = SharedValues(
     dataset_id="d" * 16,
     created_at=datetime(2026, 11, 22, 13, 54, 21, 123456, tzinfo=UTC),
 )
-texts = ("plain", "line\r\nends\x00", "道可道 🦊", "", "It's \"quoted\"")
+texts = ("plain", "line\r\nends\x00", "道可道 🦊", "", 'It\'s "quoted"')
 rows = [
     Row(
         iteration=2**40,
@@ -112,10 +112,12 @@ def test_duckdb_reads_a_report(local: Store) -> None:
     """With the same values and sensible types."""
     reports.save(local, shared, rows)
     query = f"select text, characters, created_at, seed from '{local.location(path)}'"
-    relation = duckdb.sql(query)
-    found = relation.fetchall()
+    with duckdb.connect() as connection:
+        result = connection.execute(query)
+        kinds = [column[1] for column in result.description or ()]
+        found = result.fetchall()
 
-    assert ["VARCHAR", "INTEGER", "TIMESTAMP WITH TIME ZONE", "BIGINT"] == relation.types
+    assert ["VARCHAR", "INTEGER", "TIMESTAMP WITH TIME ZONE", "BIGINT"] == kinds
     assert [(row.text, len(row.text), row.seed) for row in rows] == [
         (text, characters, seed) for text, characters, _, seed in found
     ]
@@ -159,7 +161,7 @@ def test_a_report_is_written_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -> None:
     """What lies there decides."""
 
     class FaultyStore(PassingStore):
@@ -216,7 +218,7 @@ def test_damage_is_refused_or_changes_nothing(local: Store) -> None:
     reports.save(local, shared, rows)
     data = local.read(path)
     expected = reports.load(local, shared.model, shared.report_id).to_pylist()
-    damaged = [flipped(data, at, at % 8) for at in range(0, len(data), 7)]
+    damaged = [flipped(data, at, at % 8) for at in range(0, len(data), 19)]
     damaged += [data[:length] for length in range(0, len(data), 101)]
     refused = 0
     for wrong in damaged:

@@ -27,31 +27,25 @@ def test_a_run_comes_back(store: Store) -> None:
 
 def test_the_name_depends_on_everything_that_changes_bytes() -> None:
     """Each field, and each hyperparameter, gives another name."""
-    changes = [
-        {"dataset_id": "1" * 16},
-        {"held_out": 0.2},
-        {"split": "tail"},
-        {"seed": 1},
-        {"parent": "0" * 64},
-        *(
-            {"hyperparameters": run.hyperparameters | {name: value}}
-            for name, value in {
-                "hidden_size": 9,
-                "seq_length": 11,
-                "batch_size": 2,
-                "learning_rate": 0.02,
-                "gradient_clip": 4.0,
-                "weight_scale": 0.2,
-                "dtype": "float64",
-            }.items()
-        ),
+    fields = {"dataset_id": "1" * 16, "held_out": 0.2, "split": "tail", "seed": 1, "parent": "0"}
+    shape = {
+        "hidden_size": 9,
+        "seq_length": 11,
+        "batch_size": 2,
+        "learning_rate": 0.02,
+        "gradient_clip": 4.0,
+        "weight_scale": 0.2,
+        "dtype": "float64",
+    }
+    changes: list[dict[str, object]] = [{name: value} for name, value in fields.items()]
+    changes += [
+        {"hyperparameters": run.hyperparameters | {name: value}} for name, value in shape.items()
     ]
     names = {Run.model_validate(run.model_dump() | change).run_id for change in changes}
 
     assert len(changes) == len(names - {run.run_id})
-    assert set(run.hyperparameters) == {
-        name for change in changes for name in change.get("hyperparameters", {})
-    }
+    assert set(run.hyperparameters) == set(shape)
+    assert set(Run.model_fields) == {"format", "hyperparameters", *fields}
 
 
 def test_the_name_does_not_depend_on_how_long_a_run_is() -> None:
@@ -111,7 +105,7 @@ def test_a_newer_format_stops(store: Store) -> None:
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -> None:  # noqa: FBT001 - a parameter of the test
+def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -> None:
     """What lies there decides."""
 
     class FaultyStore(PassingStore):

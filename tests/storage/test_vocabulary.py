@@ -91,7 +91,7 @@ def test_an_unknown_character_is_named_with_its_position(position: int, unknown:
     vocabulary = Vocabulary("acx")
     expected = f"(U+{ord(unknown):04X}) at position {position},"
 
-    with pytest.raises(CorpusError, match="^the priming text has ") as caught:
+    with pytest.raises(CorpusError, match=r"^the priming text has ") as caught:
         vocabulary.encode("a" * position + unknown + "c" + unknown, "priming text")
     assert expected in str(caught.value)
     assert "3 characters, 'acx'" in str(caught.value)

@@ -1,0 +1,46 @@
+"""What a backend raised, in words that a person can act on, without the secrets it may hold."""
+
+from __future__ import annotations
+
+from flows.storage.urls import public_text
+
+# By the code of an S3 server's reply, or by the name of the client's own exception.
+explanations = {
+    "403": "access forbidden: check the keys, what they permit, and this machine's clock",
+    "AccessDenied": "permission denied: give the owner of the keys access to it",
+    "EndpointConnectionError": "the server does not answer: check AWS_ENDPOINT_URL, or try later",
+    "ExpiredToken": "the session's token has expired: renew AWS_SESSION_TOKEN",
+    "InvalidAccessKeyId": "the server does not know the access key: check AWS_ACCESS_KEY_ID",
+    "NoCredentialsError": "no keys found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "NoSuchBucket": "the bucket does not exist: make it, or check its name",
+    "QuotaExceeded": "the quota is used up: make room, or raise it",
+    "RequestTimeTooSkewed": "this machine's clock and the server's differ too much: set it right",
+    "SignatureDoesNotMatch": "the secret key is not the access key's: check AWS_SECRET_ACCESS_KEY",
+}
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in one line."""
+    system = error.strerror if isinstance(error, OSError) else None
+    return explanation(error) or public_text(system or str(error)) or type(error).__name__
+
+
+def explanation(error: Exception) -> str | None:
+    """What a person should know of an object store's error, where it is one of the usual ones."""
+    return explanations.get(reply_code(error) or type(error).__name__)
+
+
+def reply_code(error: BaseException) -> str | None:
+    """The code in the reply behind an error of s3fs, which names it only in the cause."""
+    return _reply(error).get("Error", {}).get("Code")
+
+
+def reply_status(error: BaseException) -> int | None:
+    """The HTTP status of the reply behind an error of s3fs."""
+    status = _reply(error).get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return None if status is None else int(status)
+
+
+def _reply(error: BaseException) -> dict[str, dict[str, str]]:
+    response = getattr(error.__cause__, "response", None)
+    return response if isinstance(response, dict) else {}

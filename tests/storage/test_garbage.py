@@ -1,0 +1,69 @@
+"""What killed writers left is removed after a grace period; what a record names never is."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from flows.storage.checkpoints import CheckpointLog
+from flows.storage.files import Store, open_store
+from flows.storage.garbage import collect_garbage, grace_seconds
+from tests.storage.conftest import facts, make_state, overwrite, vocabulary
+
+run_id = "0" * 16
+folder = f"models/default/runs/{run_id}"
+orphan = f"{folder}/data/{'f' * 64}.safetensors"
+
+
+@pytest.fixture
+def log(store: Store) -> CheckpointLog:
+    """A run with two checkpoints, and a payload whose record was never written."""
+    log = CheckpointLog(store, "default", run_id)
+    for number in range(2):
+        log.commit(make_state(iterations=number), vocabulary, facts, after=number - 1)
+    store.put(orphan, b"a payload without a record")
+    return log
+
+
+def test_a_payload_without_a_record_goes_after_the_grace(log: CheckpointLog, store: Store) -> None:
+    """The one that is left over, and no other; checkpoints read as before."""
+    before = log.records()
+
+    assert [] == collect_garbage(store, "default", run_id)
+    assert [orphan] == collect_garbage(store, "default", run_id, grace=-1)
+    assert [] == collect_garbage(store, "default", run_id, grace=-1)
+    assert before == log.records()
+    for record in before:
+        log.read(record)
+
+
+def test_no_payload_goes_while_a_record_is_damaged(log: CheckpointLog, store: Store) -> None:
+    """The damaged record may be the one that names it."""
+    overwrite(store, f"{folder}/log/000000000000.json", b"not a record")
+
+    assert [] == collect_garbage(store, "default", run_id, grace=-1)
+    assert 2 == len(store.names(f"{folder}/log"))
+    assert log.newest() is not None
+
+
+def test_temporary_files_go_after_the_grace(local: Store) -> None:
+    """A young one may be another writer's, at work."""
+    local.put(f"{folder}/log/.tmp-old", b"")
+    local.put(f"{folder}/log/.tmp-young", b"")
+    yesterday = time.time() - grace_seconds - 60
+    os.utime(local.location(f"{folder}/log/.tmp-old"), (yesterday, yesterday))
+
+    assert [f"{folder}/log/.tmp-old"] == collect_garbage(local, "default", run_id)
+    left = Path(local.location(f"{folder}/log")).iterdir()
+    assert [".tmp-young"] == [path.name for path in left]
+
+
+def test_a_run_that_is_not_there_has_no_garbage(store_url: str) -> None:
+    """Nothing is removed, and nothing made."""
+    store = open_store(store_url)
+
+    assert [] == collect_garbage(store, "default", run_id, grace=-1)
+    assert [] == store.names("")
