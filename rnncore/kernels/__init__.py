@@ -1,19 +1,21 @@
 """The compiled kernels: train, read and write, as fast as the processor allows.
 
-`vector` is a register's worth of floats, `elementary` their functions, `product` matrix products;
+`vector` is a register's worth of floats, `elementary` their functions, `product` and
+`row_product` matrix products;
 `passes` and `update` are an iteration, `training` the loop, `forward` reading and writing alone.
 """
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numba import config
 from numpy.typing import NDArray
 
 from rnncore.kernels import forward, training
+from rnncore.kernels.compiling import config
 from rnncore.kernels.passes import block_rows
 from rnncore.kernels.update import strip_rows
 from rnncore.kernels.workspace import (
@@ -31,7 +33,7 @@ from rnncore.parameters import FloatArray, Parameters
 if TYPE_CHECKING:
     from rnncore.training import TrainingState
 
-work_worth_threads = 3e7  # floating-point operations of an iteration: half a millisecond on a core
+work_worth_threads = 3e7  # floating-point operations: a third of a millisecond on one core
 
 
 def run(state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np.float64]) -> int:
@@ -105,15 +107,21 @@ def draw(
     A character is drawn where the summed probabilities pass its number of `uniforms` (S, length);
     a text of temperature 0 takes the likeliest. No text depends on those beside it.
     """
-    network, streams = network_of(parameters), len(first_tokens)
+    network, drawn = network_of(parameters), np.zeros(uniforms.shape, np.int64)
     Vp, Hp = network.Why.shape
-    hs = memories(hidden, Hp, rows=2 * streams)
-    ps = aligned(network.Why.dtype, streams, Vp)
-    drawn = np.zeros(uniforms.shape, np.int64)
-    tokens, chances, heats = (
-        np.array(first_tokens, np.int64), np.array(uniforms), np.array(temperatures)
-    )  # fmt: skip
-    forward.draw(parameters.hidden_size, network, hs, ps, tokens, chances, heats, drawn)
+
+    def draw_some(chosen: slice) -> None:
+        tokens = np.array(first_tokens[chosen], np.int64)
+        hs = memories(hidden[chosen], Hp, rows=2 * len(tokens))
+        ps = aligned(network.Why.dtype, len(tokens), Vp)
+        chances, heats = np.array(uniforms[chosen]), np.array(temperatures[chosen])
+        forward.draw(network, hs, ps, tokens, chances, heats, drawn[chosen])
+
+    work = 2 * drawn.size * parameters.hidden_size * (parameters.hidden_size + Vp)
+    shares = available_threads() if work > work_worth_threads else 1
+    ends = [len(drawn) * share // shares for share in range(shares + 1)]
+    with ThreadPoolExecutor(shares) as pool:
+        list(pool.map(draw_some, map(slice, ends, ends[1:])))
     return drawn
 
 
@@ -125,10 +133,14 @@ def memories(hidden: FloatArray, Hp: int, *, rows: int) -> FloatArray:
 
 
 def workers_for(sizes: Sizes) -> int:
-    """Threads for a training run: all that numba may use, if they have enough to do.
+    """Threads for a training run: those available, if an iteration gives them enough to do.
 
     The answer decides speed alone: the bytes are the same with any number of threads.
     """
     work = 6 * sizes.T * sizes.B * sizes.H * (sizes.H + sizes.V)
-    threads: int = config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]  # numba sets it late
-    return threads if work > work_worth_threads else 1
+    return available_threads() if work > work_worth_threads else 1
+
+
+def available_threads() -> int:
+    """As many as numba would use: the cores of this process, or `NUMBA_NUM_THREADS`."""
+    return int(config.NUMBA_NUM_THREADS)

@@ -1,26 +1,43 @@
-"""How numba compiles the kernels; `sources` keeps kernels of other source code out of its cache."""
+"""How numba compiles the kernels, and where it keeps what it compiled."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
 
+config: Any = numba.config  # its settings are made as it is imported, unseen by mypy
 Codegen = tuple[Any, Callable[..., Any]]  # the signature of an intrinsic, and what emits its code
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def kernel(function: Function) -> Function:
-    """A function that Python calls: compiled at its first call and cached on disk.
+def cache_folder() -> Path:
+    """Folder of the machine code of exactly these sources, in `NUMBA_CACHE_DIR` if that is set.
 
-    numba's cache looks for changes in the kernel's own file alone, not in those that it calls
-    into. So each kernel has a last argument that nobody passes, with `sources` as its default:
-    that is part of the signature under which numba files the machine code.
+    numba's own choice looks for changes in a kernel's file alone, not in those that it calls into,
+    and stumbles over what it kept when a type in a signature has changed since.
     """
-    return cast("Function", numba.njit(error_model="numpy", nogil=True, cache=True)(function))
+    package, usual = Path(__file__).parent, config.CACHE_DIR
+    if not usual:
+        writable = os.access(package, os.W_OK)
+        usual = package / "__pycache__" if writable else Path.home() / ".cache" / "rnncore"
+    content = b"".join(file.read_bytes() for file in sorted(package.glob("*.py")))
+    return Path(usual) / f"kernels-{hashlib.sha256(content).hexdigest()[:16]}"
+
+
+def kernel(function: Function) -> Function:
+    """A function that Python calls: compiled at its first call, then kept on disk."""
+    usual = config.CACHE_DIR
+    config.CACHE_DIR = str(folder)  # numba asks for it here and now
+    try:
+        cached = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
+    finally:
+        config.CACHE_DIR = usual
+    return cast("Function", cached)
 
 
 def compiled(function: Function) -> Function:
@@ -38,11 +55,4 @@ def intrinsic(function: Callable[..., Codegen]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", numba.extending.intrinsic(function))
 
 
-def digest_of_sources() -> int:
-    """A number that changes with any file of this package."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    content = b"".join(file.read_bytes() for file in files)
-    return int.from_bytes(hashlib.sha256(content).digest()[:6])
-
-
-sources = digest_of_sources()
+folder = cache_folder()

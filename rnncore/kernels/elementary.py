@@ -9,7 +9,7 @@ from llvmlite import binding, ir
 from numba import types
 
 from rnncore.kernels.compiling import Codegen, inlined, intrinsic
-from rnncore.kernels.vector import Vector, call, multiply_add, on_vectors, pick
+from rnncore.kernels.vector import Vector, call, lanes, multiply_add, on_vectors, pick
 
 has_estimate = bool(binding.get_host_cpu_features().get("avx512vl"))  # of 1 / sqrt, to 14 bits
 
@@ -39,7 +39,7 @@ def exponential_parts(_: Any, x: Any) -> Codegen:
         if x.is_single
         else (math.log(2), 2.3190468138462996e-17)
     )
-    whole = ir.VectorType(ir.IntType(x.bits), x.lanes)
+    whole = ir.VectorType(ir.IntType(x.bits), lanes)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         shifted = multiply_add(builder, x, values[0], x.constant(1 / math.log(2)), shift)
@@ -50,10 +50,8 @@ def exponential_parts(_: Any, x: Any) -> Codegen:
         for n in range(terms - 1, 1, -1):
             series = multiply_add(builder, x, series, rest, x.constant(1 / math.factorial(n)))
         part = multiply_add(builder, x, builder.fmul(rest, rest), series, rest)
-        exponent = builder.add(
-            builder.bitcast(shifted, whole), ir.Constant(whole, [bias] * x.lanes)
-        )
-        scale = builder.shl(exponent, ir.Constant(whole, [mantissa] * x.lanes))
+        exponent = builder.add(builder.bitcast(shifted, whole), ir.Constant(whole, [bias] * lanes))
+        scale = builder.shl(exponent, ir.Constant(whole, [mantissa] * lanes))
         pair = builder.bitcast(scale, x.llvm), part
         return context.make_tuple(builder, sig.return_type, pair)
 
@@ -70,19 +68,21 @@ def inverse_sqrt(_: Any, x: Any) -> Codegen:
 
     def emit(builder: ir.IRBuilder, value: Any) -> Any:
         if not has_estimate:
-            root = call(builder, f"llvm.sqrt.v{x.lanes}f{x.bits}", x, value)
+            root = call(builder, f"llvm.sqrt.v{lanes}f{x.bits}", x, value)
             return builder.fdiv(x.constant(1.0), root)
         kind, every_lane = (
             "ps" if x.is_single else "pd",
-            ir.Constant(ir.IntType(8), 2**x.lanes - 1),
+            ir.Constant(ir.IntType(8), 2**lanes - 1),
         )
-        name = f"llvm.x86.avx512.rsqrt14.{kind}.{x.lanes * x.bits}"
+        name = f"llvm.x86.avx512.rsqrt14.{kind}.{lanes * x.bits}"
         y = call(builder, name, x, value, x.constant(0.0), every_lane)
-        for _ in range(x.bits // 32):
-            product = builder.fneg(builder.fmul(value, y))
-            missing = multiply_add(builder, x, product, y, x.constant(1.0))  # 1 - x y²
-            y = multiply_add(builder, x, builder.fmul(y, x.constant(0.5)), missing, y)
-        return y
+        xy = builder.fneg(builder.fmul(value, y))
+        rest = multiply_add(builder, x, xy, y, x.constant(1.0))  # 1 - x y², then y sqrt(x)'s series
+        series = x.constant(0.5)
+        if not x.is_single:
+            series = multiply_add(builder, x, rest, x.constant(5 / 16), x.constant(3 / 8))
+            series = multiply_add(builder, x, series, rest, x.constant(0.5))
+        return multiply_add(builder, x, builder.fmul(rest, series), y, y)
 
     return x(x), on_vectors(x, emit)
 
@@ -123,11 +123,11 @@ def splat(_: Any, array: Any, number: Any) -> Codegen:
 
 def fold(builder: ir.IRBuilder, value: Any, combine: Any) -> Any:
     """Combine the halves of a vector until one lane is left."""
-    lanes = value.type.count
-    while lanes > 1:
-        lanes //= 2
-        low = pick(builder, value, value, [*range(lanes)])
-        high = pick(builder, value, value, [*range(lanes, 2 * lanes)])
+    count = lanes
+    while count > 1:
+        count //= 2
+        low = pick(builder, value, value, [*range(count)])
+        high = pick(builder, value, value, [*range(count, 2 * count)])
         value = combine(low, high)
     return builder.extract_element(value, ir.Constant(ir.IntType(32), 0))
 

@@ -5,35 +5,32 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.compiling import compiled, kernel, sources
+from rnncore.kernels.compiling import compiled, kernel
 from rnncore.kernels.elementary import clamp, exp, largest, splat, total
 from rnncore.kernels.passes import copy, read_sequence, remember, softmax_loss
-from rnncore.kernels.product import product, transpose
-from rnncore.kernels.vector import load, register_bytes, store
-from rnncore.kernels.workspace import Network, Passes, Sizes, Text
+from rnncore.kernels.row_product import row_product
+from rnncore.kernels.vector import lanes, load, store
+from rnncore.kernels.workspace import Passes, Sizes, Text, Weights
 from rnncore.parameters import FloatArray
 
 
 @kernel
 def read(
     sizes: Sizes,
-    network: Network,
+    network: Weights,
     passes: Passes,
     text: Text,
     hidden: FloatArray,
-    _: int = sources,
 ) -> float:
     """Nats of every character but the first, T at a time; `hidden` (1, Hp) moves along."""
     Hp, Vp = passes.hs.shape[1], passes.ps.shape[1]
-    transpose(network.Whh, network.WhhT, 0, len(network.Whh))
-    transpose(network.Why, network.WhyT, 0, len(network.Why))
     nats = 0.0
     for position in range(0, text.length - 1, sizes.T):
         rows = min(sizes.T, text.length - 1 - position)
         part = Sizes(sizes.H, sizes.V, rows, 1)
         read_sequence(part, network, passes, text, position, hidden, 0, 1)
         copy(passes.hs, rows * Hp, hidden, 0, Hp)
-        product(passes.ps, 0, passes.hs, Hp, Hp, 1, network.WhyT, 0, rows, Vp, sizes.H, False)
+        row_product(passes.ps, 0, passes.hs, Hp, network.Why, rows)
         for row in range(rows):
             nats += softmax_loss(passes.ps, row * Vp, network.by, passes.tokens[row + 1, 0], 1.0)
     return nats
@@ -41,9 +38,8 @@ def read(
 
 @kernel
 def draw(
-    H: int, network: Network, hs: FloatArray, ps: FloatArray, tokens: NDArray[np.int64],
+    network: Weights, hs: FloatArray, ps: FloatArray, tokens: NDArray[np.int64],
     uniforms: NDArray[np.float64], temperatures: NDArray[np.float64], drawn: NDArray[np.int64],
-    _: int = sources,
 ) -> None:  # fmt: skip
     """Write S texts side by side into `drawn` (S, length), a character of each at a time.
 
@@ -52,12 +48,10 @@ def draw(
     """
     (streams, length), V = drawn.shape, len(network.Wxh)
     Hp, Vp = hs.shape[1], ps.shape[1]
-    transpose(network.Whh, network.WhhT, 0, len(network.Whh))
-    transpose(network.Why, network.WhyT, 0, len(network.Why))
     for n in range(length):
         before, after = streams * (n % 2), streams * ((n + 1) % 2)
-        remember(H, network, tokens, hs, before, after)
-        product(ps, 0, hs, after * Hp, Hp, 1, network.WhyT, 0, streams, Vp, H, False)
+        remember(network, tokens, hs, before, after)
+        row_product(ps, 0, hs, after * Hp, network.Why, streams)
         for s in range(streams):
             tokens[s] = choose(ps, s * Vp, V, network.by, uniforms[s, n], temperatures[s])
             drawn[s, n] = tokens[s]
@@ -68,7 +62,6 @@ def choose(
     ps: FloatArray, start: int, V: int, by: FloatArray, uniform: float, temperature: float
 ) -> int:
     """The first character at which the summed probabilities pass `uniform`; at 0 the likeliest."""
-    lanes = register_bytes // ps.itemsize
     largests = splat(ps, -np.inf)
     for v in range(0, len(by), lanes):
         y = load(ps, start + v) + load(by, v)

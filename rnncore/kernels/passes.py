@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from rnncore.kernels.compiling import compiled, inlined
 from rnncore.kernels.elementary import clamp, exp, largest, splat, tanh, total
 from rnncore.kernels.product import product
-from rnncore.kernels.vector import load, register_bytes, store
-from rnncore.kernels.workspace import Network, Passes, Sizes, Text
+from rnncore.kernels.row_product import row_product
+from rnncore.kernels.vector import lanes, load, store
+from rnncore.kernels.workspace import Passes, Sizes, Text, Weights
 from rnncore.parameters import FloatArray
 
 block_rows = 256  # of a sum or a softmax done at one go: what is read again is still in the cache
@@ -23,7 +24,7 @@ block_rows = 256  # of a sum or a softmax done at one go: what is read again is 
 
 @inlined
 def read_sequence(
-    sizes: Sizes, network: Network, passes: Passes, text: Text, position: int, hidden: FloatArray,
+    sizes: Sizes, network: Weights, passes: Passes, text: Text, position: int, hidden: FloatArray,
     first: int, last: int,
 ) -> None:  # fmt: skip
     """Forward: memories of streams `first` to `last` over T characters from `position` on."""
@@ -34,7 +35,7 @@ def read_sequence(
     copy(hidden, first * Hp, passes.hs, first * Hp, (last - first) * Hp)
     for t in range(T):
         row = t * B + first
-        remember(sizes.H, network, passes.tokens[t, first:last], passes.hs, row, row + B)
+        remember(network, passes.tokens[t, first:last], passes.hs, row, row + B)
 
 
 @inlined
@@ -48,30 +49,29 @@ def token(text: Text, index: int) -> int:
 
 @inlined
 def remember(
-    H: int, network: Network, tokens: NDArray[np.int64], hs: FloatArray, before: int, after: int
+    network: Weights, tokens: NDArray[np.int64], hs: FloatArray, before: int, after: int
 ) -> None:
     """One step of memory: rows from `before` on, with a character each, give those from `after` on."""
-    Hp, lanes, rows = hs.shape[1], register_bytes // hs.itemsize, len(tokens)
+    Hp, rows = hs.shape[1], len(tokens)
+    row_product(hs, after * Hp, hs, before * Hp, network.Whh, rows)
     for n in range(rows):
         for j in range(0, Hp, lanes):
+            h = (after + n) * Hp + j
             x = load(network.Wxh, tokens[n] * Hp + j) + load(network.bh, j)
-            store(hs, (after + n) * Hp + j, x)
-    product(hs, after * Hp, hs, before * Hp, Hp, 1, network.WhhT, 0, rows, Hp, H, True)
-    for j in range(after * Hp, (after + rows) * Hp, lanes):
-        store(hs, j, tanh(load(hs, j)))
+            store(hs, h, tanh(x + load(hs, h)))
 
 
 @inlined
-def output(sizes: Sizes, network: Network, passes: Passes, top: int, bottom: int) -> None:
+def output(sizes: Sizes, network: Weights, passes: Passes, top: int, bottom: int) -> None:
     """Loss and dy of rows `top` to `bottom`, and what their error says of the memory."""
-    H, V, B = sizes.H, sizes.V, sizes.B
+    V, B = sizes.V, sizes.B
     hs, ps, nats = passes.hs, passes.ps, passes.nats.reshape(-1)
     targets = passes.tokens[1:].reshape(-1)
     Hp, Vp = hs.shape[1], ps.shape[1]
     for start in range(top, bottom, block_rows):
         rows = min(block_rows, bottom - start)
         h, y = (B + start) * Hp, start * Vp
-        product(ps, y, hs, h, Hp, 1, network.WhyT, 0, rows, Vp, H, False)
+        row_product(ps, y, hs, h, network.Why, rows)
         for row in range(start, start + rows):
             nats[row] = softmax_loss(ps, row * Vp, network.by, targets[row], 1 / B)
         product(passes.dh, start * Hp, ps, y, Vp, 1, network.Why, 0, rows, Hp, V, False)
@@ -84,7 +84,6 @@ def softmax_loss(ps: FloatArray, start: int, by: FloatArray, target: int, share:
     The largest score is subtracted first, so exp cannot overflow; the loss is taken from the
     scores, so a probability of zero does not make it infinite.
     """
-    lanes = register_bytes // ps.itemsize
     largests = load(ps, start) + load(by, 0)
     for v in range(lanes, len(by), lanes):
         largests = clamp(load(ps, start + v) + load(by, v), largests, np.inf)
@@ -103,10 +102,10 @@ def softmax_loss(ps: FloatArray, start: int, by: FloatArray, target: int, share:
 
 
 @inlined
-def backward(sizes: Sizes, network: Network, passes: Passes, first: int, last: int) -> None:
+def backward(sizes: Sizes, network: Weights, passes: Passes, first: int, last: int) -> None:
     """Dhraw of streams `first` to `last`, in place of dh, from the last character to the first."""
     H, B, hs, dh = sizes.H, sizes.B, passes.hs, passes.dh
-    Hp, lanes, rows = hs.shape[1], register_bytes // hs.itemsize, last - first
+    Hp, rows = hs.shape[1], last - first
     for t in range(sizes.T - 1, -1, -1):
         start, later = (t * B + first) * Hp, ((t + 1) * B + first) * Hp  # hs has B rows more
         if t < sizes.T - 1:
@@ -119,12 +118,12 @@ def backward(sizes: Sizes, network: Network, passes: Passes, first: int, last: i
 @inlined
 def copy(source: FloatArray, start: int, target: FloatArray, at: int, count: int) -> None:
     """Copy `count` elements, whole vectors."""
-    for n in range(0, count, register_bytes // source.itemsize):
+    for n in range(0, count, lanes):
         store(target, at + n, load(source, start + n))
 
 
 @inlined
 def clear(array: FloatArray, start: int, end: int) -> None:
     """Set elements to zero, whole vectors."""
-    for n in range(start, end, register_bytes // array.itemsize):
+    for n in range(start, end, lanes):
         store(array, n, splat(array, 0.0))

@@ -1,5 +1,5 @@
-# ruff: noqa: ARG001, FBT001  # numba types an intrinsic by its arguments; `values` hold them
-"""Matrix products whose every sum has one fixed order, and the transposes that they need.
+# ruff: noqa: ARG001  # numba types an intrinsic by its arguments; `values` hold them
+"""Products with a matrix whose rows run along n: backward, and gradients.
 
 Each element of a product is one chain of fused multiply-adds over k = 0, 1, 2, …, whatever the
 width, height and alignment of the matrices: what stands beside a row never changes its bits.
@@ -7,6 +7,7 @@ width, height and alignment of the matrices: what stands beside a row never chan
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,9 @@ from rnncore.kernels.compiling import Codegen, compiled, inlined, intrinsic
 from rnncore.kernels.vector import (
     Vector,
     address,
+    lanes,
     multiply_add,
-    pick,
     read_vector,
-    register_bytes,
     spread,
     write_vector,
 )
@@ -54,16 +54,23 @@ def product_in_tiles(
     rows: np.intp, columns: np.intp, depth: np.intp, add: np.bool,
 ) -> None:  # fmt: skip
     """`product`, cut into tiles of nearly equal size."""
-    lanes = register_bytes // C.itemsize
     vectors = columns // lanes
-    panels, bands = -(-vectors // (widest_row if rows == 1 else widest)), -(-rows // highest)
+    panels = (vectors + widest - 1) // widest
+    if rows == 1:
+        panels = (vectors + widest_row - 1) // widest_row
+    wide = (vectors + panels - 1) // panels
+    if rows == 0:  # a thread may have no share
+        return
+    bands = (rows + highest - 1) // highest
+    high = (rows + bands - 1) // bands
     for panel in range(panels):
-        left, right = vectors * panel // panels, vectors * (panel + 1) // panels
-        for band in range(bands):
-            top, bottom = rows * band // bands, rows * (band + 1) // bands
+        # every other row of C goes from right to left: what was read last is still in the cache
+        left = wide * (panels - 1 - panel if rows == 1 and (c // columns) % 2 else panel)
+        width = min(wide, vectors - left)
+        for top in range(0, rows, high):
             tile(
                 C, c + top * columns + left * lanes, A, a + top * a_row, a_row, a_k,
-                B, b + left * lanes, bottom - top, right - left, columns, depth, add,
+                B, b + left * lanes, min(high, rows - top), width, columns, depth, add,
             )  # fmt: skip
 
 
@@ -110,82 +117,50 @@ def emit_tile(
     def step(pointer: Any, elements: Any) -> Any:
         return builder.gep(pointer, [elements], source_etype=element)
 
-    places = [
-        step(C_at, builder.add(builder.mul(c_row, whole(row)), whole(column * vector.lanes)))
-        for row in range(height)
-        for column in range(width)
-    ]
-    zero = vector.constant(0.0)
-    first = [builder.select(add, read_vector(builder, place, vector), zero) for place in places]
-    before = builder.block
+    def places() -> list[Any]:
+        rows = [step(C_at, builder.mul(c_row, whole(row))) for row in range(height)]
+        return [step(row, whole(n * lanes)) for row in rows for n in range(width)]
+
+    before, given = builder.block, builder.append_basic_block("given")
     loop, after = builder.append_basic_block("over_k"), builder.append_basic_block("sums")
+    builder.cbranch(add, given, loop)
+    builder.position_at_end(given)
+    present = [read_vector(builder, place, vector) for place in places()]
     builder.branch(loop)
 
     builder.position_at_end(loop)
-    starts = [whole(0), A_at, B_at, *first]
-    carried = [builder.phi(start.type) for start in starts]
-    k, A_k, B_k, *sums = carried
-    scalars = [
-        builder.load(step(A_k, builder.mul(a_row, whole(row))), typ=element)
-        for row in range(height)
-    ]
-    spreads = [spread(builder, scalar, vector) for scalar in scalars]
-    panel = [
-        read_vector(builder, step(B_k, whole(column * vector.lanes)), vector)
-        for column in range(width)
-    ]
-    pairs = [(x, w) for x in spreads for w in panel]
+    zeros = [vector.constant(0.0)] * (height * width)
+    starts = [whole(0), A_at, B_at]
+    k, A_k, B_k, *sums = carried = [builder.phi(start.type) for start in [*starts, *zeros]]
+    column = [step(A_k, builder.mul(a_row, whole(row))) for row in range(height)]
+    scalars = [builder.load(place, typ=element) for place in column]
+    xs = [spread(builder, scalar, vector) for scalar in scalars]
+    if height == 1:
+        xs = [in_register(builder, xs[0])]
+    panel = [read_vector(builder, step(B_k, whole(n * lanes)), vector) for n in range(width)]
+    pairs = [(x, w) for x in xs for w in panel]
     new = [multiply_add(builder, vector, *pair, s) for pair, s in zip(pairs, sums, strict=True)]
     following = [builder.add(k, whole(1)), step(A_k, a_k), step(B_k, b_row), *new]
-    for node, start, value in zip(carried, starts, following, strict=True):
-        node.add_incoming(start, before)
+    for node, zero, given_value, value in zip(
+        carried, [*starts, *zeros], [*starts, *present], following, strict=True
+    ):
+        node.add_incoming(zero, before)
+        node.add_incoming(given_value, given)
         node.add_incoming(value, loop)
     builder.cbranch(builder.icmp_signed("<", following[0], depth), loop, after)
 
     builder.position_at_end(after)
-    for place, value in zip(places, new, strict=True):
+    for place, value in zip(places(), new, strict=True):
         write_vector(builder, value, place, vector)
 
 
-@inlined
-def transpose(source: FloatArray, target: FloatArray, top: int, bottom: int) -> None:
-    """Write rows `top` to `bottom` of `source` as columns of `target`, in squares of vectors."""
-    lanes = register_bytes // source.itemsize
-    width, height = source.shape[1], target.shape[1]
-    for row in range(top, bottom, lanes):
-        for column in range(0, width, lanes):
-            start, target_start = row * width + column, column * height + row
-            transpose_square(source, start, width, target, target_start, height)
+def in_register(builder: ir.IRBuilder, value: Any) -> Any:
+    """The same vector, which LLVM then has to keep in a register.
 
-
-@intrinsic
-def transpose_square(
-    _: Any, source: Any, start: Any, width: Any, target: Any, target_start: Any, height: Any
-) -> Codegen:
-    """Transpose a square, as many vectors as a vector has lanes, through registers."""
-    vector = Vector(source.dtype)
-
-    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
-        def place(array: int, row: int) -> Any:
-            offset = builder.mul(values[array + 2], values[array + 2].type(row))
-            at = builder.add(values[array + 1], offset)
-            return address(context, builder, sig.args[array], values[array], at)
-
-        lanes = range(vector.lanes)
-        rows = [read_vector(builder, place(0, row), vector) for row in lanes]
-        distance = vector.lanes // 2
-        while distance:  # swap blocks of this size across the diagonal, then smaller ones
-            jump = vector.lanes - distance  # from a lane to the one in `high` that is swapped in
-            upper = [lane + jump if lane & distance else lane for lane in lanes]
-            lower = [lane + distance for lane in upper]
-            for row in (row for row in lanes if not row & distance):
-                low, high = rows[row], rows[row + distance]
-                rows[row] = pick(builder, low, high, upper)
-                rows[row + distance] = pick(builder, low, high, lower)
-            distance //= 2
-        for row in lanes:
-            write_vector(builder, rows[row], place(3, row), vector)
-        return context.get_dummy_value()
-
-    i = types.intp
-    return types.none(source, i, i, target, i, i), codegen
+    Otherwise it loads A's element again for each multiply-add. Taller tiles have time for that,
+    and no register to spare; a single row waits for its loads.
+    """
+    if platform.machine() not in {"x86_64", "AMD64"}:
+        return value
+    kind = ir.FunctionType(value.type, [value.type])
+    return builder.asm(kind, "", "=v,0", [value], side_effect=False)

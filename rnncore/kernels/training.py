@@ -11,20 +11,19 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.compiling import inlined, kernel, sources
+from rnncore.kernels.compiling import inlined, kernel
 from rnncore.kernels.passes import backward, clear, copy, output, read_sequence
-from rnncore.kernels.product import transpose
 from rnncore.kernels.threads import meet
 from rnncore.kernels.update import update
-from rnncore.kernels.workspace import Adagrad, Network, Passes, Sizes, Text
+from rnncore.kernels.workspace import Adagrad, Passes, Sizes, Text, Weights
 from rnncore.parameters import FloatArray
 
 
 @kernel
 def advance(
-    worker: int, workers: int, sizes: Sizes, network: Network, adagrad: Adagrad, passes: Passes,
+    worker: int, workers: int, sizes: Sizes, network: Weights, adagrad: Adagrad, passes: Passes,
     text: Text, hidden: FloatArray, progress: NDArray[np.float64], losses: NDArray[np.float64],
-    arrivals: NDArray[np.int64], _: int = sources,
+    arrivals: NDArray[np.int64],
 ) -> int:  # fmt: skip
     """Make `len(losses)` iterations as one of `workers` threads; returns how many were made.
 
@@ -35,8 +34,6 @@ def advance(
     first, last = B * worker // workers, B * (worker + 1) // workers
     top, bottom = T * B * worker // workers, T * B * (worker + 1) // workers
     position, smooth_loss, met = int(progress[0]), progress[1], 0
-    transpose(network.Whh, network.WhhT, 0, len(network.Whh))
-    transpose(network.Why, network.WhyT, 0, len(network.Why))
     for n in range(len(losses)):
         if position + T + 1 >= text.length:
             position = 0

@@ -8,27 +8,27 @@ from numpy.typing import NDArray
 from rnncore.kernels.compiling import compiled, inlined
 from rnncore.kernels.elementary import clamp, fma, inverse_sqrt
 from rnncore.kernels.passes import block_rows, clear
-from rnncore.kernels.product import product, transpose
-from rnncore.kernels.vector import load, register_bytes, store
-from rnncore.kernels.workspace import Adagrad, Network, Passes, Sizes
+from rnncore.kernels.product import product
+from rnncore.kernels.vector import lanes, load, store
+from rnncore.kernels.workspace import Adagrad, Passes, Sizes, Weights
 from rnncore.parameters import FloatArray
 
-strip_rows = 16  # of weights that get gradient, step and transpose while they are in the cache
+strip_rows = 16  # of weights that get gradient and step while they are in the cache
 
 
 @inlined
 def update(
-    worker: int, workers: int, sizes: Sizes, network: Network, adagrad: Adagrad, passes: Passes
+    worker: int, workers: int, sizes: Sizes, network: Weights, adagrad: Adagrad, passes: Passes
 ) -> None:
     """Gradient, clipping and Adagrad's step of this worker's share of the weights."""
     sums, strip, dh, ps, rows = adagrad.sums, adagrad.strips[worker], passes.dh, passes.ps, 0
     for top in range(worker * strip_rows, sizes.H, workers * strip_rows):
         rows = min(strip_rows, sizes.H - top)
-        step_rows(network.Whh, sums.Whh, network.WhhT, adagrad, strip, dh, passes.hs, top, rows)
+        step_rows(network.Whh, sums.Whh, adagrad, strip, dh, passes.hs, top, rows)
     hs = passes.hs[sizes.B :]
     for top in range(worker * strip_rows, sizes.V, workers * strip_rows):
         rows = min(strip_rows, sizes.V - top)
-        step_rows(network.Why, sums.Why, network.WhyT, adagrad, strip, ps, hs, top, rows)
+        step_rows(network.Why, sums.Why, adagrad, strip, ps, hs, top, rows)
     step_columns(worker, workers, network.Wxh, adagrad, dh, passes.tokens)
     if worker == 0:
         step_bias(network.bh, sums.bh, adagrad, strip, dh)
@@ -38,16 +38,15 @@ def update(
 
 @inlined
 def step_rows(
-    W: FloatArray, mW: FloatArray, WT: FloatArray, adagrad: Adagrad, strip: FloatArray,
+    W: FloatArray, mW: FloatArray, adagrad: Adagrad, strip: FloatArray,
     errors: FloatArray, hs: FloatArray, top: int, rows: int,
 ) -> None:  # fmt: skip
-    """Rows `top` … of a matrix: gradient = errorsᵀ hs, Adagrad's step, and their transpose."""
+    """Rows `top` … of a matrix: gradient = errorsᵀ hs, Adagrad's step."""
     depth, width, Hp = errors.shape[0], errors.shape[1], W.shape[1]
     for k in range(0, depth, block_rows):
         deep = min(block_rows, depth - k)
         product(strip, 0, errors, k * width + top, 1, width, hs, k * Hp, rows, Hp, deep, k > 0)
     step(W, mW, top * Hp, strip, 0, rows * Hp, adagrad)
-    transpose(W, WT, top, top + rows)
 
 
 @inlined
@@ -57,7 +56,7 @@ def step_columns(
 ) -> None:  # fmt: skip
     """The columns of Wxh whose characters were read; others have no gradient, so no step."""
     inputs, dWxh, last_row = tokens.reshape(-1), adagrad.dWxh, adagrad.last_row
-    Hp, lanes = Wxh.shape[1], register_bytes // Wxh.itemsize
+    Hp = Wxh.shape[1]
     for row in range(len(dh)):
         if inputs[row] % workers == worker:
             start = inputs[row] * Hp
@@ -76,7 +75,7 @@ def step_bias(
     b: FloatArray, mb: FloatArray, adagrad: Adagrad, strip: FloatArray, errors: FloatArray
 ) -> None:
     """A bias: its gradient is the sum of the errors' rows."""
-    width, lanes = len(b), register_bytes // b.itemsize
+    width = len(b)
     for j in range(0, width, lanes):
         gradient = load(errors, j)
         for row in range(1, len(errors)):
@@ -91,7 +90,7 @@ def step(
     adagrad: Adagrad,
 ) -> None:  # fmt: skip
     """Clip the gradient of `count` weights and make Adagrad's step: each is touched once."""
-    for n in range(0, count, register_bytes // W.itemsize):
+    for n in range(0, count, lanes):
         d = clamp(load(dW, d_start + n), -adagrad.clip, adagrad.clip)
         m = fma(d, d, load(mW, start + n))
         store(mW, start + n, m)

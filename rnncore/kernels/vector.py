@@ -1,5 +1,5 @@
 # ruff: noqa: ARG001  # numba types an intrinsic by its arguments; `values` hold them
-"""A vector of floats as a value in numba: one register wide, with the operators that kernels need.
+"""A vector of eight floats as a value in numba, with the operators that kernels need.
 
 LLVM turns a loop over scalars into vector code when it sees fit, and then sums in an order of its
 own. Kernels written in vectors are fast with every compiler version, and fix the order themselves.
@@ -19,7 +19,7 @@ from numba.extending import lower_builtin, models, register_model
 
 from rnncore.kernels.compiling import Codegen, intrinsic
 
-register_bytes = 32  # AVX2's; on Zen 4 registers of 64 bytes were measured no faster
+lanes = 8  # half a register of AVX-512 in float32, a whole one in float64: the faster on Zen 4
 
 
 class Vector(types.Type):
@@ -29,17 +29,16 @@ class Vector(types.Type):
         self.element = element
         self.bits = element.bitwidth
         self.is_single = element is types.float32
-        self.lanes = register_bytes * 8 // self.bits
-        super().__init__(name=f"Vector({element} x {self.lanes})")
+        super().__init__(name=f"Vector({lanes} x {element})")
 
     @property
     def llvm(self) -> ir.VectorType:
         """What the vector is to LLVM."""
-        return ir.VectorType(ir.FloatType() if self.is_single else ir.DoubleType(), self.lanes)
+        return ir.VectorType(ir.FloatType() if self.is_single else ir.DoubleType(), lanes)
 
     def constant(self, number: float) -> ir.Constant:
         """The same number in every lane."""
-        return ir.Constant(self.llvm, [number] * self.lanes)
+        return ir.Constant(self.llvm, [number] * lanes)
 
 
 @register_model(Vector)
@@ -73,13 +72,13 @@ def spread(builder: ir.IRBuilder, scalar: Any, vector: Vector) -> Any:
     single = builder.insert_element(
         ir.Constant(vector.llvm, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
     )
-    return pick(builder, single, single, [0] * vector.lanes)
+    return pick(builder, single, single, [0] * lanes)
 
 
-def pick(builder: ir.IRBuilder, low: Any, high: Any, lanes: list[int]) -> Any:
+def pick(builder: ir.IRBuilder, low: Any, high: Any, chosen: list[int]) -> Any:
     """The vector of the named lanes of two vectors, `high` counted on from `low`."""
-    kind = ir.VectorType(ir.IntType(32), len(lanes))
-    return builder.shuffle_vector(low, high, ir.Constant(kind, lanes))
+    kind = ir.VectorType(ir.IntType(32), len(chosen))
+    return builder.shuffle_vector(low, high, ir.Constant(kind, chosen))
 
 
 def call(builder: ir.IRBuilder, name: str, vector: Vector, *arguments: Any) -> Any:
@@ -90,7 +89,7 @@ def call(builder: ir.IRBuilder, name: str, vector: Vector, *arguments: Any) -> A
 
 def multiply_add(builder: ir.IRBuilder, vector: Vector, a: Any, b: Any, c: Any) -> Any:
     """Code for a × b + c, rounded once."""
-    return call(builder, f"llvm.fma.v{vector.lanes}f{vector.bits}", vector, a, b, c)
+    return call(builder, f"llvm.fma.v{lanes}f{vector.bits}", vector, a, b, c)
 
 
 def on_vectors(vector: Vector, emit: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""The network's arrays as the kernels want them: padded to whole vectors, aligned, transposed.
+"""The network's arrays as the kernels want them: padded to whole vectors, and aligned.
 
 Hp and Vp are H and V rounded up. What is padded stays zero throughout: a weight between units that
 do not exist has no gradient. Only the bias of a character that does not exist is minus infinity.
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.vector import register_bytes
+from rnncore.kernels.vector import lanes
 from rnncore.parameters import FloatArray, Parameters
 
 FloatType = np.dtype[np.floating]
@@ -34,18 +34,6 @@ class Weights(NamedTuple):
     Why: FloatArray  # (Vp, Hp)
     bh: FloatArray  # (Hp,)
     by: FloatArray  # (Vp,)
-
-
-class Network(NamedTuple):
-    """`Weights`, and the two transposes that the forward pass multiplies by."""
-
-    Wxh: FloatArray  # (V, Hp)
-    Whh: FloatArray  # (Hp, Hp)
-    Why: FloatArray  # (Vp, Hp)
-    bh: FloatArray  # (Hp,)
-    by: FloatArray  # (Vp,)
-    WhhT: FloatArray  # (Hp, Hp)
-    WhyT: FloatArray  # (Hp, Vp)
 
 
 class Text(NamedTuple):
@@ -87,9 +75,8 @@ def aligned(dtype: FloatType, *shape: int) -> FloatArray:
 
 def padded(size: int, dtype: FloatType) -> int:
     """`size` in whole vectors; one more where rows would crowd into a few sets of the cache."""
-    lanes = register_bytes // dtype.itemsize
     vectors = -(-size // lanes)
-    return (vectors + (vectors * register_bytes % 1024 == 0)) * lanes
+    return (vectors + (vectors * lanes * dtype.itemsize % 1024 == 0)) * lanes
 
 
 def pad(parameters: Parameters) -> Weights:
@@ -103,28 +90,27 @@ def pad(parameters: Parameters) -> Weights:
     return weights
 
 
-def unpad(weights: Weights | Network, parameters: Parameters) -> None:
+def unpad(weights: Weights, parameters: Parameters) -> None:
     """Copy back into `parameters`."""
     V, H = parameters.Why.shape
     for array, values in zip(unpadded(weights, H, V), parameters, strict=True):
         values[...] = array
 
 
-def unpadded(weights: Weights | Network, H: int, V: int) -> tuple[FloatArray, ...]:
+def unpadded(weights: Weights, H: int, V: int) -> tuple[FloatArray, ...]:
     """Views with the shapes of `Parameters`."""
     Wxh, Whh, Why, bh, by = weights[:5]
     return Wxh[:, :H].T, Whh[:H, :H], Why[:V, :H], bh[:H], by[:V]
 
 
-def network_of(parameters: Parameters) -> Network:
-    """The network, ready for the kernels; they fill the transposes in."""
-    weights = pad(parameters)
-    weights.by[parameters.vocabulary_size :] = -np.inf
-    (Vp, Hp), dtype = weights.Why.shape, weights.Why.dtype
-    return Network(*weights, aligned(dtype, Hp, Hp), aligned(dtype, Hp, Vp))
+def network_of(parameters: Parameters) -> Weights:
+    """The network, ready for the kernels."""
+    network = pad(parameters)
+    network.by[parameters.vocabulary_size :] = -np.inf
+    return network
 
 
-def passes_of(network: Network, T: int, B: int) -> Passes:
+def passes_of(network: Weights, T: int, B: int) -> Passes:
     """Room for the passes over T characters of B streams."""
     (Vp, Hp), dtype = network.Why.shape, network.Why.dtype
     return Passes(

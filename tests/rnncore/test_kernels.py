@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from rnncore.kernels.compiling import compiled
 from rnncore.kernels.elementary import exp, inverse_sqrt, tanh
-from rnncore.kernels.product import product, transpose
-from rnncore.kernels.vector import load, register_bytes, store
+from rnncore.kernels.product import product
+from rnncore.kernels.row_product import row_product
+from rnncore.kernels.vector import lanes, load, store
 from rnncore.kernels.workspace import aligned, padded
 
 Array = NDArray[Any]
@@ -25,30 +26,30 @@ dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 @compiled
 def tanh_of(x: Array, y: Array) -> None:
-    for n in range(0, len(x), register_bytes // x.itemsize):
+    for n in range(0, len(x), lanes):
         store(y, n, tanh(load(x, n)))
 
 
 @compiled
 def exp_of(x: Array, y: Array) -> None:
-    for n in range(0, len(x), register_bytes // x.itemsize):
+    for n in range(0, len(x), lanes):
         store(y, n, exp(load(x, n)))
 
 
 @compiled
 def inverse_sqrt_of(x: Array, y: Array) -> None:
-    for n in range(0, len(x), register_bytes // x.itemsize):
+    for n in range(0, len(x), lanes):
         store(y, n, inverse_sqrt(load(x, n)))
 
 
 @compiled
-def multiply(C: Array, A: Array, B: Array, a_row: int, a_k: int, add: bool) -> None:  # noqa: FBT001
+def multiply(C: Array, A: Array, B: Array, a_row: int, a_k: int, add: bool) -> None:
     product(C, 0, A, 0, a_row, a_k, B, 0, C.shape[0], C.shape[1], B.shape[0], add)
 
 
 @compiled
-def transposed(source: Array, target: Array) -> None:
-    transpose(source, target, 0, source.shape[0])
+def multiply_rows(C: Array, A: Array, W: Array) -> None:
+    row_product(C, 0, A, 0, W, C.shape[0])
 
 
 def error_in_ulps(
@@ -115,7 +116,6 @@ def test_a_product_is_the_same_chain_of_sums_at_any_width_and_height(
 ) -> None:
     """Right within rounding; and the first row and first vector of columns alone, bit for bit."""
     rng = np.random.default_rng(seed)
-    lanes = register_bytes // np.dtype(dtype).itemsize
     A = rng.normal(size=(depth, rows) if turned else (rows, depth)).astype(dtype)
     B = rng.normal(size=(depth, vectors * lanes)).astype(dtype)
     start: Array = rng.normal(size=(rows, vectors * lanes)).astype(dtype)
@@ -123,20 +123,36 @@ def test_a_product_is_the_same_chain_of_sums_at_any_width_and_height(
     strides = (1, rows) if turned else (depth, 1)
     multiply(C, A, B, *strides, add)
     multiply(corner, A, np.ascontiguousarray(B[:, :lanes]), *strides, add)
-    exact: Array = (A.T if turned else A).astype(np.float64) @ B.astype(np.float64) + start * add
+    left = A.T if turned else A
+    exact: Array = left.astype(np.float64) @ B.astype(np.float64) + start * add
 
-    np.testing.assert_allclose(C, exact, atol=200 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(C, exact, atol=float(200 * np.finfo(dtype).eps))
     np.testing.assert_array_equal(C[:1, :lanes], corner)
 
 
-@dtypes
-def test_a_transpose_moves_every_element(dtype: Float) -> None:
-    """Each number is where row and column are exchanged."""
-    source = np.arange(16 * 24, dtype=dtype).reshape(16, 24)
-    target = np.zeros((24, 16), dtype)
-    transposed(source, target)
+@settings(derandomize=True, max_examples=60, deadline=None)
+@given(
+    rows=some.integers(1, 20),
+    outputs=some.integers(1, 9),
+    vectors=some.integers(1, 17),
+    dtype=some.sampled_from([np.float32, np.float64]),
+    seed=some.integers(0, 1000),
+)
+def test_a_product_of_rows_does_not_depend_on_the_rows_beside(
+    rows: int, outputs: int, vectors: int, dtype: Float, seed: int
+) -> None:
+    """Right within rounding; and each row alone gives the same bits."""
+    rng = np.random.default_rng(seed)
+    A: Array = rng.normal(size=(rows, vectors * lanes)).astype(dtype)
+    W: Array = rng.normal(size=(outputs * lanes, vectors * lanes)).astype(dtype)
+    C, alone = np.zeros((rows, outputs * lanes), dtype), np.zeros((1, outputs * lanes), dtype)
+    multiply_rows(C, A, W)
+    exact: Array = A.astype(np.float64) @ W.astype(np.float64).T
 
-    np.testing.assert_array_equal(target, source.T)
+    np.testing.assert_allclose(C, exact, atol=float(500 * np.finfo(dtype).eps))
+    for row in range(rows):
+        multiply_rows(alone, A[row : row + 1], W)
+        np.testing.assert_array_equal(C[row], alone[0])
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 66, 100, 128, 256, 512, 1024])
@@ -145,8 +161,8 @@ def test_rows_are_whole_vectors_that_do_not_crowd_in_the_cache(dtype: Float, siz
     """Wide enough, at most two vectors wider, and never a multiple of 1,024 bytes."""
     width, item = padded(size, np.dtype(dtype)), np.dtype(dtype).itemsize
 
-    assert size <= width < size + 2 * register_bytes // item
-    assert width * item % register_bytes == 0
+    assert size <= width < size + 2 * lanes
+    assert width % lanes == 0
     assert width * item % 1024 != 0
 
 

@@ -146,12 +146,15 @@ def test_slices_give_the_same_bytes(english: Tokens, backend: Backend, dtype: st
     assert bytes_of(whole) == bytes_of(sliced)
 
 
-def test_threads_do_not_change_a_byte(english: Tokens, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One, two or three threads, though the streams do not divide evenly among them."""
+@pytest.mark.parametrize("B", [1, 2, 7])
+def test_threads_do_not_change_a_byte(
+    english: Tokens, monkeypatch: pytest.MonkeyPatch, B: int
+) -> None:
+    """One, two or three threads, though the streams do not divide evenly, or do not suffice."""
     ends = []
     for threads in (1, 2, 3):
         monkeypatch.setattr("rnncore.kernels.workers_for", lambda _, threads=threads: threads)
-        state = start(80, hidden_size=30, batch_size=7, seq_length=40, dtype="float32")
+        state = start(80, hidden_size=30, batch_size=B, seq_length=40, dtype="float32")
         train(state, english, 20)
         ends.append(bytes_of(state))
 
