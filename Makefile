@@ -2,7 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help retrain test test-services faults check format bench clean
+.PHONY: help retrain server deploy worker test test-services faults check format bench clean
+
+# Prefect's own variables decide where its server is; these are for when they are not set.
+PREFECT_SERVER_API_PORT ?= 4200
+PREFECT_API_URL ?= http://127.0.0.1:$(PREFECT_SERVER_API_PORT)/api
+server: export PREFECT_SERVER_API_PORT := $(PREFECT_SERVER_API_PORT)
+deploy worker: export PREFECT_API_URL := $(PREFECT_API_URL)
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*##\(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -10,13 +16,22 @@ help:  ## list the commands
 retrain: .venv/runtime  ## retrain on the bundled corpus, under Prefect's embedded server
 	$(BIN)/python -m flows.retrain
 
+server: .venv/runtime  ## Prefect's server and UI, on this machine alone
+	$(BIN)/prefect server start
+
+deploy: .venv/runtime  ## tell the server what runs when; again after each change to prefect.yaml
+	$(BIN)/python -m flows.deploy
+
+worker: .venv/runtime  ## run what the server hands out
+	$(BIN)/prefect worker start --pool rnn --type process
+
 test: .venv/dev  ## everything that needs nothing but Python
 	$(BIN)/pytest
 
-test-services: .venv/dev  ## what needs servers: starts real ones on loopback
+test-services: .venv/dev .venv/services  ## what needs servers: starts real ones on loopback
 	$(BIN)/pytest tests/services
 
-faults: .venv/dev  ## the long fault tests
+faults: .venv/dev .venv/services  ## the long fault tests
 	$(BIN)/pytest tests/faults
 
 check: .venv/dev  ## ruff and mypy
@@ -45,6 +60,6 @@ clean:  ## remove environment and caches; the store stays
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-.venv/dev .venv/bench: .venv/%: pyproject.toml constraints.txt | .venv/bin/python
+.venv/dev .venv/services .venv/bench: .venv/%: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch .venv/runtime $@

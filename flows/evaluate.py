@@ -6,6 +6,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.references import CheckpointRef
+from flows.retries import retried
 from flows.storage.checkpoints import Evaluation
 from flows.storage.open_run import open_run
 from rnncore import bits_per_character
@@ -13,7 +14,12 @@ from rnncore import bits_per_character
 shortest_training_sample = 100_000  # characters of the training text, or all where it has fewer
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(
+    task_run_name="evaluate at iteration {checkpoint.iteration}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    **retried,
+)
 def evaluate_checkpoint(checkpoint: CheckpointRef) -> Evaluation:
     """Bits per character on the held-out text, and on as much of the training text."""
     run = checkpoint.run

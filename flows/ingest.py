@@ -15,13 +15,15 @@ from flows.parameters import (
     default_store,
 )
 from flows.references import DatasetRef
+from flows.retries import retried
+from flows.run_names import of_corpus
 from flows.storage import corpus as sources
 from flows.storage import datasets
 from flows.storage.files import check_store, open_store
 from flows.storage.urls import public_url
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(task_run_name="read the corpus", cache_policy=NO_CACHE, persist_result=False, **retried)
 def ingest_corpus(
     corpus: Corpus, encoding: Encoding, store: StoreUrl, single_writer: SingleWriter
 ) -> DatasetRef:
@@ -43,7 +45,7 @@ def ingest_corpus(
     )
 
 
-@flow(flow_run_name="ingest", persist_result=False)
+@flow(flow_run_name=of_corpus("ingest"), persist_result=False)
 def ingest(
     corpus: Corpus = bundled_corpus,
     encoding: Encoding = "utf-8",

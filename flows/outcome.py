@@ -36,6 +36,25 @@ class IngestOutcome(Outcome):
         }
 
 
+class WatchOutcome(Outcome):
+    """A look at a corpus."""
+
+    source_id: str
+    files: int
+    first_sight: bool
+    changed: bool  # since the last look
+
+    @property
+    def finding(self) -> str:
+        """What came of it, in words."""
+        if self.first_sight:
+            return "seen for the first time"
+        return "changed" if self.changed else "unchanged"
+
+    def table(self) -> dict[str, str]:
+        return {"source": f"{self.source_id}, {self.files:,} files", "found": self.finding}
+
+
 class TrainOutcome(Outcome):
     """A trained model."""
 

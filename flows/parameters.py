@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,15 +13,26 @@ bundled_corpus = "data/corpus/*.txt"
 default_store = "data/store"
 model_name_pattern = r"^[a-z0-9][a-z0-9-]{0,63}$"  # serves as folder, artifact key and limit name
 
-# A flow's own parameters get their title and description from its docstring, as Prefect reads it.
-Corpus = Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)]
-Encoding = Annotated[str, Field(min_length=1)]
-StoreUrl = Annotated[str, Field(min_length=1)]
-ModelName = Annotated[str, Field(pattern=model_name_pattern)]
-RunId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
-SingleWriter = bool
-WhenBusy = Literal["wait", "stop"]
+
+def titled(title: str) -> Any:
+    """The title of a flow's own parameter in the form; its description stands in the docstring.
+
+    Prefect titles such parameters by their names, but json_schema_extra has the last word.
+    """
+    return Field(json_schema_extra={"title": title})
+
+
+Corpus = Annotated[
+    Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)],
+    titled("Corpus"),
+]
+Encoding = Annotated[str, Field(min_length=1), titled("Encoding")]
+StoreUrl = Annotated[str, Field(min_length=1), titled("Store")]
+ModelName = Annotated[str, Field(pattern=model_name_pattern), titled("Model")]
+RunId = Annotated[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None, titled("Run")]
+Seed = Annotated[int, Field(ge=0, le=2**63 - 1), titled("Seed")]
+SingleWriter = Annotated[bool, titled("Single writer")]
+WhenBusy = Annotated[Literal["wait", "stop"], titled("When busy")]
 
 
 class Section(BaseModel):
@@ -129,3 +140,8 @@ class SamplingOptions(Section):
     seed: int = Field(
         0, ge=0, le=2**63 - 1, title="Seed", description="Seed of the samples' random numbers"
     )
+
+
+Training = Annotated[TrainingOptions, titled("Training")]
+Evaluation = Annotated[EvaluationOptions, titled("Evaluation")]
+Sampling = Annotated[SamplingOptions, titled("Sampling")]

@@ -9,8 +9,10 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import artifacts
 from flows.outcome import ReportOutcome, report_outcome
-from flows.parameters import ModelName, RunId, SamplingOptions, StoreUrl, default_store
+from flows.parameters import ModelName, RunId, Sampling, SamplingOptions, StoreUrl, default_store
 from flows.references import CheckpointRef, DatasetRef, ReportRef, RunRef
+from flows.retries import retried
+from flows.run_names import numbered
 from flows.samples import sample_rows, snapshot_rows
 from flows.storage import datasets, reports
 from flows.storage.canonical import identity
@@ -20,7 +22,12 @@ from flows.storage.files import open_store
 from flows.storage.open_run import OpenRun, open_run
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(
+    task_run_name="find the newest checkpoint of {model}",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    **retried,
+)
 def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef:
     """The newest checkpoint of a run, by default of the run that was trained last."""
     target = open_store(store)
@@ -41,13 +48,20 @@ def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef
     return CheckpointRef(run=run, iteration=newest.record.iteration, digest=newest.record.digest)
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(
+    task_run_name="check the priming text", cache_policy=NO_CACHE, persist_result=False, **retried
+)
 def check_priming(dataset: DatasetRef, priming: str) -> None:
     """Refuse a priming text that the model could not read, before it is trained for nothing."""
     datasets.load(dataset.store, dataset.dataset_id).vocabulary.encode(priming, "priming text")
 
 
-@task(cache_policy=NO_CACHE, persist_result=False)
+@task(
+    task_run_name="let iteration {checkpoint.iteration} write samples",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+    **retried,
+)
 def write_report(checkpoint: CheckpointRef, sampling: SamplingOptions) -> ReportRef:
     """Draw the samples of a checkpoint and write them; a report that is there is not made again."""
     run = checkpoint.run
@@ -85,11 +99,11 @@ def _rows(
     return [*rows, *sample_rows(payload, checkpoint.digest, sampling, first_token)]
 
 
-@flow(flow_run_name="report-{model}", persist_result=False)
+@flow(flow_run_name=numbered("report"), persist_result=False)
 def report(
     model: ModelName = "default",
-    run_id: RunId | None = None,
-    sampling: SamplingOptions = SamplingOptions(),
+    run_id: RunId = None,
+    sampling: Sampling = SamplingOptions(),
     store: StoreUrl = default_store,
 ) -> ReportOutcome:
     """Write a report of samples from a model's newest checkpoint.

@@ -13,31 +13,35 @@ from flows.outcome import RetrainOutcome, retrain_outcome, train_outcome
 from flows.parameters import (
     Corpus,
     Encoding,
+    Evaluation,
     EvaluationOptions,
     ModelName,
+    Sampling,
     SamplingOptions,
     Seed,
     SingleWriter,
     StoreUrl,
+    Training,
     TrainingOptions,
     WhenBusy,
     bundled_corpus,
     default_store,
 )
 from flows.report import check_priming, write_report
+from flows.run_names import numbered
 from flows.train import train_run
 
 
-@flow(flow_run_name="retrain-{model}", persist_result=False)
+@flow(flow_run_name=numbered("retrain"), persist_result=False)
 def retrain(
     corpus: Corpus = bundled_corpus,
     encoding: Encoding = "utf-8",
     model: ModelName = "default",
     seed: Seed = 0,
     when_busy: WhenBusy = "wait",
-    training: TrainingOptions = TrainingOptions(),
-    evaluation: EvaluationOptions = EvaluationOptions(),
-    sampling: SamplingOptions = SamplingOptions(),
+    training: Training = TrainingOptions(),
+    evaluation: Evaluation = EvaluationOptions(),
+    sampling: Sampling = SamplingOptions(),
     store: StoreUrl = default_store,
     single_writer: SingleWriter = False,
 ) -> RetrainOutcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from functools import partial
 
 from prefect import flow, get_run_logger, task
@@ -18,11 +19,13 @@ from flows.outcome import TrainOutcome, train_outcome
 from flows.parameters import (
     Corpus,
     Encoding,
+    Evaluation,
     EvaluationOptions,
     ModelName,
     Seed,
     SingleWriter,
     StoreUrl,
+    Training,
     TrainingOptions,
     WhenBusy,
     bundled_corpus,
@@ -32,8 +35,9 @@ from flows.references import CheckpointRef, DatasetRef, RunRef
 from flows.retries import retried
 from flows.run_names import numbered
 from flows.storage.checkpoints import CheckpointRecord
-from flows.storage.exceptions import DamagedObject
-from flows.storage.files import open_store
+from flows.storage.exceptions import DamagedObject, StorageError
+from flows.storage.files import Store, open_store
+from flows.storage.garbage import collect_garbage
 from flows.storage.open_run import OpenRun, check_split, open_run
 from flows.storage.runs import make_run, save_run
 from flows.storage.splits import load_split
@@ -58,7 +62,6 @@ def prepare_run(
         seed=seed,
         network=training.network(),
     )
-    check_split(load_split(dataset.store, run.dataset_id, run.held_out, run.split), run)
     store = open_store(dataset.store)
     save_run(store, model, run)
     reference = RunRef(
@@ -69,6 +72,7 @@ def prepare_run(
         corpus=dataset.corpus,
     )
     opened = open_run(reference.store, model, run.run_id)
+    _tidy(store, model, run.run_id)
     return _refer(reference, _newest(opened) or commit_initial(opened, reference))
 
 
@@ -93,6 +97,9 @@ def train_run(
     when_busy: WhenBusy,
 ) -> tuple[CheckpointRef, CheckpointRef]:
     """Bring a run to the last iteration of its last epoch; its first and last checkpoint here."""
+    # Before the turn, so that a text that is refused leaves nothing behind.
+    texts = load_split(dataset.store, dataset.dataset_id, evaluation.held_out, evaluation.split)
+    check_split(texts, training.network(), evaluation.held_out)
     with turn(dataset.store, model, when_busy):
         return _chain_chunks(dataset, model, seed, training, evaluation)
 
@@ -128,6 +135,13 @@ def _chain_chunks(
     return start, checkpoint
 
 
+def _tidy(store: Store, model: str, run_id: str) -> None:
+    """Remove what interrupted runs left long ago; where that is not permitted, it may stay."""
+    with suppress(StorageError):
+        if removed := collect_garbage(store, model, run_id):
+            get_run_logger().info("removed %d files that killed runs left behind", len(removed))
+
+
 def _newest(opened: OpenRun) -> CheckpointRecord | None:
     """The run's newest sound checkpoint; says what is damaged, and what changed since."""
     logger = get_run_logger()
@@ -153,8 +167,8 @@ def train(
     model: ModelName = "default",
     seed: Seed = 0,
     when_busy: WhenBusy = "wait",
-    training: TrainingOptions = TrainingOptions(),
-    evaluation: EvaluationOptions = EvaluationOptions(),
+    training: Training = TrainingOptions(),
+    evaluation: Evaluation = EvaluationOptions(),
     store: StoreUrl = default_store,
     single_writer: SingleWriter = False,
 ) -> TrainOutcome:

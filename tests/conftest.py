@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,28 @@ tiers = {
     "services": "tests with real servers: make test-services",
     "faults": "long fault tests: make faults",
 }
+counted = pytest.StashKey[list[str]]()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave a tier's folder out unless the command names it."""
+    tier = collection_path.name
+    unnamed = tier in tiers and tier not in " ".join(config.args)
+    return True if unnamed and collection_path.parent == Path(__file__).parent else None
+
+
+@pytest.fixture
+def count(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Puts a sentence with what a test counted under the summary."""
+    return request.config.stash.setdefault(counted, []).append
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say which tests were not run, and how to run them."""
+    """Say what was counted, which tests were not run, and how to run them."""
+    for line in config.stash.get(counted, []):
+        terminalreporter.write_line(line)
     named = " ".join(config.args)
     for tier, command in tiers.items():
         if tier not in named and any(Path(__file__).parent.glob(f"{tier}/test_*.py")):

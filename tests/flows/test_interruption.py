@@ -46,7 +46,7 @@ def test_terminated_run_goes_on_where_it_stopped(
         wait_for_training(store)
         os.kill(os.getpid(), signal.SIGTERM)
 
-    thread = threading.Thread(target=terminate)
+    thread = threading.Thread(target=terminate, daemon=True)
     thread.start()
     with pytest.raises(TerminationSignal):
         retrained(chosen)

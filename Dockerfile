@@ -1,0 +1,14 @@
+# The image for Docker and Kubernetes work pools; prefect.yaml says what to change there.
+FROM prefecthq/prefect:3.8.8-python3.12
+
+# Flow code lies under /opt/prefect, where Prefect's own pull steps look for it.
+WORKDIR /opt/prefect/rnn-retraining
+
+# What the packages need changes seldom: a layer of its own, without the project's code.
+COPY constraints.txt pyproject.toml ./
+RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+    > /tmp/requirements.txt \
+    && pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt s3fs
+
+COPY . .
+RUN pip install --no-cache-dir --no-deps -e .

@@ -1,0 +1,85 @@
+"""A newcomer's way through Prefect's UI, in a real browser."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from tests.services.conftest import Site, root
+
+chromium = Path("/usr/bin/chromium")
+flags = (
+    "--no-sandbox",  # the tests may run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+patience = 30_000  # milliseconds
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """An empty tab of Debian's Chromium."""
+    if not chromium.exists():
+        pytest.skip("needs a browser: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        page = browser.new_page(viewport={"width": 1100, "height": 800}, color_scheme="dark")
+        page.set_default_timeout(patience)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Where screenshots go: docs/ when KEEP_SCREENSHOTS is set, else nowhere that lasts."""
+    return root / "docs/screenshots" if os.environ.get("KEEP_SCREENSHOTS") else tmp_path
+
+
+def field(page: Page, title: str) -> Locator:
+    """The input of a parameter in the run form."""
+    named = page.get_by_text(f"{title} (Optional)", exact=True)
+    return page.locator(".schema-form-property", has=named).last.locator("input, textarea").last
+
+
+def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path, tmp_path: Path) -> None:
+    """The form refuses a bad value by name, then runs; the run's page shows the loss curve."""
+    page.goto(f"{site.url}/deployments")
+    page.get_by_role("link", name="manual").first.wait_for()
+    page.screenshot(path=pictures / "deployments.png")
+
+    page.goto(f"{site.url}/deployments/deployment/{site.deployment('retrain/manual')['id']}")
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+    field(page, "Model").fill("newcomer")
+    field(page, "Store").fill(str(tmp_path / "store"))
+    field(page, "Epochs").fill("20")
+    field(page, "Checkpoint every").fill("5000")
+    field(page, "Hidden size").fill("0")
+    page.get_by_role("button", name="Submit").click()
+    refusal = "Validation failed for field 'training.hidden_size'"
+    expect(page.get_by_text(refusal).first).to_be_visible(timeout=patience)
+    page.screenshot(path=pictures / "refused.png")
+
+    field(page, "Hidden size").fill("32")
+    page.get_by_role("button", name="Submit").click()
+    page.wait_for_url(lambda url: "/run?" not in url)
+    (run,) = (run for run in site.runs_of("retrain/manual") if "newcomer" in str(run["parameters"]))
+    page.goto(f"{site.url}/runs/flow-run/{run['id']}")
+    expect(page.get_by_text("retrain newcomer #1").first).to_be_visible(timeout=patience)
+    expect(page.get_by_text("Completed").first).to_be_visible(timeout=3 * patience)
+    page.screenshot(path=pictures / "run.png")
+
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text("retrain-newcomer").first.click()
+    curve = page.get_by_role("img", name="Loss curve")
+    expect(curve).to_be_visible()
+    assert curve.evaluate("image => image.complete && image.naturalWidth") > 500
+    page.screenshot(path=pictures / "artifact.png")

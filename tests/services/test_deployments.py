@@ -1,0 +1,206 @@
+"""Deployments as prefect.yaml has them, run as the UI, the schedule and the events run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import httpx
+import pytest
+
+from flows.storage.files import open_store
+from flows.storage.log import Log
+from tests.services.conftest import Site, eventually, small
+
+every_deployment = {
+    "ingest/manual",
+    "report/manual",
+    "report/weekly",
+    "retrain/manual",
+    "retrain/nightly",
+    "retrain/on-corpus-change",
+    "train/manual",
+    "watch/corpus",
+}
+
+
+def schedules(site: Site) -> dict[str, tuple[str, str, bool]]:
+    """Cron, time zone and activity of every deployment that has a schedule."""
+    found = {}
+    for name in every_deployment:
+        for entry in site.deployment(name)["schedules"]:
+            schedule = entry["schedule"]
+            found[name] = (schedule["cron"], schedule["timezone"], entry["active"])
+    return found
+
+
+def test_schedules_are_on(site: Site) -> None:
+    """Nights, weeks and the watch are scheduled with their time zone; the rest waits to be asked."""
+    assert {
+        "retrain/nightly": ("0 3 * * *", "UTC", True),
+        "report/weekly": ("0 6 * * 1", "UTC", True),
+        "watch/corpus": ("*/10 * * * *", "UTC", True),
+    } == schedules(site)
+
+
+def test_deploying_again_changes_nothing(site: Site) -> None:
+    """No second pool, automation or deployment; a schedule paused by hand stays paused."""
+
+    def holdings() -> dict[str, list[str]]:
+        kinds = ("work_pools", "automations", "deployments")
+        return {kind: sorted(entry["name"] for entry in site.filter(kind)) for kind in kinds}
+
+    weekly = site.deployment("report/weekly")
+    paused = f"/deployments/{weekly['id']}/schedules/{weekly['schedules'][0]['id']}"
+    site.api.patch(paused, json={"active": False}).raise_for_status()
+    before = holdings()
+
+    said = site.deploy()
+
+    assert before == holdings()
+    assert all(f"deployed {name}: " in said for name in every_deployment)
+    assert schedules(site)["report/weekly"][2] is False
+
+
+def test_run_asked_for_in_the_form(site: Site, tmp_path: Path) -> None:
+    """The run completes, and leaves its progress, page and table under the model's name."""
+    run = site.finished(site.run("retrain/manual", model="asked", store=str(tmp_path), **small))
+
+    assert "COMPLETED" == run["state_type"], run["state"]["message"]
+    artifacts = site.filter("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
+    assert {"retrain-asked", "progress-asked", "samples-asked"} == {a["key"] for a in artifacts}
+    assert list(tmp_path.glob("reports/samples/**/*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named"),
+    [
+        ({"training": {"hidden_size": 0}}, "training.hidden_size"),
+        ({"training": {"learning_rate": "fast"}}, "training.learning_rate"),
+        ({"training": {"dtype": "float16"}}, "training.dtype"),
+        ({"training": {"hiden_size": 8}}, "hiden_size"),
+        ({"evaluation": {"held_out": 1}}, "evaluation.held_out"),
+        ({"sampling": {"temperatures": [-1]}}, "sampling.temperatures[0]"),
+        ({"model": "../x"}, "model"),
+        ({"seed": -1}, "seed"),
+        ({"corpus": []}, "corpus"),
+        ({"modle": "kjv"}, "modle"),
+    ],
+)
+def test_bad_parameter_is_refused_by_name(
+    site: Site, parameters: dict[str, Any], named: str
+) -> None:
+    """What is out of bounds or unknown makes no run, and the answer says which it is."""
+    before = len(site.runs_of("retrain/manual"))
+
+    answer = site.ask("retrain/manual", **parameters)
+
+    assert httpx.codes.CONFLICT == answer.status_code
+    assert f"'{named}'" in answer.json()["detail"]
+    assert before == len(site.runs_of("retrain/manual"))
+
+
+def test_run_that_fails_says_what_to_do(site: Site) -> None:
+    """The state carries the sentence of the command line."""
+    run = site.finished(site.run("retrain/manual", corpus="no/such.txt"))
+
+    assert "FAILED" == run["state_type"]
+    expected = "the corpus no/such.txt does not exist: give the path or URL of a text"
+    assert expected in run["state"]["message"]
+
+
+def test_schedule_fires(site: Site, tmp_path: Path) -> None:
+    """A schedule with parameters of its own starts runs at its times, without anyone asking."""
+    nightly = f"/deployments/{site.deployment('retrain/nightly')['id']}/schedules"
+    schedule = {"interval": 15, "anchor_date": datetime.now(UTC).isoformat()}
+    parameters = {"model": "night", "store": str(tmp_path), **small}
+    entry = {"active": True, "schedule": schedule, "parameters": parameters}
+    created = site.api.post(nightly, json=[entry]).raise_for_status().json()[0]
+
+    def completed() -> list[dict[str, Any]]:
+        runs = [run for run in site.runs_of("retrain/nightly") if run["auto_scheduled"]]
+        return [run for run in runs if run["state_type"] == "COMPLETED"][1:]
+
+    try:
+        assert "night" == eventually(completed, within=90)[0]["parameters"]["model"]
+    finally:
+        site.api.delete(f"{nightly}/{created['id']}").raise_for_status()
+
+
+@pytest.fixture
+def told() -> Iterator[tuple[str, list[str]]]:
+    """The URL of a receiver of notifications on loopback, and what it has received."""
+    received: list[str] = []
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            self.send_response(HTTPStatus.NO_CONTENT)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Receiver) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
+
+
+make_block = """
+import sys
+from prefect.blocks.notifications import CustomWebhookNotificationBlock as Webhook
+Webhook(name="test", url=sys.argv[1], json_data={"said": "{{subject}} {{body}}"}).save("rnn-retraining")
+"""
+
+
+def test_failed_night_is_told_of(site: Site, told: tuple[str, list[str]]) -> None:
+    """With a notification block of the agreed name, deploying switches the automation on."""
+    url, received = told
+    environment = site.environment | {"PREFECT_API_URL": f"{site.url}/api"}
+    subprocess.run([sys.executable, "-c", make_block, url], env=environment, check=True)
+    site.deploy()
+
+    site.finished(site.run("retrain/nightly", model="dark", corpus="no/such.txt"))
+
+    message = eventually(lambda: received, within=30)[0]
+    assert "retrain dark #1: Failed" in message
+    assert "the corpus no/such.txt does not exist" in message
+
+
+def watch(site: Site, corpus: Any, store: Path) -> dict[str, Any]:
+    """A finished run of the watch over `corpus`."""
+    return site.finished(site.run("watch/corpus", corpus=corpus, store=str(store)))
+
+
+def test_changed_corpus_is_retrained_on(site: Site, tmp_path: Path) -> None:
+    """First sight and no change start nothing; a change starts one run with that corpus."""
+    text = (site.project / "data/corpus/songs.txt").read_text()
+    first, second = tmp_path / "first.txt", tmp_path / "second.txt"
+    first.write_text(text)
+    second.write_text(text)
+    corpus = [str(first), str(second)]
+
+    for _ in range(2):
+        assert "COMPLETED" == watch(site, corpus, tmp_path / "store")["state_type"]
+    log = Log(open_store(str(tmp_path / "store")), f"sources/{source_id(tmp_path)}/log")
+    assert 0 == log.look().head
+    assert not site.runs_of("retrain/on-corpus-change")
+
+    second.write_text(text + "And one line more.\n")
+    watch(site, corpus, tmp_path / "store")
+
+    run = eventually(lambda: site.runs_of("retrain/on-corpus-change"), within=30)[0]
+    assert corpus == run["parameters"]["corpus"]
+    assert 1 == log.look().head
+
+
+def source_id(folder: Path) -> str:
+    """The one source recorded in the store of `folder`."""
+    (name,) = os.listdir(folder / "store/sources")
+    return name

@@ -1,0 +1,110 @@
+"""Runs that are cancelled, lose their worker or their server, and what the next run makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.deploy import silent_seconds
+from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, newest_run
+from flows.storage.exceptions import UnknownObject
+from flows.storage.files import open_store
+from flows.storage.open_run import open_run
+from tests.services.conftest import Site, eventually
+
+planned = 500_000  # iterations between checkpoints: some seconds
+endless = {"hidden_size": 8, "epochs": 1_000_000, "checkpoint_every": planned}
+
+
+@pytest.fixture(scope="module")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site whose worker and server the tests may kill."""
+    site = Site(tmp_path_factory.mktemp("mortal"))
+    try:
+        site.start("server")
+        site.deploy()
+        site.start("worker")
+        yield site
+    finally:
+        site.close()
+
+
+def checkpoints(store: Path, model: str) -> list[CheckpointRecord]:
+    """The checkpoints of the model's newest run, oldest first; none before it has begun."""
+    target = open_store(str(store))
+    with suppress(UnknownObject):
+        return CheckpointLog(target, model, newest_run(target, model)).records()
+    return []
+
+
+def begin(site: Site, store: Path, model: str) -> str:
+    """A run without end that has trained its first chunk; its id."""
+    run_id = site.run("retrain/manual", model=model, store=str(store), training=endless)
+    eventually(lambda: checkpoints(store, model)[1:], within=90)
+    return run_id
+
+
+def cancel(site: Site, run_id: str) -> dict[str, Any]:
+    """The run after someone cancelled it in the UI."""
+    asked = {"state": {"type": "CANCELLING"}}
+    site.api.post(f"/flow_runs/{run_id}/set_state", json=asked).raise_for_status()
+    return site.finished(run_id, within=40)
+
+
+def finish(site: Site, store: Path, model: str) -> dict[str, Any]:
+    """The same training asked for again, now with an end within reach."""
+    target = open_store(str(store))
+    epoch = open_run(str(store), model, newest_run(target, model)).iterations_per_epoch
+    epochs = checkpoints(store, model)[-1].iteration // epoch + 2
+    training = endless | {"epochs": epochs}
+    run = site.run("train/manual", model=model, store=str(store), training=training)
+    return site.finished(run, within=120)
+
+
+def test_cancelled_run_writes_a_checkpoint(site: Site, tmp_path: Path) -> None:
+    """The run stops between two planned checkpoints and says where; the next goes on there."""
+    run_id = begin(site, tmp_path, "cancelled")
+
+    assert "CANCELLED" == cancel(site, run_id)["state_type"]
+    last = checkpoints(tmp_path, "cancelled")[-1].iteration
+    assert last % planned
+    logs = site.filter("logs", logs={"flow_run_id": {"any_": [run_id]}})
+    sentence = f"stopped at iteration {last}, checkpoint written: run again to go on"
+    assert sentence in [log["message"] for log in logs]
+
+    assert "COMPLETED" == finish(site, tmp_path, "cancelled")["state_type"]
+    numbers = [record.iteration for record in checkpoints(tmp_path, "cancelled")]
+    assert last in numbers[:-1]
+    assert sorted(set(numbers)) == numbers
+
+
+def test_restarted_server_loses_no_run(mortal: Site, tmp_path: Path) -> None:
+    """A run trains on while its server is away, and obeys it when it is back."""
+    run_id = begin(mortal, tmp_path, "patient")
+
+    mortal.stop("server")
+    without = len(checkpoints(tmp_path, "patient"))
+    mortal.start("server")
+    eventually(lambda: checkpoints(tmp_path, "patient")[without + 1 :], within=60)
+
+    assert "RUNNING" == mortal.flow_run(run_id)["state_type"]
+    assert "CANCELLED" == cancel(mortal, run_id)["state_type"]
+
+
+def test_run_of_a_dead_worker_is_crashed_and_gone_on_with(mortal: Site, tmp_path: Path) -> None:
+    """A run whose machine went away does not stay Running; the next goes on where it stood."""
+    run_id = begin(mortal, tmp_path, "orphan")
+
+    mortal.lose("worker")
+    last = checkpoints(tmp_path, "orphan")[-1].iteration
+    mortal.start("worker")
+
+    crashed = mortal.finished(run_id, within=silent_seconds + 60)
+    assert "CRASHED" == crashed["state_type"]
+    assert "goes on from the last checkpoint" in crashed["state"]["message"]
+    assert "COMPLETED" == finish(mortal, tmp_path, "orphan")["state_type"]
+    assert last in [record.iteration for record in checkpoints(tmp_path, "orphan")[:-1]]
