@@ -119,6 +119,9 @@ def draw(
 
     work = 2 * drawn.size * parameters.hidden_size * (parameters.hidden_size + Vp)
     shares = available_threads() if work > work_worth_threads else 1
+    if shares == 1:
+        draw_some(slice(None))
+        return drawn
     ends = [len(drawn) * share // shares for share in range(shares + 1)]
     with ThreadPoolExecutor(shares) as pool:
         list(pool.map(draw_some, map(slice, ends, ends[1:])))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.compiling import compiled, kernel
+from rnncore.kernels.compiling import compiled, inlined, kernel
 from rnncore.kernels.elementary import clamp, exp, largest, splat, total
 from rnncore.kernels.passes import copy, read_sequence, remember, softmax_loss
 from rnncore.kernels.row_product import row_product
@@ -67,11 +67,9 @@ def choose(
         y = load(ps, start + v) + load(by, v)
         store(ps, start + v, y)
         largests = clamp(y, largests, np.inf)
-    shift, likeliest = largest(largests), 0
-    while likeliest < V - 1 and ps.flat[start + likeliest] < shift:
-        likeliest += 1
+    shift = largest(largests)
     if temperature == 0:
-        return likeliest
+        return first_of(ps, start, V, shift)
     sums = splat(ps, 0.0)
     for v in range(0, len(by), lanes):
         e = exp((load(ps, start + v) - shift) / temperature)
@@ -82,4 +80,13 @@ def choose(
         rest -= ps.flat[start + v]
         if rest < 0:
             return v
-    return likeliest  # what is left of `rest` is rounding
+    return first_of(ps, start, V, 1.0)  # what is left of `rest` is rounding: take the likeliest
+
+
+@inlined
+def first_of(ps: FloatArray, start: int, V: int, bound: float) -> int:
+    """The first of V elements that reaches `bound`."""
+    v = 0
+    while v < V - 1 and ps.flat[start + v] < bound:
+        v += 1
+    return v
