@@ -10,7 +10,8 @@ from rnncore.exceptions import (
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import Hyperparameters, Parameters
 from rnncore.sampling import sample, sample_batch
-from rnncore.training import TrainingState, iterations_per_epoch, next_input, train
+from rnncore.state import TrainingState
+from rnncore.training import iterations_per_epoch, next_input, train
 
 __all__ = [
     "Hyperparameters",

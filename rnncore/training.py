@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -12,45 +11,10 @@ from numpy.typing import NDArray
 from rnncore import adagrad, kernels
 from rnncore.exceptions import InvalidTokens, TrainingDiverged
 from rnncore.network import loss_and_gradients
-from rnncore.parameters import FloatArray, Hyperparameters, Parameters
+from rnncore.parameters import FloatArray, Hyperparameters
+from rnncore.state import TrainingState
 
 Backend = Literal["compiled", "numpy"]
-
-
-@dataclass(slots=True, kw_only=True)
-class TrainingState:
-    """All that the next iteration depends on: stop here, go on from here, get the same bytes.
-
-    >>> state = TrainingState.initial(3, Hyperparameters(hidden_size=2), seed=7)
-    >>> losses = train(state, np.array([0, 1, 2] * 10), 5, backend="numpy")
-    >>> state.iteration, state.position, losses.shape
-    (5, 10, (5,))
-    """
-
-    parameters: Parameters
-    adagrad: Parameters  # sums of squared gradients
-    hidden: FloatArray  # (B, H) memory after the last iteration
-    position: int  # where in its stream each stream reads next, in characters
-    iteration: int  # iterations made so far
-    smooth_loss: float  # nats a sequence, 0.999 × old + 0.001 × new
-    hyperparameters: Hyperparameters
-
-    @classmethod
-    def initial(
-        cls, vocabulary_size: int, hyperparameters: Hyperparameters, *, seed: int
-    ) -> TrainingState:
-        """The state before the first iteration; the smooth loss is that of guessing evenly."""
-        parameters = Parameters.initial(vocabulary_size, hyperparameters, seed=seed)
-        shape = hyperparameters.batch_size, hyperparameters.hidden_size
-        return cls(
-            parameters=parameters,
-            adagrad=parameters.zeros_like(),
-            hidden=np.zeros(shape, hyperparameters.float_type),
-            position=0,
-            iteration=0,
-            smooth_loss=math.log(vocabulary_size) * hyperparameters.seq_length,
-            hyperparameters=hyperparameters,
-        )
 
 
 def iterations_per_epoch(characters: int, hyperparameters: Hyperparameters) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +28,7 @@ from rnncore.kernels.workspace import (
     unpad,
 )
 from rnncore.parameters import FloatArray, Parameters
-
-if TYPE_CHECKING:
-    from rnncore.training import TrainingState
+from rnncore.state import TrainingState
 
 work_worth_threads = 3e7  # floating-point operations: a third of a millisecond on one core
 

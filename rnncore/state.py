@@ -1,0 +1,47 @@
+"""The state of a training run: all that its next iteration depends on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from rnncore.parameters import FloatArray, Hyperparameters, Parameters
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainingState:
+    """All that the next iteration depends on: stop here, go on from here, get the same bytes.
+
+    >>> from rnncore import train
+    >>> state = TrainingState.initial(3, Hyperparameters(hidden_size=2), seed=7)
+    >>> losses = train(state, np.array([0, 1, 2] * 10), 5, backend="numpy")
+    >>> state.iteration, state.position, losses.shape
+    (5, 10, (5,))
+    """
+
+    parameters: Parameters
+    adagrad: Parameters  # sums of squared gradients
+    hidden: FloatArray  # (B, H) memory after the last iteration
+    position: int  # where in its stream each stream reads next, in characters
+    iteration: int  # iterations made so far
+    smooth_loss: float  # nats a sequence, 0.999 × old + 0.001 × new
+    hyperparameters: Hyperparameters
+
+    @classmethod
+    def initial(
+        cls, vocabulary_size: int, hyperparameters: Hyperparameters, *, seed: int
+    ) -> TrainingState:
+        """The state before the first iteration; the smooth loss is that of guessing evenly."""
+        parameters = Parameters.initial(vocabulary_size, hyperparameters, seed=seed)
+        shape = hyperparameters.batch_size, hyperparameters.hidden_size
+        return cls(
+            parameters=parameters,
+            adagrad=parameters.zeros_like(),
+            hidden=np.zeros(shape, hyperparameters.float_type),
+            position=0,
+            iteration=0,
+            smooth_loss=math.log(vocabulary_size) * hyperparameters.seq_length,
+            hyperparameters=hyperparameters,
+        )
