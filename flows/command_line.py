@@ -16,6 +16,8 @@ from pydantic_settings.exceptions import SettingsError
 
 from flows.exceptions import expected_errors
 from flows.outcome import Outcome
+from flows.storage.exceptions import CorpusError, StoreError
+from flows.storage.urls import check_no_secret, check_url
 
 bad_input = 2  # exit status
 
@@ -61,6 +63,7 @@ def run(flow: Flow[..., Any], arguments: Sequence[str]) -> int:
         parameters = {
             name: getattr(command, name) for name in inspect.signature(flow.fn).parameters
         }
+        check_addresses(parameters)
         if command.dry_run:
             from flows.plan import make_plan
 
@@ -75,6 +78,17 @@ def run(flow: Flow[..., Any], arguments: Sequence[str]) -> int:
         return _refuse(str(error))
     show_outcome(flow.name, outcome, as_json=command.print_json)
     return 0
+
+
+def check_addresses(parameters: dict[str, Any]) -> None:
+    """Refuse addresses that cannot be meant, or hold secrets, before Prefect writes them down."""
+    corpus = parameters.get("corpus", [])
+    for url in [corpus] if isinstance(corpus, str) else corpus:
+        check_url(url, "corpus", CorpusError)
+        check_no_secret(url, "corpus", CorpusError)
+    if store := parameters.get("store"):
+        check_url(store, "store", StoreError)
+        check_no_secret(store, "store", StoreError)
 
 
 def parse(flow: Flow[..., Any], arguments: Sequence[str]) -> Command:

@@ -49,11 +49,11 @@ def is_unknown_host(error: BaseException) -> bool:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """`error`, what it was raised from, and so on."""
+    """`error`, what it was raised from or in the handling of, and so on."""
     found: BaseException | None = error
     while found:
         yield found
-        found = found.__cause__
+        found = found.__cause__ or found.__context__
 
 
 # Options of every task that reads or writes outside this process. After 2, 4 and 8 seconds, each

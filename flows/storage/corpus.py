@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,7 +60,7 @@ def read_text(file: SourceFile, encoding: str) -> str:
             with fsspec.compression.compr[compression](io.BytesIO(data), mode="rb") as stream:
                 data = stream.read()
     except Exception as error:  # backends and decompressors raise of all kinds
-        raise unreadable(file.url, error) from error
+        raise unreadable(file.url, error) from None
     return decode(data, encoding, file.url)
 
 
@@ -107,13 +108,15 @@ def _expand(url: str) -> list[SourceFile]:
     check_url(url, "corpus", CorpusError)
     shown = public_url(url)
     try:
-        filesystem, path = fsspec.core.url_to_fs(url)
+        local = protocol_of(url) in local_protocols
+        # Secrets of a query may stand in the environment instead of in a flow's parameters.
+        filesystem, path = fsspec.core.url_to_fs(url if local else os.path.expandvars(url))
         if fsspec.utils.get_protocol(url) in local_protocols or "*" in url:
             return _expand_pattern(shown, filesystem, path)
     except CorpusError:
         raise
     except Exception as error:  # backends raise of all kinds
-        raise unreadable(shown, error) from error
+        raise unreadable(shown, error) from None
     return [SourceFile(shown, filesystem, path)]
 
 
@@ -137,7 +140,11 @@ def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:
 
 
 def unreadable(url: str, error: Exception) -> CorpusError:
-    """One sentence for whatever a backend raised."""
+    """One sentence for whatever a backend raised.
+
+    To be raised from None: the backend's own message may hold a secret, and Prefect writes down
+    the message of every error that another is raised from.
+    """
     status = getattr(error, "status", None)  # aiohttp's replies
     if explained := explanation(error):
         return CorpusError(f"the corpus {url} cannot be read: {explained}")

@@ -99,13 +99,12 @@ def check_store(store: Store, *, single_writer: bool = False) -> None:
         # Already the first may find its own object: S3 clients try again when a reply is lost.
         for data in (b"first", b"second"):
             store.create(path, data)
+        honoured = False
     except ObjectExists:
-        if store.exclusive and store.read(path) == b"first":
-            return
-    finally:
-        with suppress(StoreError):  # a probe that stays does no harm
-            store.remove(path)
-    if not single_writer:
+        honoured = store.exclusive and store.read(path) == b"first"
+    with suppress(StoreError):  # a probe that stays does no harm
+        store.remove(path)
+    if not (honoured or single_writer):
         raise UnsafeStore(
             f"the store {store.url} ignores create-if-absent, so two runs could overwrite each"
             " other there: use an object store with conditional writes, or set single_writer"
@@ -186,13 +185,14 @@ class LocalStore:
                 file.flush()
                 os.fsync(file.fileno())
             yield temporary
+            try:
+                _sync_folder(folder)
+            except OSError as error:
+                where = self.location(path)
+                raise NotDurable(f"cannot make {where} last: {reason(error)}") from error
         finally:
-            temporary.unlink(missing_ok=True)
-        try:
-            _sync_folder(folder)
-        except OSError as error:
-            where = self.location(path)
-            raise NotDurable(f"cannot make {where} last: {reason(error)}") from error
+            with suppress(OSError):  # what stays is garbage, no reason to fail
+                temporary.unlink(missing_ok=True)
 
     @contextmanager
     def _failures(self, verb: str, path: str) -> Iterator[None]:

@@ -51,7 +51,7 @@ def _look_at(file: SourceFile) -> dict[str, Any]:
                 return facts | {name: str(found)}
         return facts | {"sha256": _digest_of(file)}
     except Exception as error:  # backends raise of all kinds
-        raise unreadable(file.url, error) from error
+        raise unreadable(file.url, error) from None
 
 
 def _digest_of(file: SourceFile) -> str:

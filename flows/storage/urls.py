@@ -9,6 +9,9 @@ from fsspec.registry import known_implementations
 from flows.storage.exceptions import StorageError
 
 local_protocols = ("file", "local")
+secret_query = re.compile(
+    r"[?&][\w.-]*(?:signature|token|secret|password|credential|sig|key)=(?!\$)", re.IGNORECASE
+)
 
 
 def protocol_of(url: str) -> str:
@@ -32,6 +35,15 @@ def check_url(url: str, what: str, error: type[StorageError]) -> None:
         return
     for part in url.split("::"):
         _check_part(part, f"the {what} {shown}", error)
+
+
+def check_no_secret(url: str, what: str, error: type[StorageError]) -> None:
+    """Refuse a URL whose query holds a secret, where it would be written down as it is."""
+    if protocol_of(url) not in local_protocols and secret_query.search(url):
+        raise error(
+            f"the {what} {public_url(url)!r} carries a secret in its query, which Prefect would"
+            " write down: put it in an environment variable, and $ and the variable's name here"
+        )
 
 
 def public_url(url: str) -> str:

@@ -6,7 +6,7 @@ import multiprocessing
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
@@ -31,6 +31,7 @@ class Progress(NamedTuple):
     committing: Any  # 1 while a commit is under way
     acknowledged: Any  # iteration of the last commit that returned
     commits: Any
+    seconds: Any  # that the last commit took
 
 
 def write(url: str, every: int, progress: Progress, until: int = goal) -> None:
@@ -42,6 +43,7 @@ def write(url: str, every: int, progress: Progress, until: int = goal) -> None:
         if state.iteration >= until:
             return
         train(state, tokens, every - state.iteration % every, backend="numpy")
+        started = time.monotonic()
         progress.committing.value = 1
         try:
             log.commit(state, vocabulary, facts, after=newest.after if newest else -1)
@@ -50,6 +52,7 @@ def write(url: str, every: int, progress: Progress, until: int = goal) -> None:
         except RunConflict:
             pass
         progress.committing.value = 0
+        progress.seconds.value = time.monotonic() - started
 
 
 class Undisturbed:
@@ -81,17 +84,21 @@ class Writers:
         self._context = _context()
         shared = self._context.Value
         self._progress = [
-            Progress(shared("b", 0, lock=False), shared("q", 0, lock=False), shared("q", 0, lock=False))
-            for _ in lengths
+            Progress(*(shared(kind, 0, lock=False) for kind in "bqqd")) for _ in lengths
         ]
         self._processes: list[BaseProcess] = []
 
     def kill(self, times: int, patience: float) -> None:
         """Start all, kill one at a random instant, look at the store; so many times."""
+        self.disturb(times, lambda: self._kill_one(patience))
+
+    def disturb(self, times: int, disturbance: Callable[[], None]) -> None:
+        """Start all, have something happen, look at the store; so many times."""
         try:
             self._processes = [self._start(number) for number in range(len(self._lengths))]
             for _ in range(times):
-                self._kill_one(patience)
+                disturbance()
+                self._restart_the_dead()
                 self._look()
         finally:
             for process in self._processes:
@@ -118,13 +125,18 @@ class Writers:
         if self._random.random() < 0.5:
             while not progress.committing.value and time.monotonic() < deadline:
                 pass
-            time.sleep(self._random.uniform(0, patience / 10))
+            time.sleep(self._random.uniform(0, progress.seconds.value))
         process.kill()
         process.join()
         self.counts["kills"] += 1
         self.counts["kills inside a commit"] += progress.committing.value
         progress.committing.value = 0
-        self._processes[number] = self._start(number)
+
+    def _restart_the_dead(self) -> None:
+        for number, process in enumerate(self._processes):
+            if not process.is_alive():
+                self.counts["starts after an end"] += 1
+                self._processes[number] = self._start(number)
 
     def _look(self) -> None:
         """What was acknowledged is there, whole, and no more than a chunk of it is to be redone."""

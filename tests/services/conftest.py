@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +19,7 @@ import pytest
 from tests.services.s3 import bucket, careless_server, gateway, owner, s3  # noqa: F401 - fixtures
 
 root = Path(__file__).parents[2]
-copied = ("Makefile", "prefect.toml", "prefect.yaml", "flows", "rnncore", "data/corpus")
+linked = ("Makefile", "prefect.toml", "prefect.yaml", "flows", "rnncore", "data/corpus")
 final_states = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 small = {"training": {"hidden_size": 8, "epochs": 1}, "sampling": {"length": 20}}
 
@@ -41,18 +40,13 @@ class Patient(httpx.HTTPTransport):
 
 
 class Site:
-    """A clone of the project with a server and a worker of its own."""
+    """A folder like a clone's, with a server, a worker and a store of its own."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.project = folder / "project"
-        for name in copied:
-            target = self.project / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if (root / name).is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", ".tmp-*")
-                shutil.copytree(root / name, target, ignore=ignored)
-            else:
-                shutil.copy(root / name, target)
+        for name in linked:
+            (self.project / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.project / name).symlink_to(root / name)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -184,10 +178,12 @@ def eventually(look: Callable[[], Result | None], within: float) -> Result:
     pytest.fail(f"nothing came of {look.__qualname__} within {within} seconds")
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Server, deployments and worker, for all tests that leave them as they were."""
-    site = Site(tmp_path_factory.mktemp("site"))
+password = "keeper:lamp"
+
+
+def started(folder: Path, **settings: str) -> Iterator[Site]:
+    """A site with server, deployments and worker, as long as a fixture lasts."""
+    site = Site(folder, **settings)
     try:
         site.start("server")
         site.deploy()
@@ -195,3 +191,19 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield site
     finally:
         site.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """For all tests that leave server and worker as they were."""
+    yield from started(tmp_path_factory.mktemp("site"))
+
+
+@pytest.fixture(scope="session")
+def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site behind a password, whose worker and server tests may kill."""
+    settings = {
+        "PREFECT_SERVER_API_AUTH_STRING": password,
+        "PREFECT_API_AUTH_STRING": password,
+    }
+    yield from started(tmp_path_factory.mktemp("mortal"), **settings)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -80,13 +79,17 @@ class Gateway:
         self._do("monmaptool", "--create", "--fsid", fsid, "--addv", "a", address, monmap)
         self._do("ceph-mon", "--mkfs", "-i", "a", "--monmap", monmap)
         self._launch("ceph-mon", "-i", "a")
-        eventually(lambda: self._try("ceph", "mon", "stat"), "the monitor")
+        eventually(lambda: "quorum" in self._ask("mon", "stat"), "the monitor")
         disk = uuid.uuid4()
         secret = self.folder / "secret.json"
         secret.write_text("{}")
-        self._do("ceph", "osd", "new", disk, "-i", secret)
+        eventually(lambda: "0" in self._ask("osd", "new", disk, "-i", secret), "the disk's number")
         self._do("ceph-osd", "-i", "0", "--mkfs", "--osd-uuid", disk)
-        self._launch("ceph-osd", "-i", "0")
+        for _ in range(3):  # now and then one hangs at its start
+            self._launch("ceph-osd", "-i", "0")
+            if happens(lambda: "1 up" in self._ask("osd", "stat"), within=20):
+                break
+            self._kill("ceph-osd")
         self.start_gateway()
 
     def start_gateway(self) -> None:
@@ -96,9 +99,7 @@ class Gateway:
 
     def kill_gateway(self) -> None:
         """End the gateway as a crash does."""
-        gateway = self._running.pop("radosgw")
-        gateway.kill()
-        gateway.wait()
+        self._kill("radosgw")
 
     def add_user(self, name: str) -> dict[str, str]:
         """A user with keys, as environment variables that s3fs reads."""
@@ -110,26 +111,33 @@ class Gateway:
 
     def close(self) -> None:
         """End what was started."""
-        for process in reversed(self._running.values()):
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+        for program in reversed(list(self._running)):
+            self._kill(program)
 
     def _answers(self) -> bool:
         with suppress(httpx.TransportError):
             return httpx.get(self.url, timeout=2).is_success
         return False
 
-    def _do(self, program: str, *arguments: object) -> None:
+    def _do(self, program: str, *arguments: object) -> str:
         command = [program, "-c", str(self._config), *map(str, arguments)]
         if program == "monmaptool":
             del command[1:3]
-        subprocess.run(command, check=True, capture_output=True, cwd=self.folder, timeout=60)
+        done = subprocess.run(
+            command, check=True, capture_output=True, cwd=self.folder, timeout=60, text=True
+        )
+        return done.stdout
 
-    def _try(self, program: str, *arguments: object) -> bool:
+    def _ask(self, *question: object) -> str:
+        """What the monitor says; nothing where it cannot, or takes the client for a stranger's."""
         with suppress(subprocess.SubprocessError):
-            self._do(program, "--connect-timeout", 2, *arguments)
-            return True
-        return False
+            return self._do("ceph", "--connect-timeout", 5, *question)
+        return ""
+
+    def _kill(self, program: str) -> None:
+        process = self._running.pop(program)
+        process.kill()
+        process.wait()
 
     def _launch(self, program: str, *arguments: str) -> None:
         with (self.folder / f"{program}.out").open("ab") as log:
@@ -161,12 +169,18 @@ def free_port() -> int:
 
 def eventually(look: Callable[[], bool], what: str, within: float = 60) -> None:
     """Return when `look` finds what it looks for."""
+    if not happens(look, within):
+        pytest.fail(f"{what} did not come up within {within} seconds")
+
+
+def happens(look: Callable[[], bool], within: float) -> bool:
+    """Whether `look` finds what it looks for in that many seconds."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
         if look():
-            return
+            return True
         time.sleep(0.25)
-    pytest.fail(f"{what} did not come up within {within} seconds")
+    return False
 
 
 @contextmanager

@@ -51,17 +51,13 @@ def field(page: Page, title: str) -> Locator:
 
 def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path, tmp_path: Path) -> None:
     """The form refuses a bad value by name, then runs; the run's page shows the loss curve."""
-    page.goto(f"{site.url}/deployments")
-    page.get_by_role("link", name="manual").first.wait_for()
-    page.screenshot(path=pictures / "deployments.png")
-
     page.goto(f"{site.url}/deployments/deployment/{site.deployment('retrain/manual')['id']}")
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Custom run").click()
     field(page, "Model").fill("newcomer")
     field(page, "Store").fill(str(tmp_path / "store"))
     field(page, "Epochs").fill("20")
-    field(page, "Checkpoint every").fill("5000")
+    field(page, "Checkpoint every").fill("20000")
     field(page, "Hidden size").fill("0")
     page.get_by_role("button", name="Submit").click()
     refusal = "Validation failed for field 'training.hidden_size'"
@@ -74,12 +70,19 @@ def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path, tmp_
     (run,) = (run for run in site.runs_of("retrain/manual") if "newcomer" in str(run["parameters"]))
     page.goto(f"{site.url}/runs/flow-run/{run['id']}")
     expect(page.get_by_text("retrain newcomer #1").first).to_be_visible(timeout=patience)
-    expect(page.get_by_text("Completed").first).to_be_visible(timeout=3 * patience)
+    completed = page.get_by_text("Completed", exact=True).first
+    expect(completed).to_be_visible(timeout=3 * patience)
+    page.wait_for_timeout(2000)  # the picture of the tasks moves to its place
     page.screenshot(path=pictures / "run.png")
 
+    page.reload()  # the page shows the artifacts that it began with
     page.get_by_text("Artifacts", exact=True).first.click()
     page.get_by_text("retrain-newcomer").first.click()
     curve = page.get_by_role("img", name="Loss curve")
     expect(curve).to_be_visible()
     assert curve.evaluate("image => image.complete && image.naturalWidth") > 500
     page.screenshot(path=pictures / "artifact.png")
+
+    page.goto(f"{site.url}/deployments")
+    page.get_by_text("on-corpus-change").wait_for()
+    page.screenshot(path=pictures / "deployments.png")

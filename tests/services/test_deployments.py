@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -202,5 +201,5 @@ def test_changed_corpus_is_retrained_on(site: Site, tmp_path: Path) -> None:
 
 def source_id(folder: Path) -> str:
     """The one source recorded in the store of `folder`."""
-    (name,) = os.listdir(folder / "store/sources")
-    return name
+    (source,) = (folder / "store/sources").iterdir()
+    return source.name

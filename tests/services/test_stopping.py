@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from flows.deploy import silent_seconds
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, newest_run
@@ -18,19 +15,6 @@ from tests.services.conftest import Site, eventually
 
 planned = 500_000  # iterations between checkpoints: some seconds
 endless = {"hidden_size": 8, "epochs": 1_000_000, "checkpoint_every": planned}
-
-
-@pytest.fixture(scope="module")
-def mortal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """A site whose worker and server the tests may kill."""
-    site = Site(tmp_path_factory.mktemp("mortal"))
-    try:
-        site.start("server")
-        site.deploy()
-        site.start("worker")
-        yield site
-    finally:
-        site.close()
 
 
 def checkpoints(store: Path, model: str) -> list[CheckpointRecord]:

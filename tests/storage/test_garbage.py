@@ -22,10 +22,15 @@ orphan = f"{folder}/data/{'f' * 64}.safetensors"
 def log(store: Store) -> CheckpointLog:
     """A run with two checkpoints, and a payload whose record was never written."""
     log = CheckpointLog(store, "default", run_id)
+    fill(log, store)
+    return log
+
+
+def fill(log: CheckpointLog, store: Store) -> None:
+    """Commit two checkpoints, and leave a payload without a record."""
     for number in range(2):
         log.commit(make_state(iterations=number), vocabulary, facts, after=number - 1)
     store.put(orphan, b"a payload without a record")
-    return log
 
 
 def test_a_payload_without_a_record_goes_after_the_grace(log: CheckpointLog, store: Store) -> None:

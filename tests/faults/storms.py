@@ -1,0 +1,62 @@
+"""A run that commits to S3 while everything between it and the server goes wrong."""
+
+from __future__ import annotations
+
+from flows.storage.checkpoints import Checkpoint, CheckpointLog
+from flows.storage.exceptions import DamagedObject, StoreError
+from flows.storage.files import open_store
+from rnncore import train
+from tests.faults.writers import run_id, tokens, undisturbed
+from tests.storage.conftest import facts, make_state, vocabulary
+
+
+def commit_many(url: str, commits: int) -> None:
+    """Load, train, commit, as a chunk does; any error is the caller's."""
+    for number in range(commits):
+        log = CheckpointLog(open_store(url), "default", run_id)
+        newest = log.newest()
+        state = newest.payload.state if newest else make_state(iterations=0)
+        if newest:
+            assert number - 1 == newest.after
+            train(state, tokens, 1, backend="numpy")
+        log.commit(state, vocabulary, facts, after=number - 1)
+
+
+def verify(url: str, commits: int) -> None:
+    """One record a number, one step a record, every byte as in an undisturbed run."""
+    store = open_store(url)
+    log = CheckpointLog(store, "default", run_id)
+    assert commits == len(store.names(f"models/default/runs/{run_id}/log"))
+    records = log.records()
+    assert list(range(commits)) == [record.iteration for record in records]
+    for record in records:
+        assert undisturbed.digest(record.iteration) == record.digest
+        log.read(record)
+
+
+def read_spoiled(url: str, reads: int) -> dict[str, int]:
+    """Read the newest checkpoint again and again; how often damage was met, or misled the reader."""
+    counts = {"reads": reads, "damage reported": 0, "refused": 0, "silent": 0}
+    log = CheckpointLog(open_store(url), "default", run_id)
+    for _ in range(reads):
+        problems: list[DamagedObject] = []
+        try:
+            newest = log.newest(problems)
+        except StoreError:
+            counts["refused"] += 1
+            continue
+        counts["damage reported"] += len(problems)
+        counts["silent"] += not sound(newest) or not (problems or newest_of_all(newest))
+    return counts
+
+
+def sound(newest: Checkpoint | None) -> bool:
+    """Whether the state is that of an undisturbed run."""
+    return (
+        newest is not None and undisturbed.digest(newest.record.iteration) == newest.record.digest
+    )
+
+
+def newest_of_all(newest: Checkpoint | None) -> bool:
+    """Whether no checkpoint was passed over."""
+    return newest is not None and newest.record.iteration == newest.after

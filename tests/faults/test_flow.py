@@ -1,0 +1,105 @@
+"""`python -m flows.retrain`, killed again and again until it is through, with real text."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+
+from flows.storage.checkpoints import CheckpointLog
+from flows.storage.files import Store, open_store
+from flows.storage.runs import run_folder
+from tests.commands import kill, outcome, start
+from tests.services.s3 import happens
+from tests.storage.test_faults import shown
+
+Count = Callable[[str], None]
+corpus = Path(__file__).parents[2] / "data" / "corpus"
+shape = ("--training.hidden_size=16", "--sampling.length=20", "--training.epochs=2")
+often = "--training.checkpoint_every=20"
+rarely = "--training.checkpoint_every=1000"
+networks = {
+    "one stream, float32": (),
+    "four streams, float64": ("--training.batch_size=4", "--training.dtype=float64"),
+}
+
+
+def kill_again_and_again(
+    store: Store, run_id: str, begin: Callable[[], Any], kills: int, seed: int
+) -> Counter[str]:
+    """Kill the run behind its first new checkpoint, half of the time while it commits."""
+    rng = random.Random(seed)
+    folder = run_folder("default", run_id)
+    log = CheckpointLog(store, "default", run_id)
+    counts: Counter[str] = Counter()
+
+    def half_committed() -> bool:
+        """Whether a payload lies there without its record."""
+        return len(store.names(f"{folder}/data")) > len(store.names(f"{folder}/log"))
+
+    for _ in range(kills):
+        before, patient = log.head(), rng.random() < 0.5
+        process = begin()
+        try:
+            assert happens(lambda before=before: log.head() > before, within=120)  # type: ignore[misc]
+            time.sleep(rng.uniform(0, 0.5))
+            deadline = time.monotonic() + 5
+            while patient and time.monotonic() < deadline and not half_committed():
+                pass
+        finally:
+            kill(process)
+        counts["kills"] += 1
+        counts["kills inside a commit"] += half_committed()
+        problems: list[Any] = []
+        assert log.newest(problems) is not None
+        assert [] == problems
+    counts["checkpoints"] = len(log.records())
+    return counts
+
+
+@pytest.mark.parametrize("network", networks)
+def test_the_main_job_killed_on_a_local_disk(tmp_path: Path, network: str, count: Count) -> None:
+    """It ends with the same bytes as one that nothing disturbed."""
+    options = (f"--corpus={corpus}/*.txt", *shape, *networks[network])
+    unkilled = outcome(start(tmp_path, *options, rarely, f"--store={tmp_path}/unkilled"))
+    store = f"--store={tmp_path}/killed"
+
+    counts = kill_again_and_again(
+        open_store(f"{tmp_path}/killed"),
+        unkilled["run_id"],
+        lambda: start(tmp_path, *options, often, store),
+        kills=8,
+        seed=8,
+    )
+
+    killed = outcome(start(tmp_path, *options, rarely, store))
+    assert unkilled["checkpoint_digest"] == killed["checkpoint_digest"]
+    count(shown(f"main job killed, {network}", counts))
+
+
+@pytest.mark.usefixtures("s3")
+def test_the_main_job_killed_on_s3(tmp_path: Path, bucket: str, count: Count) -> None:
+    """The same with corpus and store on Ceph."""
+    text = min(corpus.glob("*.txt")).read_bytes()
+    fsspec.filesystem("s3").pipe_file(f"{bucket}/corpus.txt", text)
+    options = (f"--corpus=s3://{bucket}/corpus.txt", *shape)
+    unkilled = outcome(start(tmp_path, *options, rarely, f"--store={tmp_path}/unkilled"))
+    store = f"--store=s3://{bucket}/store"
+
+    counts = kill_again_and_again(
+        open_store(f"s3://{bucket}/store"),
+        unkilled["run_id"],
+        lambda: start(tmp_path, *options, often, store),
+        kills=4,
+        seed=9,
+    )
+
+    killed = outcome(start(tmp_path, *options, rarely, store))
+    assert unkilled["checkpoint_digest"] == killed["checkpoint_digest"]
+    count(shown("main job killed, S3", counts))

@@ -1,0 +1,78 @@
+"""Hundreds of faults between a run and its S3 server, and of the server itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flows.storage.checkpoints import CheckpointLog
+from flows.storage.exceptions import StoreError
+from flows.storage.files import open_store
+from tests.faults.proxy import FaultProxy, every_request, spoiled_reads
+from tests.faults.storms import commit_many, read_spoiled, verify
+from tests.faults.writers import Writers, run_id, undisturbed
+from tests.services.s3 import Gateway, variables
+from tests.storage.test_faults import shown
+
+Count = Callable[[str], None]
+
+
+def test_a_bad_network(owner: dict[str, str], bucket: str, count: Count) -> None:
+    """A quarter of all requests goes wrong: no run fails, no false conflict, nothing twice."""
+    url, server = f"s3://{bucket}/store", owner["AWS_ENDPOINT_URL"]
+    with FaultProxy(server, every_request, share=0.25, seed=3) as proxy:
+        with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
+            commit_many(url, 200)
+        counts = proxy.counts
+    with variables(owner):
+        verify(url, 200)
+    assert 300 < sum(counts[fault] for fault in every_request)
+    count(shown("bad network, 200 commits on S3", counts))
+
+
+def test_lost_replies(owner: dict[str, str], bucket: str, count: Count) -> None:
+    """Half of all replies are lost: a lost reply is never taken for a lost race."""
+    url, server = f"s3://{bucket}/store", owner["AWS_ENDPOINT_URL"]
+    with FaultProxy(server, ("lost reply",), share=0.5, seed=4) as proxy:
+        with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
+            commit_many(url, 40)
+        counts = proxy.counts
+    with variables(owner):
+        verify(url, 40)
+    count(shown("lost replies, 40 commits on S3", counts))
+
+
+def test_spoiled_replies(owner: dict[str, str], bucket: str, count: Count) -> None:
+    """Flipped and short bodies are never believed."""
+    url, server = f"s3://{bucket}/store", owner["AWS_ENDPOINT_URL"]
+    with variables(owner):
+        commit_many(url, 4)
+    with FaultProxy(server, spoiled_reads, share=0.4, seed=5, reads=True) as proxy:
+        with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
+            counts = read_spoiled(url, 250)
+        spoiled = proxy.counts
+    assert 0 == counts["silent"]
+    assert 200 < sum(spoiled[fault] for fault in spoiled_reads)
+    count(shown("spoiled replies", counts | spoiled))
+
+
+@pytest.mark.usefixtures("s3")
+def test_a_server_killed_again_and_again(gateway: Gateway, bucket: str, count: Count) -> None:
+    """A run stops with a clear error or goes on; what it was told is written is there."""
+    url = f"s3://{bucket}/store"
+    log = CheckpointLog(open_store(url), "default", run_id)
+    writers = Writers(url, (3,), seed=6)
+
+    def kill_server() -> None:
+        gateway.kill_gateway()
+        with pytest.raises(StoreError, match="does not answer"):
+            log.newest()
+        gateway.start_gateway()
+
+    writers.disturb(30, kill_server)
+
+    newest = log.newest()
+    assert newest is not None
+    assert undisturbed.digest(newest.record.iteration) == newest.record.digest
+    count(shown("server killed", writers.counts))

@@ -1,0 +1,106 @@
+"""A secret that someone lets in is written nowhere: planted, and searched for in everything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.commands import kill, small, start
+from tests.storage.conftest import text
+
+secret = "planted-6f1c2b"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prefect's database, the cache and the store of all runs here."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Host and port of a web server with a corpus, which minds no query."""
+    folder = tmp_path_factory.mktemp("web")
+    (folder / "corpus.txt").write_text(text * 20)
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def run(home: Path, corpus: str, store: str, **environment: str) -> tuple[int, str]:
+    """Exit status of a retraining, and all that it printed."""
+    process = start(home, *small, f"--corpus={corpus}", f"--store={store}", environment=environment)
+    try:
+        printed, errors = process.communicate(timeout=180)
+    finally:
+        kill(process)
+    return process.returncode, printed + errors
+
+
+def places_of(found: str, folder: Path) -> list[Path]:
+    """Every file below `folder` that holds the text `found`."""
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return [path for path in files if found.encode() in path.read_bytes()]
+
+
+def test_a_secret_in_the_environment_reaches_the_server_alone(home: Path, host: str) -> None:
+    """A signed query whose secret is a variable: read, and written nowhere.
+
+    The database, the logs and artifacts in it, the store and what is printed are searched; that
+    the corpus's address without its query is found there shows that the search works.
+    """
+    status, printed = run(
+        home,
+        f"http://{host}/corpus.txt?X-Amz-Signature=$SIGNATURE",
+        f"{home}/store",
+        SIGNATURE=secret,
+        AWS_SECRET_ACCESS_KEY=secret,
+        PREFECT_LOGGING_LEVEL="DEBUG",
+    )
+
+    assert 0 == status, printed
+    assert secret not in printed
+    assert [] == places_of(secret, home)
+    assert places_of(f"{host}/corpus.txt", home / "prefect")
+    assert places_of(f"{host}/corpus.txt", home / "store")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("http://me:{secret}@{host}/corpus.txt", "carries credentials"),
+        ("http://{host}/corpus.txt?X-Amz-Signature={secret}", "carries a secret in its query"),
+        ("http://{host}/corpus.txt?a=1&token={secret}", "carries a secret in its query"),
+    ],
+)
+@pytest.mark.parametrize("place", ["corpus", "store"])
+def test_a_secret_in_an_address_is_refused_before_it_is_written(
+    home: Path, host: str, address: str, expected: str, place: str
+) -> None:
+    """The message names the place without the secret; Prefect never sees it."""
+    url = address.format(secret=secret, host=host)
+    corpus, store = (url, f"{home}/store") if place == "corpus" else (f"http://{host}/c", url)
+
+    status, printed = run(home, corpus, store)
+
+    assert 2 == status
+    assert expected in printed
+    assert secret not in printed
+    assert [] == places_of(secret, home)
+
+
+def test_what_a_server_says_of_a_signed_address_is_cleaned(home: Path, host: str) -> None:
+    """An address that does not exist is named without its query, in logs and states too."""
+    status, printed = run(home, f"http://{host}/no.txt?token=$TOKEN", f"{home}/store", TOKEN=secret)
+
+    assert 2 == status
+    assert f"http://{host}/no.txt" in printed
+    assert secret not in printed
+    assert [] == places_of(secret, home)
