@@ -6,6 +6,7 @@ two writers of one path exactly one succeeds. `put` is for payloads named by the
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import secrets
@@ -33,6 +34,7 @@ from flows.storage.urls import check_url, local_protocols, protocol_of, public_u
 
 private_mode = 0o600
 public_mode = 0o666  # less the umask
+without_links = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}  # what link(2) says there
 temporary_prefix = ".tmp-"
 
 # Listings must be fresh, since other writers are at work; checksums as all S3 servers know them.
@@ -157,6 +159,13 @@ class LocalStore:
                 os.link(temporary, self._root / path)
             except FileExistsError as error:
                 raise ObjectExists(f"{self.location(path)} is there already") from error
+            except OSError as error:
+                if error.errno not in without_links:
+                    raise
+                raise UnsafeStore(
+                    f"the store {self.url} lies on a file system without hard links, so runs could"
+                    " overwrite each other there: put it on another, such as ext4, xfs or apfs"
+                ) from error
 
     def put(self, path: str, data: bytes) -> None:
         with self._failures("write", path), self._temporary(path, data, private_mode) as temporary:

@@ -62,7 +62,7 @@ def test_busy_model_is_waited_for(
 
     outcome = retrained(options())
 
-    process.join(timeout=0)
+    process.join(timeout=30)
     assert process.exitcode == 0
     assert outcome.trained_iterations > 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
@@ -345,6 +346,21 @@ def test_a_folder_that_takes_no_files_is_refused() -> None:
     """The folder and the reason are named; root may write much, but not in /proc."""
     with pytest.raises(StoreError, match="cannot make the folder /proc/no-store: "):
         check_store(open_store("/proc/no-store"))
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_hard_links_is_refused(
+    local: Store, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """FAT, exFAT and some network shares: the probe says so, and nothing is left there."""
+
+    def link(source: Path, target: Path) -> None:
+        raise OSError(number, os.strerror(number), source, None, target)
+
+    monkeypatch.setattr(os, "link", link)
+    with pytest.raises(UnsafeStore, match=f"{local.url} lies on a file system without hard links"):
+        check_store(local)
+    assert [] == names_below(Path(local.url))
 
 
 def test_a_chain_of_urls_is_no_store() -> None:
