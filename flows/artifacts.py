@@ -28,17 +28,21 @@ shown_characters = 400  # of a sample, in a table
 class Progress:
     """How far training is, as an artifact of the flow run."""
 
-    def __init__(self, model: str, goal: int) -> None:
+    def __init__(self, model: str, iteration: int, goal: int) -> None:
         self._goal = goal
         # Prefect types its functions as perhaps asynchronous; in a synchronous flow they are not
         self._artifact = create_progress_artifact(
-            progress=0.0, key=f"progress-{model}", description=f"Training of model {model}"
+            progress=self._percent(iteration),
+            key=f"progress-{model}",
+            description=f"Training of model {model}",
         )
 
     def update(self, iteration: int) -> None:
         """Show that training stands at `iteration`."""
-        percent = min(100.0, 100.0 * iteration / self._goal)
-        update_progress_artifact(cast("UUID", self._artifact), progress=percent)
+        update_progress_artifact(cast("UUID", self._artifact), progress=self._percent(iteration))
+
+    def _percent(self, iteration: int) -> float:
+        return min(100.0, 100.0 * iteration / self._goal)
 
 
 def show_samples(model: str, table: pa.Table) -> None:

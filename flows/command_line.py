@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn, get_type_hints
@@ -53,6 +54,8 @@ class Command(BaseSettings):
 
 def main(flow: Flow[..., Any], arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `flow` with `arguments`, by default those of the process, and exit."""
+    # Prefect hands the signal on to this handler; to exit is what ends the embedded server too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(run(flow, sys.argv[1:] if arguments is None else arguments))
 
 
@@ -76,6 +79,9 @@ def run(flow: Flow[..., Any], arguments: Sequence[str]) -> int:
         return _refuse(describe_settings(error))
     except expected_errors as error:
         return _refuse(str(error))
+    except KeyboardInterrupt:
+        print("stopped: run the same command again to go on", file=sys.stderr)
+        return 128 + signal.SIGINT
     show_outcome(flow.name, outcome, as_json=command.print_json)
     return 0
 
@@ -122,7 +128,8 @@ def describe_settings(error: SettingsError) -> str:
     """One sentence for arguments that could not be read at all."""
     message = str(error).removeprefix("error parsing CLI: ")
     if isinstance(error.__cause__, json.JSONDecodeError):
-        message = f"{message.split(' from source')[0]}: cannot read {error.__cause__.doc!r}"
+        section = message.partition('"')[2].partition('"')[0]
+        message = f"--{section}: cannot read {error.__cause__.doc!r} as numbers"
     return f"{message}; see --help"
 
 

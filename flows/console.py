@@ -45,9 +45,9 @@ class LiveTraining:
         self._progress.update(
             self._line,
             completed=state.iteration,
-            epoch=f"epoch {epoch:.1f}",
-            smooth=f"smooth loss {smooth:.3f} nats/char",
-            speed=f"{characters_per_second:,.0f} chars/s",
+            epoch=f"epoch {epoch:,.1f}",
+            smooth=f"smooth loss {smooth:.3f}",
+            speed=f"{characters_per_second / 1000:,.0f}k chars/s",
         )
 
     def show(self, iteration: int, snapshot: Snapshot) -> None:
@@ -74,11 +74,11 @@ def terminal(*, quiet: bool = False) -> Iterator[None]:
         return
     texts = (
         "{task.fields[epoch]}",
-        "iteration {task.completed:,}/{task.total:,}",
+        "iteration {task.completed:,}",
         "{task.fields[smooth]}",
         "{task.fields[speed]}",
     )
-    columns = (BarColumn(bar_width=16), *map(TextColumn, texts), TimeRemainingColumn())
+    columns = (BarColumn(bar_width=8), *map(TextColumn, texts), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True) as progress:
         token = _live.set(LiveTraining(progress))
         try:

@@ -1,8 +1,7 @@
 """What can go wrong in a flow, beyond what its lower floors raise.
 
 FlowError
-├── TrainingStopped     training diverged; the last good checkpoint is kept
-└── InvalidRequest      parameters that do not fit together or are unknown
+└── TrainingStopped     training diverged; the last good checkpoint is kept
 """
 
 from flows.storage.exceptions import StorageError
@@ -15,10 +14,6 @@ class FlowError(Exception):
 
 class TrainingStopped(FlowError):
     """Training diverged; the last good checkpoint is kept."""
-
-
-class InvalidRequest(FlowError):
-    """Parameters that do not fit together or are unknown."""
 
 
 expected_errors = (FlowError, StorageError, RnncoreError)  # each message is for people

@@ -97,7 +97,7 @@ def train_run(
     when_busy: WhenBusy,
 ) -> tuple[CheckpointRef, CheckpointRef]:
     """Bring a run to the last iteration of its last epoch; its first and last checkpoint here."""
-    # Before the turn, so that a text that is refused leaves nothing behind.
+    # Before the turn, so that no run is begun on a text that is refused.
     texts = load_split(dataset.store, dataset.dataset_id, evaluation.held_out, evaluation.split)
     check_split(texts, training.network(), evaluation.held_out)
     with turn(dataset.store, model, when_busy):
@@ -115,7 +115,7 @@ def _chain_chunks(
     checkpoint = start = prepare_run(dataset, model, seed, training, evaluation)
     opened = open_run(dataset.store, model, start.run.run_id)
     goal = training.epochs * opened.iterations_per_epoch
-    progress = artifacts.Progress(model, goal)
+    progress = artifacts.Progress(model, start.iteration, goal)
     if live := console.live_training():
         live.start(start.iteration, goal)
     every = training.checkpoint_every

@@ -45,7 +45,7 @@ def train_until(
         pace.count(size, time.perf_counter() - started)
         on_slice(state, pace.per_second * characters)
     if not (state.parameters.is_finite() and state.adagrad.is_finite()):
-        raise TrainingDiverged(state.iteration, math.inf, options.learning_rate)
+        raise TrainingDiverged(state.iteration, math.inf, options.learning_rate, what="a weight")
     mean = loss / ((state.iteration - first) * options.seq_length)
     return Stretch(mean, pace.per_second * characters or None)
 

@@ -24,11 +24,8 @@ def nats_per_character(
         raise InvalidTokens(
             f"evaluation needs one row of at least 2 tokens, not an array of shape {tokens.shape}"
         )
-    if int(tokens.min()) < 0 or int(tokens.max()) >= parameters.vocabulary_size:
-        raise InvalidTokens(f"tokens must be from 0 to {parameters.vocabulary_size - 1}")
-    if hidden is None:
-        hidden = np.zeros(parameters.hidden_size, parameters.Whh.dtype)
-    return kernels.read(parameters, tokens, hidden.reshape(-1))[0] / (len(tokens) - 1)
+    parameters.check_tokens(tokens)
+    return kernels.read(parameters, tokens, _memory(parameters, hidden))[0] / (len(tokens) - 1)
 
 
 def bits_per_character(parameters: Parameters, tokens: NDArray[np.integer]) -> float:
@@ -46,7 +43,15 @@ def read(
     parameters: Parameters, tokens: NDArray[np.integer], hidden: FloatArray | None = None
 ) -> FloatArray:
     """Memory (H,) after reading all of `tokens` (N,), as priming does; N may be 0."""
+    parameters.check_tokens(tokens)
+    followed = np.append(tokens.astype(np.int64), 0)  # the memory is that before the last one
+    return kernels.read(parameters, followed, _memory(parameters, hidden))[1]
+
+
+def _memory(parameters: Parameters, hidden: FloatArray | None) -> FloatArray:
+    """`hidden` as the network's own type (H,), or an empty memory."""
     if hidden is None:
-        hidden = np.zeros(parameters.hidden_size, parameters.Whh.dtype)
-    followed = np.append(tokens, np.zeros(1, np.int64))  # the memory is that before the last one
-    return kernels.read(parameters, followed.astype(np.int64), hidden.reshape(-1))[1]
+        return np.zeros_like(parameters.bh)
+    if hidden.size != parameters.hidden_size:
+        raise InvalidTokens(f"the memory must be ({parameters.hidden_size},), not {hidden.shape}")
+    return hidden.reshape(-1).astype(parameters.bh.dtype)

@@ -26,9 +26,11 @@ class InvalidTokens(RnncoreError, ValueError):
 class TrainingDiverged(RnncoreError, ArithmeticError):
     """The loss became NaN or infinite; the update of that iteration was not made."""
 
-    def __init__(self, iteration: int, loss: float, learning_rate: float) -> None:
+    def __init__(
+        self, iteration: int, loss: float, learning_rate: float, *, what: str = "the loss"
+    ) -> None:
         super().__init__(
-            f"the loss became {loss} at iteration {iteration} with learning_rate {learning_rate:g}:"
+            f"{what} became {loss} at iteration {iteration} with learning_rate {learning_rate:g}:"
             " train again with a smaller learning_rate"
         )
         self.iteration = iteration

@@ -34,6 +34,7 @@ def loss_and_gradients(
     """
     inputs = inputs.reshape(len(inputs), -1)  # (T, B)
     targets = targets.reshape(inputs.shape)  # (T, B)
+    hidden = hidden.reshape(inputs.shape[1], -1)  # (B, H)
     hs = forward(parameters, inputs, hidden)  # (T + 1, B, H)
     ys = hs[1:] @ parameters.Why.T + parameters.by  # (T, B, V)
     losses, ps = softmax_loss(ys, targets)  # (T, B), (T, B, V)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.exceptions import InvalidHyperparameter
+from rnncore.exceptions import InvalidHyperparameter, InvalidTokens
 
 type_names = ("float32", "float64")
 largest_float = 1e38  # what float32 still holds, so that no option turns infinite in it
@@ -40,13 +41,15 @@ class Hyperparameters:
     def __post_init__(self) -> None:
         for name in ("hidden_size", "seq_length", "batch_size"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < 1:
                 raise InvalidHyperparameter(name, value, "a whole number of at least 1")
+            object.__setattr__(self, name, int(value))  # equal options, equal bytes in a file
         for name in ("learning_rate", "gradient_clip", "weight_scale"):
             value = getattr(self, name)
-            if not isinstance(value, (int, float)) or not 0 < value <= largest_float:
+            if not isinstance(value, Real) or not 0 < float(value) <= largest_float:
                 expected = f"a number in (0, {largest_float:g}]"
                 raise InvalidHyperparameter(name, value, expected)
+            object.__setattr__(self, name, float(value))
         if self.dtype not in type_names:
             raise InvalidHyperparameter("dtype", self.dtype, " or ".join(type_names))
 
@@ -121,6 +124,18 @@ class Parameters:
     def hidden_size(self) -> int:
         """H, units in the hidden layer."""
         return int(self.bh.shape[0])
+
+    def check_tokens(self, tokens: NDArray[np.integer]) -> None:
+        """Refuse what are not characters of this network: the kernels do not look."""
+        if not np.issubdtype(tokens.dtype, np.integer):
+            raise InvalidTokens(f"tokens must be whole numbers, not {tokens.dtype}")
+        if not tokens.size:
+            return
+        lowest, highest = int(tokens.min()), int(tokens.max())
+        if lowest < 0 or highest >= self.vocabulary_size:
+            raise InvalidTokens(
+                f"tokens must be from 0 to {self.vocabulary_size - 1}, found {lowest} to {highest}"
+            )
 
     def is_finite(self) -> bool:
         """Whether no element is NaN or infinite."""

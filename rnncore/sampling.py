@@ -51,10 +51,10 @@ def sample_batch(
             f"{streams} first tokens need hidden of shape ({streams}, {parameters.hidden_size})"
             f" and {streams} generators, not {hidden.shape} and {len(rngs)}"
         )
-    if streams and not 0 <= first_tokens.min() <= first_tokens.max() < parameters.vocabulary_size:
-        raise InvalidTokens(f"first tokens must be from 0 to {parameters.vocabulary_size - 1}")
+    parameters.check_tokens(first_tokens)
     temperatures = np.broadcast_to(np.asarray(temperature, np.float64), (streams,))
     if not (np.isfinite(temperatures).all() and (temperatures >= 0).all()):
         raise InvalidHyperparameter("temperature", temperature, "a finite number of at least 0")
     uniforms = np.array([rng.random(length) for rng in rngs]).reshape(streams, length)
-    return kernels.draw(parameters, hidden, first_tokens, uniforms, temperatures)
+    memories = hidden.astype(parameters.bh.dtype)
+    return kernels.draw(parameters, memories, first_tokens, uniforms, temperatures)

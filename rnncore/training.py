@@ -43,6 +43,8 @@ def train(
     Raises `InvalidTokens` for a text too short or a token outside the vocabulary, and
     `TrainingDiverged` when the loss is not finite: `state` then stands before that iteration.
     """
+    if iterations < 0:
+        raise ValueError(f"iterations must be at least 0, not {iterations}")
     streams = split_streams(tokens, state)
     _check_tokens(streams, state, iterations)
     losses = np.empty(iterations, np.float64)
@@ -67,8 +69,12 @@ def split_streams(tokens: NDArray[np.integer], state: TrainingState) -> NDArray[
             f"training needs one row of at least {needed} tokens"
             f" (batch_size × (seq_length + 2)), not an array of shape {tokens.shape}"
         )
-    if not np.issubdtype(tokens.dtype, np.integer):
-        raise InvalidTokens(f"tokens must be whole numbers, not {tokens.dtype}")
+    expected = options.batch_size, state.parameters.hidden_size
+    if state.hidden.shape != expected or state.position < 0:
+        raise InvalidTokens(
+            f"the state needs a memory of shape {expected} and a position of at least 0,"
+            f" not {state.hidden.shape} and {state.position}"
+        )
     length = len(tokens) // options.batch_size
     return tokens[: options.batch_size * length].reshape(options.batch_size, length)
 
@@ -93,12 +99,7 @@ def _check_tokens(streams: NDArray[np.integer], state: TrainingState, iterations
     """Refuse tokens outside the vocabulary among those that the next iterations read."""
     end = state.position + iterations * state.hyperparameters.seq_length + 1
     span = streams[:, state.position : end] if end <= streams.shape[1] else streams
-    lowest, highest = int(span.min()), int(span.max())
-    if lowest < 0 or highest >= state.parameters.vocabulary_size:
-        raise InvalidTokens(
-            f"tokens must be from 0 to {state.parameters.vocabulary_size - 1},"
-            f" found {lowest} to {highest}"
-        )
+    state.parameters.check_tokens(span)
 
 
 def _run_reference(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -243,3 +245,30 @@ def test_process_as_scripts_start_it(arguments: list[str], tmp_path: Path, statu
     else:
         assert not done.stderr
         assert json.loads(done.stdout.splitlines()[-1])["trained_iterations"] > 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+def test_stopped_process_says_so_and_leaves_no_server(
+    arguments: list[str], tmp_path: Path, store: Path, number: signal.Signals
+) -> None:
+    """Ctrl-C and SIGTERM end with a checkpoint, one sentence, and the embedded server gone."""
+    environment = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
+    environment["PREFECT_HOME"] = str(tmp_path / "prefect")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.retrain", *arguments, "--training.epochs=100000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    while not list(store.rglob("*.safetensors")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    time.sleep(2)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)  # until nobody holds the pipes any more
+
+    assert 128 + number == process.returncode
+    assert "checkpoint written: run again to go on" in errors
+    assert "Traceback" not in errors
+    assert len(list(store.rglob("*.safetensors"))) > 1

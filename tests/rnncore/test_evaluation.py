@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from numpy.typing import NDArray
 
 from rnncore import (
     Hyperparameters,
@@ -95,3 +96,31 @@ def test_what_cannot_be_read_is_refused() -> None:
     for outside in (-1, 3):
         with pytest.raises(InvalidTokens, match="from 0 to 2"):
             bits_per_character(parameters, np.array([0, outside]))
+
+
+@pytest.mark.parametrize(
+    "tokens",
+    [np.array([0.0, 1.0]), np.array([0, 10**8]), np.array([-5000, 0])],
+    ids=["floats", "beyond the vocabulary", "negative"],
+)
+def test_what_is_no_character_is_refused_before_it_is_read(tokens: NDArray[np.integer]) -> None:
+    """The kernels trust their tokens, so what comes from outside is looked at first."""
+    parameters = Parameters.initial(5, Hyperparameters(hidden_size=4), seed=0)
+
+    for function in (bits_per_character, read):
+        with pytest.raises(InvalidTokens, match="tokens must be"):
+            function(parameters, tokens)
+
+
+def test_memory_of_another_type_or_size() -> None:
+    """A memory is taken in the network's own type; one of another size is refused."""
+    parameters = Parameters.initial(5, Hyperparameters(hidden_size=4, dtype="float64"), seed=0)
+    half = np.full(4, 0.5, np.float32)
+
+    tokens = np.array([0, 1])
+    assert (
+        read(parameters, tokens, half.astype(np.float64)).tolist()
+        == read(parameters, tokens, half).tolist()
+    )
+    with pytest.raises(InvalidTokens, match=r"must be \(4,\), not \(3,\)"):
+        read(parameters, tokens, half[:3])
