@@ -231,3 +231,12 @@ def test_damage_is_refused_or_changes_nothing(local: Store) -> None:
             assert expected == found
 
     assert refused > len(range(0, len(data), 101))
+
+
+def test_documented_schema_is_the_schema() -> None:
+    """docs/report-schema.md has a row for each column, in the file's order."""
+    page = Path(__file__).parents[2] / "docs" / "report-schema.md"
+    rows = [line.split("|") for line in page.read_text().splitlines() if line.startswith("| `")]
+
+    named = [row[1].strip().strip("`") for row in rows]
+    assert [name for name, *_ in reports.columns] == named
