@@ -34,6 +34,13 @@ def arguments(corpus: Path, store: Path) -> list[str]:
     return [f"--corpus={corpus}", f"--store={store}", *small]
 
 
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Variables of a process that starts an embedded server of its own."""
+    others = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
+    return others | {"PREFECT_HOME": str(tmp_path_factory.mktemp("prefect"))}
+
+
 @every_flow
 def test_defaults_are_the_flows_own(flow: Any) -> None:
     """Without arguments the command asks for what the flow does by default."""
@@ -223,10 +230,10 @@ def test_report_of_a_model_that_was_never_trained(
 
 
 @pytest.mark.parametrize("status", [0, 2])
-def test_process_as_scripts_start_it(arguments: list[str], tmp_path: Path, status: int) -> None:
+def test_process_as_scripts_start_it(
+    arguments: list[str], environment: dict[str, str], status: int
+) -> None:
     """`python -m flows.retrain` exits 0 or 2, says little, and starts its own server."""
-    environment = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
-    environment["PREFECT_HOME"] = str(tmp_path / "prefect")
     extra = [] if status == 0 else ["--corpus=no-such-file"]
     done = subprocess.run(
         [sys.executable, "-m", "flows.retrain", *arguments, *extra, "--json"],
@@ -249,11 +256,9 @@ def test_process_as_scripts_start_it(arguments: list[str], tmp_path: Path, statu
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_stopped_process_says_so_and_leaves_no_server(
-    arguments: list[str], tmp_path: Path, store: Path, number: signal.Signals
+    arguments: list[str], environment: dict[str, str], store: Path, number: signal.Signals
 ) -> None:
     """Ctrl-C and SIGTERM end with a checkpoint, one sentence, and the embedded server gone."""
-    environment = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
-    environment["PREFECT_HOME"] = str(tmp_path / "prefect")
     process = subprocess.Popen(
         [sys.executable, "-m", "flows.retrain", *arguments, "--training.epochs=100000"],
         stdout=subprocess.PIPE,
@@ -264,7 +269,7 @@ def test_stopped_process_says_so_and_leaves_no_server(
     while not list(store.rglob("*.safetensors")):
         assert process.poll() is None
         time.sleep(0.1)
-    time.sleep(2)
+    time.sleep(1)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)  # until nobody holds the pipes any more
 
