@@ -18,7 +18,7 @@ from pydantic_settings.exceptions import SettingsError
 from flows.exceptions import expected_errors
 from flows.outcome import Outcome
 from flows.storage.exceptions import CorpusError, StoreError
-from flows.storage.urls import check_no_secret, check_url
+from flows.storage.urls import check_no_secret, check_url, urls_of
 
 bad_input = 2  # exit status
 
@@ -88,8 +88,7 @@ def run(flow: Flow[..., Any], arguments: Sequence[str]) -> int:
 
 def check_addresses(parameters: dict[str, Any]) -> None:
     """Refuse addresses that cannot be meant, or hold secrets, before Prefect writes them down."""
-    corpus = parameters.get("corpus", [])
-    for url in [corpus] if isinstance(corpus, str) else corpus:
+    for url in urls_of(parameters.get("corpus", [])):
         check_url(url, "corpus", CorpusError)
         check_no_secret(url, "corpus", CorpusError)
     if store := parameters.get("store"):

@@ -20,7 +20,7 @@ from flows.run_names import of_corpus
 from flows.storage import corpus as sources
 from flows.storage import datasets
 from flows.storage.files import check_store, open_store
-from flows.storage.urls import public_url
+from flows.storage.urls import public_url, urls_of
 
 
 @task(task_run_name="read the corpus", cache_policy=NO_CACHE, persist_result=False, **retried)
@@ -35,13 +35,12 @@ def ingest_corpus(
     check_store(target, single_writer=single_writer)
     if not datasets.exists(target, manifest.dataset_id):
         datasets.save(target, dataset)
-    urls = [corpus] if isinstance(corpus, str) else corpus
     return DatasetRef(
         store=store,
         dataset_id=manifest.dataset_id,
         characters=manifest.characters,
         vocabulary_size=manifest.vocabulary_size,
-        corpus=tuple(map(public_url, urls)),
+        corpus=tuple(map(public_url, urls_of(corpus))),
     )
 
 

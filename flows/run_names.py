@@ -8,7 +8,7 @@ from prefect import runtime
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
-from flows.storage.urls import public_url
+from flows.storage.urls import public_url, urls_of
 
 
 def of_corpus(verb: str) -> Callable[[], str]:
@@ -16,7 +16,7 @@ def of_corpus(verb: str) -> Callable[[], str]:
 
     def name() -> str:
         corpus = runtime.flow_run.parameters["corpus"]
-        first, *more = [corpus] if isinstance(corpus, str) else corpus
+        first, *more = urls_of(corpus)
         return f"{verb} {public_url(first)}" + (f" and {len(more)} more" if more else "")
 
     return name

@@ -13,7 +13,14 @@ import fsspec
 
 from flows.storage.exceptions import CorpusError
 from flows.storage.reasons import explanation
-from flows.storage.urls import check_url, local_protocols, protocol_of, public_text, public_url
+from flows.storage.urls import (
+    check_url,
+    local_protocols,
+    protocol_of,
+    public_text,
+    public_url,
+    urls_of,
+)
 
 byte_order_marks = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -45,7 +52,7 @@ def find_files(corpus: str | Sequence[str]) -> list[SourceFile]:
 
     Raises `CorpusError` naming what is not there.
     """
-    urls = [corpus] if isinstance(corpus, str) else list(corpus)
+    urls = urls_of(corpus)
     if not urls:
         raise CorpusError("the corpus is an empty list: give at least one path or URL")
     return [file for url in urls for file in _expand(url)]

@@ -10,6 +10,7 @@ from flows.storage.canonical import identity
 from flows.storage.corpus import SourceFile, find_files, unreadable
 from flows.storage.files import Store
 from flows.storage.log import Log
+from flows.storage.urls import urls_of
 
 seen = "seen"  # the kind of the records
 tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
@@ -23,8 +24,7 @@ class Source:
     """The record of a corpus's sightings in a store."""
 
     def __init__(self, store: Store, corpus: str | Sequence[str], encoding: str) -> None:
-        urls = [corpus] if isinstance(corpus, str) else list(corpus)
-        self.source_id = identity([urls, encoding])
+        self.source_id = identity([urls_of(corpus), encoding])
         self._log = Log(store, f"sources/{self.source_id}/log")
         listing = self._log.look()
         newest = next(listing.newest_first(seen), None)

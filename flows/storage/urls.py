@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from fsspec.registry import known_implementations
 
@@ -12,6 +13,11 @@ local_protocols = ("file", "local")
 secret_query = re.compile(
     r"[?&][\w.-]*(?:signature|token|secret|password|credential|sig|key)=(?!\$)", re.IGNORECASE
 )
+
+
+def urls_of(corpus: str | Sequence[str]) -> list[str]:
+    """The addresses of a corpus, which people give as one or as a list."""
+    return [corpus] if isinstance(corpus, str) else list(corpus)
 
 
 def protocol_of(url: str) -> str:
