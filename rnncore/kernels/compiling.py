@@ -9,10 +9,19 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from llvmlite import binding
 
 config: Any = numba.config  # its settings are made as it is imported, unseen by mypy
 Codegen = tuple[Any, Callable[..., Any]]  # the signature of an intrinsic, and what emits its code
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def target_features() -> set[str]:
+    """Instruction sets that numba compiles for: this processor's, or `NUMBA_CPU_FEATURES`."""
+    chosen = config.CPU_FEATURES
+    if chosen is None:
+        return {name for name, there in binding.get_host_cpu_features().items() if there}
+    return {name[1:] for name in chosen.split(",") if name.startswith("+")}
 
 
 def cache_folder() -> Path:
@@ -56,3 +65,4 @@ def intrinsic(function: Callable[..., Codegen]) -> Callable[..., Any]:
 
 
 folder = cache_folder()
+has_avx512 = {"avx512f", "avx512vl"} <= target_features()

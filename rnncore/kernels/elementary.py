@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from llvmlite import binding, ir
+from llvmlite import ir
 from numba import types
 
-from rnncore.kernels.compiling import Codegen, inlined, intrinsic
+from rnncore.kernels.compiling import Codegen, has_avx512, inlined, intrinsic
 from rnncore.kernels.vector import Vector, call, lanes, multiply_add, on_vectors, pick
 
-has_estimate = bool(binding.get_host_cpu_features().get("avx512vl"))  # of 1 / sqrt, to 14 bits
 
 
 @inlined
@@ -67,7 +66,7 @@ def inverse_sqrt(_: Any, x: Any) -> Codegen:
     """
 
     def emit(builder: ir.IRBuilder, value: Any) -> Any:
-        if not has_estimate:
+        if not has_avx512:
             root = call(builder, f"llvm.sqrt.v{lanes}f{x.bits}", x, value)
             return builder.fdiv(x.constant(1.0), root)
         kind, every_lane = (

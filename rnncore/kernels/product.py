@@ -7,14 +7,13 @@ width, height and alignment of the matrices: what stands beside a row never chan
 
 from __future__ import annotations
 
-import platform
 from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import types
 
-from rnncore.kernels.compiling import Codegen, compiled, inlined, intrinsic
+from rnncore.kernels.compiling import Codegen, compiled, has_avx512, inlined, intrinsic
 from rnncore.kernels.vector import (
     Vector,
     address,
@@ -160,7 +159,7 @@ def in_register(builder: ir.IRBuilder, value: Any) -> Any:
     Otherwise it loads A's element again for each multiply-add. Taller tiles have time for that,
     and no register to spare; a single row waits for its loads.
     """
-    if platform.machine() not in {"x86_64", "AMD64"}:
+    if not has_avx512:
         return value
     kind = ir.FunctionType(value.type, [value.type])
     return builder.asm(kind, "", "=v,0", [value], side_effect=False)
