@@ -12,7 +12,6 @@ from rnncore.kernels.compiling import Codegen, has_avx512, inlined, intrinsic
 from rnncore.kernels.vector import Vector, call, lanes, multiply_add, on_vectors, pick
 
 
-
 @inlined
 def tanh(x: Any) -> Any:
     """Hyperbolic tangent; errors as measured by tests/rnncore/test_kernels.py. NaN stays NaN."""
