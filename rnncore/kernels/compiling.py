@@ -64,5 +64,16 @@ def intrinsic(function: Callable[..., Codegen]) -> Callable[..., Any]:
     return cast("Callable[..., Any]", numba.extending.intrinsic(function))
 
 
+def register_file() -> tuple[int, int]:
+    """How many vector registers there are, and how many bits one has."""
+    if has_avx512:
+        return 32, 512
+    if "neon" in features:
+        return 32, 128
+    return 16, 256 if "avx" in features else 128
+
+
 folder = cache_folder()
-has_avx512 = {"avx512f", "avx512vl"} <= target_features()
+features = target_features()
+has_avx512 = {"avx512f", "avx512vl"} <= features
+registers, register_bits = register_file()

@@ -63,7 +63,7 @@ def choose(
 ) -> int:
     """The first character at which the summed probabilities pass `uniform`; at 0 the likeliest."""
     largests = splat(ps, -np.inf)
-    for v in range(0, len(by), lanes):
+    for v in range(0, len(by), lanes(by)):
         y = load(ps, start + v) + load(by, v)
         store(ps, start + v, y)
         largests = clamp(y, largests, np.inf)
@@ -71,7 +71,7 @@ def choose(
     if temperature == 0:
         return first_of(ps, start, V, shift)
     sums = splat(ps, 0.0)
-    for v in range(0, len(by), lanes):
+    for v in range(0, len(by), lanes(by)):
         e = exp((load(ps, start + v) - shift) / temperature)
         store(ps, start + v, e)
         sums = sums + e

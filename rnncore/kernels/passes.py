@@ -55,7 +55,7 @@ def remember(
     Hp, rows = hs.shape[1], len(tokens)
     row_product(hs, after * Hp, hs, before * Hp, network.Whh, rows)
     for n in range(rows):
-        for j in range(0, Hp, lanes):
+        for j in range(0, Hp, lanes(hs)):
             h = (after + n) * Hp + j
             x = load(network.Wxh, tokens[n] * Hp + j) + load(network.bh, j)
             store(hs, h, tanh(x + load(hs, h)))
@@ -85,17 +85,17 @@ def softmax_loss(ps: FloatArray, start: int, by: FloatArray, target: int, share:
     scores, so a probability of zero does not make it infinite.
     """
     largests = load(ps, start) + load(by, 0)
-    for v in range(lanes, len(by), lanes):
+    for v in range(lanes(by), len(by), lanes(by)):
         largests = clamp(load(ps, start + v) + load(by, v), largests, np.inf)
     shift = largest(largests)
     chosen = ps.flat[start + target] + by[target] - shift
     sums = splat(ps, 0.0)
-    for v in range(0, len(by), lanes):
+    for v in range(0, len(by), lanes(by)):
         e = exp(load(ps, start + v) + load(by, v) - shift)
         store(ps, start + v, e)
         sums = sums + e
     whole = total(sums)
-    for v in range(0, len(by), lanes):
+    for v in range(0, len(by), lanes(by)):
         store(ps, start + v, load(ps, start + v) * (share / whole))
     ps.flat[start + target] -= share
     return float(math.log(whole) - chosen)
@@ -110,7 +110,7 @@ def backward(sizes: Sizes, network: Weights, passes: Passes, first: int, last: i
         start, later = (t * B + first) * Hp, ((t + 1) * B + first) * Hp  # hs has B rows more
         if t < sizes.T - 1:
             product(dh, start, dh, later, Hp, 1, network.Whh, 0, rows, Hp, H, True)
-        for j in range(0, rows * Hp, lanes):
+        for j in range(0, rows * Hp, lanes(hs)):
             h = load(hs, later + j)
             store(dh, start + j, load(dh, start + j) * (1.0 - h * h))
 
@@ -118,12 +118,12 @@ def backward(sizes: Sizes, network: Weights, passes: Passes, first: int, last: i
 @inlined
 def copy(source: FloatArray, start: int, target: FloatArray, at: int, count: int) -> None:
     """Copy `count` elements, whole vectors."""
-    for n in range(0, count, lanes):
+    for n in range(0, count, lanes(source)):
         store(target, at + n, load(source, start + n))
 
 
 @inlined
 def clear(array: FloatArray, start: int, end: int) -> None:
     """Set elements to zero, whole vectors."""
-    for n in range(start, end, lanes):
+    for n in range(start, end, lanes(array)):
         store(array, n, splat(array, 0.0))

@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from rnncore.kernels.compiling import Codegen, compiled, has_avx512, inlined, intrinsic
+from rnncore.kernels.compiling import Codegen, compiled, has_avx512, inlined, intrinsic, registers
 from rnncore.kernels.vector import (
     Vector,
     address,
@@ -25,8 +25,8 @@ from rnncore.kernels.vector import (
 )
 from rnncore.parameters import FloatArray
 
-# A tile's sums stay in registers: 5 × 5 of AVX-512's 32, or one row that is as wide as can be.
-highest, widest, widest_row = 5, 5, 8
+# A tile's sums stay in registers, or one row's that is as wide as can be.
+highest, widest, widest_row = (5, 5, 8) if registers == 32 else (4, 3, 8)
 
 
 @inlined
@@ -53,7 +53,7 @@ def product_in_tiles(
     rows: np.intp, columns: np.intp, depth: np.intp, add: np.bool,
 ) -> None:  # fmt: skip
     """`product`, cut into tiles of nearly equal size."""
-    vectors = columns // lanes
+    vectors = columns // lanes(C)
     panels = (vectors + widest - 1) // widest
     if rows == 1:
         panels = (vectors + widest_row - 1) // widest_row
@@ -68,8 +68,8 @@ def product_in_tiles(
         width = min(wide, vectors - left)
         for top in range(0, rows, high):
             tile(
-                C, c + top * columns + left * lanes, A, a + top * a_row, a_row, a_k,
-                B, b + left * lanes, min(high, rows - top), width, columns, depth, add,
+                C, c + top * columns + left * lanes(C), A, a + top * a_row, a_row, a_k,
+                B, b + left * lanes(C), min(high, rows - top), width, columns, depth, add,
             )  # fmt: skip
 
 
@@ -118,7 +118,7 @@ def emit_tile(
 
     def places() -> list[Any]:
         rows = [step(C_at, builder.mul(c_row, whole(row))) for row in range(height)]
-        return [step(row, whole(n * lanes)) for row in rows for n in range(width)]
+        return [step(row, whole(n * vector.lanes)) for row in rows for n in range(width)]
 
     before, given = builder.block, builder.append_basic_block("given")
     loop, after = builder.append_basic_block("over_k"), builder.append_basic_block("sums")
@@ -136,7 +136,7 @@ def emit_tile(
     xs = [spread(builder, scalar, vector) for scalar in scalars]
     if height == 1:
         xs = [in_register(builder, xs[0])]
-    panel = [read_vector(builder, step(B_k, whole(n * lanes)), vector) for n in range(width)]
+    panel = [read_vector(builder, step(B_k, whole(n * vector.lanes)), vector) for n in range(width)]
     pairs = [(x, w) for x in xs for w in panel]
     new = [multiply_add(builder, vector, *pair, s) for pair, s in zip(pairs, sums, strict=True)]
     following = [builder.add(k, whole(1)), step(A_k, a_k), step(B_k, b_row), *new]

@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from rnncore.kernels.compiling import Codegen, compiled, inlined, intrinsic
+from rnncore.kernels.compiling import Codegen, compiled, inlined, intrinsic, registers
 from rnncore.kernels.vector import (
     Vector,
     address,
@@ -25,7 +25,7 @@ from rnncore.kernels.vector import (
 )
 from rnncore.parameters import FloatArray
 
-highest = 3  # rows of A in a tile: 3 × 8 sums, and what they need, stay in 32 registers
+most_sums = 3 * registers // 4  # of a tile: they, and what they need, stay in registers
 
 
 @inlined
@@ -46,12 +46,13 @@ def row_product_in_tiles(
     columns, depth = W.shape
     if rows == 0:  # a thread may have no share
         return
+    highest = max(1, most_sums // lanes(C))
     bands = (rows + highest - 1) // highest
     high = (rows + bands - 1) // bands
     backwards = (c // columns) % 2 == 1
-    for panel in range(0, columns, lanes):
+    for panel in range(0, columns, lanes(C)):
         # every other row of C goes from right to left: what was read last is still in the cache
-        left = columns - lanes - panel if backwards else panel
+        left = columns - lanes(C) - panel if backwards else panel
         for top in range(0, rows, high):
             row_tile(
                 C, c + top * columns + left, A, a + top * depth, W, left * depth,
@@ -75,7 +76,7 @@ def row_tile(
         height, columns, depth = values[6:]
         done = builder.append_basic_block("done")
         jump = builder.switch(height, done)
-        for rows in range(1, highest + 1):
+        for rows in range(1, max(1, most_sums // vector.lanes) + 1):
             block = builder.append_basic_block(f"rows_{rows}")
             jump.add_case(height.type(rows), block)
             builder.position_at_end(block)
@@ -104,13 +105,13 @@ def emit_row_tile(
     after = builder.append_basic_block("sums")
     builder.branch(loop)
     builder.position_at_end(loop)
-    zeros = [vector.constant(0.0)] * (height * lanes)
+    zeros = [vector.constant(0.0)] * (height * vector.lanes)
     k, *sums = carried = [builder.phi(start.type) for start in [whole(0), *zeros]]
     xs = [read_vector(builder, at(A_at, row, depth, k), vector) for row in range(height)]
-    ws = [read_vector(builder, at(W_at, row, depth, k), vector) for row in range(lanes)]
+    ws = [read_vector(builder, at(W_at, row, depth, k), vector) for row in range(vector.lanes)]
     pairs = [(x, w) for x in xs for w in ws]
     new = [multiply_add(builder, vector, *pair, s) for pair, s in zip(pairs, sums, strict=True)]
-    following = [builder.add(k, whole(lanes)), *new]
+    following = [builder.add(k, whole(vector.lanes)), *new]
     for node, start, value in zip(carried, [whole(0), *zeros], following, strict=True):
         node.add_incoming(start, before)
         node.add_incoming(value, loop)
@@ -118,12 +119,13 @@ def emit_row_tile(
 
     builder.position_at_end(after)
     for row in range(height):
-        folded = fold_each(builder, new[row * lanes : (row + 1) * lanes])
+        folded = fold_each(builder, new[row * vector.lanes : (row + 1) * vector.lanes])
         write_vector(builder, folded, at(C_at, row, columns, whole(0)), vector)
 
 
 def fold_each(builder: ir.IRBuilder, parts: list[Any]) -> Any:
     """Vector whose lane l is the sum of the lanes of vector l."""
+    lanes = len(parts)
     distance = lanes // 2
     while distance:
         # a lane whose number has this bit belongs to the vector that stands so much further on

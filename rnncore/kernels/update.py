@@ -61,7 +61,7 @@ def step_columns(
         if inputs[row] % workers == worker:
             start = inputs[row] * Hp
             last_row[inputs[row]] = row
-            for j in range(0, Hp, lanes):
+            for j in range(0, Hp, lanes(dh)):
                 store(dWxh, start + j, load(dWxh, start + j) + load(dh, row * Hp + j))
     for row in range(len(dh)):
         if inputs[row] % workers == worker and last_row[inputs[row]] == row:
@@ -76,7 +76,7 @@ def step_bias(
 ) -> None:
     """A bias: its gradient is the sum of the errors' rows."""
     width = len(b)
-    for j in range(0, width, lanes):
+    for j in range(0, width, lanes(b)):
         gradient = load(errors, j)
         for row in range(1, len(errors)):
             gradient = gradient + load(errors, row * width + j)
@@ -90,7 +90,7 @@ def step(
     adagrad: Adagrad,
 ) -> None:  # fmt: skip
     """Clip the gradient of `count` weights and make Adagrad's step: each is touched once."""
-    for n in range(0, count, lanes):
+    for n in range(0, count, lanes(W)):
         d = clamp(load(dW, d_start + n), -adagrad.clip, adagrad.clip)
         m = fma(d, d, load(mW, start + n))
         store(mW, start + n, m)

@@ -1,5 +1,5 @@
 # ruff: noqa: ARG001  # numba types an intrinsic by its arguments; `values` hold them
-"""A vector of eight floats as a value in numba, with the operators that kernels need.
+"""A register's worth of floats as a value in numba, with the operators that kernels need.
 
 LLVM turns a loop over scalars into vector code when it sees fit, and then sums in an order of its
 own. Kernels written in vectors are fast with every compiler version, and fix the order themselves.
@@ -17,28 +17,35 @@ from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
 
-from rnncore.kernels.compiling import Codegen, intrinsic
+from rnncore.kernels.compiling import Codegen, intrinsic, register_bits
 
-lanes = 8  # half a register of AVX-512 in float32, a whole one in float64: the faster on Zen 4
+most_lanes = 8  # so that float32 takes half a register of AVX-512: the faster on Zen 4
+
+
+def lanes_for(bits: int) -> int:
+    """Floats in a vector, of so many bits each."""
+    return min(most_lanes, register_bits // bits)
+
 
 
 class Vector(types.Type):
-    """Eight float32 or four float64."""
+    """As many floats as `lanes_for` says."""
 
     def __init__(self, element: types.Float) -> None:
         self.element = element
         self.bits = element.bitwidth
         self.is_single = element is types.float32
-        super().__init__(name=f"Vector({lanes} x {element})")
+        self.lanes = lanes_for(self.bits)
+        super().__init__(name=f"Vector({self.lanes} x {element})")
 
     @property
     def llvm(self) -> ir.VectorType:
         """What the vector is to LLVM."""
-        return ir.VectorType(ir.FloatType() if self.is_single else ir.DoubleType(), lanes)
+        return ir.VectorType(ir.FloatType() if self.is_single else ir.DoubleType(), self.lanes)
 
     def constant(self, number: float) -> ir.Constant:
         """The same number in every lane."""
-        return ir.Constant(self.llvm, [number] * lanes)
+        return ir.Constant(self.llvm, [number] * self.lanes)
 
 
 @register_model(Vector)
@@ -72,7 +79,7 @@ def spread(builder: ir.IRBuilder, scalar: Any, vector: Vector) -> Any:
     single = builder.insert_element(
         ir.Constant(vector.llvm, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
     )
-    return pick(builder, single, single, [0] * lanes)
+    return pick(builder, single, single, [0] * vector.lanes)
 
 
 def pick(builder: ir.IRBuilder, low: Any, high: Any, chosen: list[int]) -> Any:
@@ -89,7 +96,7 @@ def call(builder: ir.IRBuilder, name: str, vector: Vector, *arguments: Any) -> A
 
 def multiply_add(builder: ir.IRBuilder, vector: Vector, a: Any, b: Any, c: Any) -> Any:
     """Code for a × b + c, rounded once."""
-    return call(builder, f"llvm.fma.v{lanes}f{vector.bits}", vector, a, b, c)
+    return call(builder, f"llvm.fma.v{vector.lanes}f{vector.bits}", vector, a, b, c)
 
 
 def on_vectors(vector: Vector, emit: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,6 +137,17 @@ register_operator(operator.add, "fadd")
 register_operator(operator.sub, "fsub")
 register_operator(operator.mul, "fmul")
 register_operator(operator.truediv, "fdiv")
+
+
+@intrinsic
+def lanes(_: Any, array: Any) -> Codegen:
+    """How many elements of `array` a vector holds, as a constant of the machine code."""
+    count = Vector(array.dtype).lanes
+
+    def codegen(context: Any, _: Any, sig: Any, __: Any) -> Any:
+        return context.get_constant(sig.return_type, count)
+
+    return types.intp(array), codegen
 
 
 @intrinsic

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.vector import lanes
+from rnncore.kernels.vector import lanes_for
 from rnncore.parameters import FloatArray, Parameters
 
 FloatType = np.dtype[np.floating]
@@ -75,6 +75,7 @@ def aligned(dtype: FloatType, *shape: int) -> FloatArray:
 
 def padded(size: int, dtype: FloatType) -> int:
     """`size` in whole vectors; one more where rows would crowd into a few sets of the cache."""
+    lanes = lanes_for(8 * dtype.itemsize)
     vectors = -(-size // lanes)
     return (vectors + (vectors * lanes * dtype.itemsize % 1024 == 0)) * lanes
 

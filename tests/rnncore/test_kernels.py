@@ -16,7 +16,7 @@ from rnncore.kernels.compiling import compiled
 from rnncore.kernels.elementary import exp, inverse_sqrt, tanh
 from rnncore.kernels.product import product
 from rnncore.kernels.row_product import row_product
-from rnncore.kernels.vector import lanes, load, store
+from rnncore.kernels.vector import lanes, lanes_for, load, store
 from rnncore.kernels.workspace import aligned, padded
 
 Array = NDArray[Any]
@@ -26,19 +26,19 @@ dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 @compiled
 def tanh_of(x: Array, y: Array) -> None:
-    for n in range(0, len(x), lanes):
+    for n in range(0, len(x), lanes(x)):
         store(y, n, tanh(load(x, n)))
 
 
 @compiled
 def exp_of(x: Array, y: Array) -> None:
-    for n in range(0, len(x), lanes):
+    for n in range(0, len(x), lanes(x)):
         store(y, n, exp(load(x, n)))
 
 
 @compiled
 def inverse_sqrt_of(x: Array, y: Array) -> None:
-    for n in range(0, len(x), lanes):
+    for n in range(0, len(x), lanes(x)):
         store(y, n, inverse_sqrt(load(x, n)))
 
 
@@ -115,7 +115,7 @@ def test_a_product_is_the_same_chain_of_sums_at_any_width_and_height(
     *, rows: int, vectors: int, depth: int, dtype: Float, turned: bool, add: bool, seed: int
 ) -> None:
     """Right within rounding; and the first row and first vector of columns alone, bit for bit."""
-    rng = np.random.default_rng(seed)
+    rng, lanes = np.random.default_rng(seed), lanes_for(np.dtype(dtype).itemsize * 8)
     A = rng.normal(size=(depth, rows) if turned else (rows, depth)).astype(dtype)
     B = rng.normal(size=(depth, vectors * lanes)).astype(dtype)
     start: Array = rng.normal(size=(rows, vectors * lanes)).astype(dtype)
@@ -142,7 +142,7 @@ def test_a_product_of_rows_does_not_depend_on_the_rows_beside(
     rows: int, outputs: int, vectors: int, dtype: Float, seed: int
 ) -> None:
     """Right within rounding; and each row alone gives the same bits."""
-    rng = np.random.default_rng(seed)
+    rng, lanes = np.random.default_rng(seed), lanes_for(np.dtype(dtype).itemsize * 8)
     A: Array = rng.normal(size=(rows, vectors * lanes)).astype(dtype)
     W: Array = rng.normal(size=(outputs * lanes, vectors * lanes)).astype(dtype)
     C, alone = np.zeros((rows, outputs * lanes), dtype), np.zeros((1, outputs * lanes), dtype)
@@ -160,6 +160,7 @@ def test_a_product_of_rows_does_not_depend_on_the_rows_beside(
 def test_rows_are_whole_vectors_that_do_not_crowd_in_the_cache(dtype: Float, size: int) -> None:
     """Wide enough, at most two vectors wider, and never a multiple of 1,024 bytes."""
     width, item = padded(size, np.dtype(dtype)), np.dtype(dtype).itemsize
+    lanes = lanes_for(8 * item)
 
     assert size <= width < size + 2 * lanes
     assert width % lanes == 0
