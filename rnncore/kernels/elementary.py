@@ -48,7 +48,9 @@ def exponential_parts(_: Any, x: Any) -> Codegen:
         for n in range(terms - 1, 1, -1):
             series = multiply_add(builder, x, series, rest, x.constant(1 / math.factorial(n)))
         part = multiply_add(builder, x, builder.fmul(rest, rest), series, rest)
-        exponent = builder.add(builder.bitcast(shifted, whole), ir.Constant(whole, [bias] * x.lanes))
+        exponent = builder.add(
+            builder.bitcast(shifted, whole), ir.Constant(whole, [bias] * x.lanes)
+        )
         scale = builder.shl(exponent, ir.Constant(whole, [mantissa] * x.lanes))
         pair = builder.bitcast(scale, x.llvm), part
         return context.make_tuple(builder, sig.return_type, pair)
@@ -94,9 +96,7 @@ def estimate_of_exponent(builder: ir.IRBuilder, vector: Vector, x: Any) -> Any:
     return builder.bitcast(rest, vector.llvm)
 
 
-def improve(
-    builder: ir.IRBuilder, vector: Vector, x: Any, y: Any, terms: tuple[float, ...]
-) -> Any:
+def improve(builder: ir.IRBuilder, vector: Vector, x: Any, y: Any, terms: tuple[float, ...]) -> Any:
     """A better estimate than `y` of 1 / sqrt(x): y + y r (terms[0] + terms[1] r + …)."""
     xy = builder.fneg(builder.fmul(x, y))
     r = multiply_add(builder, vector, xy, y, vector.constant(1.0))

@@ -25,8 +25,8 @@ from rnncore.kernels.vector import (
 )
 from rnncore.parameters import FloatArray
 
-# A tile's sums stay in registers, or one row's that is as wide as can be.
-highest, widest, widest_row = (5, 5, 8) if registers == 32 else (4, 3, 8)
+# A tile's sums stay in registers, or those of one row that is as wide as can be.
+highest, widest, widest_row = {16: (4, 3, 8), 32: (5, 5, 8)}[registers]
 
 
 @inlined

@@ -27,7 +27,6 @@ def lanes_for(bits: int) -> int:
     return min(most_lanes, register_bits // bits)
 
 
-
 class Vector(types.Type):
     """As many floats as `lanes_for` says."""
 

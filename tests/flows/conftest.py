@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,10 +11,13 @@ import pytest
 from prefect.settings import (
     PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
     PREFECT_LOGGING_TO_API_ENABLED,
+    PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
+    PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
     temporary_settings,
 )
 from prefect.testing.utilities import prefect_test_harness
 
+from flows import turns
 from flows.outcome import RetrainOutcome
 from flows.parameters import EvaluationOptions, SamplingOptions, TrainingOptions
 from flows.retrain import retrain
@@ -27,10 +31,31 @@ sentences = (
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server() -> Iterator[None]:
-    """The embedded server; without heartbeats a flow ends a second sooner."""
-    settings = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None, PREFECT_LOGGING_TO_API_ENABLED: False}
-    with prefect_test_harness(server_startup_timeout=120), temporary_settings(settings):
+    """One embedded server for all; without heartbeats a flow ends a second sooner.
+
+    It keeps no events: of hundreds of short runs they are so many that now and then the server's
+    threads wait a minute for each other. And like every run with an embedded server, those of the
+    tests take no limit, which tests/services has: a slot costs two seconds while SQLite is busy.
+    """
+    settings = {
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_LOGGING_TO_API_ENABLED: False,
+        PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
+        PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
+    }
+    with (
+        temporary_settings(settings),
+        prefect_test_harness(server_startup_timeout=120),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(turns, "_limit", lambda *_, **__: nullcontext())
         yield
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prefect's folder, and a cache, for all runs in processes of their own: made only once."""
+    return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture

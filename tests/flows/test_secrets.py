@@ -10,16 +10,12 @@ from threading import Thread
 
 import pytest
 
+from flows import command_line
+from flows.retrain import retrain
 from tests.commands import kill, small, start
 from tests.storage.conftest import text
 
 secret = "planted-6f1c2b"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prefect's database, the cache and the store of all runs here."""
-    return tmp_path_factory.mktemp("home")
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +69,14 @@ def test_a_secret_in_the_environment_reaches_the_server_alone(home: Path, host: 
 
 
 @pytest.mark.parametrize(
-    ("address", "expected"),
+    ("place", "address", "expected"),
     [
-        ("http://me:{secret}@{host}/corpus.txt", "carries credentials"),
-        ("http://{host}/corpus.txt?X-Amz-Signature={secret}", "carries a secret in its query"),
-        ("http://{host}/corpus.txt?a=1&token={secret}", "carries a secret in its query"),
+        ("corpus", "http://{host}/corpus.txt?a=1&token={secret}", "carries a secret in its query"),
+        ("store", "http://me:{secret}@{host}/store", "carries credentials"),
     ],
 )
-@pytest.mark.parametrize("place", ["corpus", "store"])
 def test_a_secret_in_an_address_is_refused_before_it_is_written(
-    home: Path, host: str, address: str, expected: str, place: str
+    home: Path, host: str, place: str, address: str, expected: str
 ) -> None:
     """The message names the place without the secret; Prefect never sees it."""
     url = address.format(secret=secret, host=host)
@@ -96,11 +90,25 @@ def test_a_secret_in_an_address_is_refused_before_it_is_written(
     assert [] == places_of(secret, home)
 
 
+@pytest.mark.parametrize("place", ["corpus", "store"])
+@pytest.mark.parametrize(
+    "address", ["http://me:{}@h/a", "http://h/a?X-Amz-Signature={}", "http://h/a?a=1&token={}"]
+)
+def test_secrets_of_every_kind_are_refused(
+    place: str, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Credentials, signatures and tokens, in either address."""
+    assert 2 == command_line.run(retrain, [f"--{place}={address.format(secret)}"])
+
+    assert secret not in "".join(capsys.readouterr())
+
+
 def test_what_a_server_says_of_a_signed_address_is_cleaned(home: Path, host: str) -> None:
-    """An address that does not exist is named without its query, in logs and states too."""
+    """One sentence names an address that does not exist, without its query; so do logs and states."""
     status, printed = run(home, f"http://{host}/no.txt?token=$TOKEN", f"{home}/store", TOKEN=secret)
 
     assert 2 == status
-    assert f"http://{host}/no.txt" in printed
+    assert printed.startswith(f"error: the corpus http://{host}/no.txt does not exist")
+    assert 1 == len(printed.splitlines())
     assert secret not in printed
     assert [] == places_of(secret, home)

@@ -11,18 +11,10 @@ from typing import Any
 import pytest
 
 from flows.storage.exceptions import RunConflict
-from flows.storage.files import open_store
-from flows.storage.locks import model_lock
 from tests.flows.conftest import retrained
+from tests.lock_holder import hold_lock
 
 Options = Callable[..., dict[str, Any]]
-
-
-def hold_lock(store: str, seconds: float) -> None:
-    """Hold the lock of the default model, as a run in another process does."""
-    with model_lock(open_store(store), "default", wait=False, on_wait=lambda: None):
-        Path(store, "held").touch()
-        time.sleep(seconds)
 
 
 @pytest.fixture
