@@ -269,8 +269,9 @@ def test_stopped_process_says_so_and_leaves_no_server(
 
 
 def start_endless(corpus: Path, store: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
-    """A retraining that has more to do than anyone waits for."""
-    options = ["--training.hidden_size=8", "--training.epochs=100000"]
+    """A retraining whose first chunk has more to do than anyone waits for."""
+    names = ("hidden_size=8", "epochs=100000", "checkpoint_every=1000000000")
+    options = [f"--training.{name}" for name in names]
     return subprocess.Popen(
         [sys.executable, "-m", "flows.retrain", f"--corpus={corpus}", f"--store={store}", *options],
         stdout=subprocess.PIPE,
