@@ -7,17 +7,15 @@ from typing import Any
 
 from prefect.settings import get_current_settings
 
+from flows.ingest import check_purpose
 from flows.machine import cpu_model, library_versions
 from flows.outcome import Outcome
-from flows.parameters import EvaluationOptions, TrainingOptions
+from flows.parameters import Purpose, SamplingOptions
 from flows.storage import corpus as sources
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog, newest_run
 from flows.storage.datasets import Dataset
 from flows.storage.files import LocalStore, Store, check_store, open_store
-from flows.storage.open_run import check_split
-from flows.storage.runs import make_run
-from flows.storage.splits import split
 from rnncore import iterations_per_epoch
 
 
@@ -38,12 +36,8 @@ def make_plan(parameters: dict[str, Any]) -> Plan:
         texts = sources.read_corpus(parameters["corpus"], parameters["encoding"])
         dataset = datasets.tokenise(texts)
         steps |= _ingest_step(store, dataset)
-        if "sampling" in parameters:
-            dataset.vocabulary.encode(parameters["sampling"].priming, "priming text")
         if "training" in parameters:
-            options = ("model", "seed", "training", "evaluation")
-            chosen = {name: parameters[name] for name in options}
-            steps |= _training_step(store, dataset, **chosen)
+            steps |= _training_step(store, dataset, parameters)
     if "sampling" in parameters:
         steps |= _report_step(store, parameters)
     return Plan(steps=steps)
@@ -76,24 +70,14 @@ def _ingest_step(store: Store, dataset: Dataset) -> dict[str, str]:
     }
 
 
-def _training_step(
-    store: Store,
-    dataset: Dataset,
-    *,
-    model: str,
-    seed: int,
-    training: TrainingOptions,
-    evaluation: EvaluationOptions,
-) -> dict[str, str]:
-    run = make_run(
-        dataset.manifest.dataset_id,
-        held_out=evaluation.held_out,
-        split=evaluation.split,
-        seed=seed,
-        network=training.network(),
+def _training_step(store: Store, dataset: Dataset, parameters: dict[str, Any]) -> dict[str, str]:
+    model, training = parameters["model"], parameters["training"]
+    sampling = parameters.get("sampling", SamplingOptions())
+    purpose = Purpose(
+        training=training, evaluation=parameters["evaluation"], priming=sampling.priming
     )
-    texts = split(dataset, run.held_out, run.split)
-    check_split(texts, training.network(), evaluation.held_out)
+    texts = check_purpose(dataset, purpose)
+    run = purpose.run_on(dataset.manifest.dataset_id, parameters["seed"])
     newest = CheckpointLog(store, model, run.run_id).newest()
     stands = newest.record.iteration if newest else 0
     goal = training.epochs * iterations_per_epoch(len(texts.training), training.network())

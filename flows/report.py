@@ -10,11 +10,11 @@ from prefect.cache_policies import NO_CACHE
 from flows import artifacts
 from flows.outcome import ReportOutcome, report_outcome
 from flows.parameters import ModelName, RunId, Sampling, SamplingOptions, StoreUrl, default_store
-from flows.references import CheckpointRef, DatasetRef, ReportRef, RunRef
+from flows.references import CheckpointRef, ReportRef, RunRef
 from flows.retries import retried
 from flows.run_names import numbered
 from flows.samples import sample_rows, snapshot_rows
-from flows.storage import datasets, reports
+from flows.storage import reports
 from flows.storage.canonical import identity
 from flows.storage.checkpoints import newest_run
 from flows.storage.exceptions import UnknownObject
@@ -46,14 +46,6 @@ def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef
         corpus=newest.record.corpus,
     )
     return CheckpointRef(run=run, iteration=newest.record.iteration, digest=newest.record.digest)
-
-
-@task(
-    task_run_name="check the priming text", cache_policy=NO_CACHE, persist_result=False, **retried
-)
-def check_priming(dataset: DatasetRef, priming: str) -> None:
-    """Refuse a priming text that the model could not read, before it is trained for nothing."""
-    datasets.load(dataset.store, dataset.dataset_id).vocabulary.encode(priming, "priming text")
 
 
 @task(

@@ -16,6 +16,7 @@ from flows.parameters import (
     Evaluation,
     EvaluationOptions,
     ModelName,
+    Purpose,
     Sampling,
     SamplingOptions,
     Seed,
@@ -27,7 +28,7 @@ from flows.parameters import (
     bundled_corpus,
     default_store,
 )
-from flows.report import check_priming, write_report
+from flows.report import write_report
 from flows.run_names import numbered
 from flows.train import train_run
 
@@ -62,9 +63,9 @@ def retrain(
         single_writer: Allow a store that cannot keep two runs apart, since only one ever writes
     """
     started = time.monotonic()
-    dataset = ingest_corpus(corpus, encoding, store, single_writer)
-    check_priming(dataset, sampling.priming)
-    start, end = train_run(dataset, model, seed, training, evaluation, when_busy)
+    purpose = Purpose(training=training, evaluation=evaluation, priming=sampling.priming)
+    dataset = ingest_corpus(corpus, encoding, store, single_writer, purpose)
+    start, end = train_run(dataset, model, seed, purpose, when_busy)
     measured = evaluate_checkpoint(end)
     written = write_report(end, sampling)
     trained = train_outcome(dataset, start, end, time.monotonic() - started)

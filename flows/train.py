@@ -22,6 +22,7 @@ from flows.parameters import (
     Evaluation,
     EvaluationOptions,
     ModelName,
+    Purpose,
     Seed,
     SingleWriter,
     StoreUrl,
@@ -38,9 +39,8 @@ from flows.storage.checkpoints import CheckpointRecord
 from flows.storage.exceptions import DamagedObject, StorageError
 from flows.storage.files import Store, open_store
 from flows.storage.garbage import collect_garbage
-from flows.storage.open_run import OpenRun, check_split, open_run
-from flows.storage.runs import make_run, save_run
-from flows.storage.splits import load_split
+from flows.storage.open_run import OpenRun, open_run
+from flows.storage.runs import save_run
 from flows.turns import turn
 
 
@@ -51,17 +51,10 @@ def prepare_run(
     dataset: DatasetRef,
     model: str,
     seed: int,
-    training: TrainingOptions,
-    evaluation: EvaluationOptions,
+    purpose: Purpose,
 ) -> CheckpointRef:
     """Find where the run stands; a new one is written down with its state before the first step."""
-    run = make_run(
-        dataset.dataset_id,
-        held_out=evaluation.held_out,
-        split=evaluation.split,
-        seed=seed,
-        network=training.network(),
-    )
+    run = purpose.run_on(dataset.dataset_id, seed)
     store = open_store(dataset.store)
     save_run(store, model, run)
     reference = RunRef(
@@ -92,33 +85,28 @@ def train_run(
     dataset: DatasetRef,
     model: str,
     seed: int,
-    training: TrainingOptions,
-    evaluation: EvaluationOptions,
+    purpose: Purpose,
     when_busy: WhenBusy,
 ) -> tuple[CheckpointRef, CheckpointRef]:
     """Bring a run to the last iteration of its last epoch; its first and last checkpoint here."""
-    # Before the turn, so that no run is begun on a text that is refused.
-    texts = load_split(dataset.store, dataset.dataset_id, evaluation.held_out, evaluation.split)
-    check_split(texts, training.network(), evaluation.held_out)
     with turn(dataset.store, model, when_busy):
-        return _chain_chunks(dataset, model, seed, training, evaluation)
+        return _chain_chunks(dataset, model, seed, purpose)
 
 
 def _chain_chunks(
     dataset: DatasetRef,
     model: str,
     seed: int,
-    training: TrainingOptions,
-    evaluation: EvaluationOptions,
+    purpose: Purpose,
 ) -> tuple[CheckpointRef, CheckpointRef]:
     """A task from each checkpoint to the next."""
-    checkpoint = start = prepare_run(dataset, model, seed, training, evaluation)
+    checkpoint = start = prepare_run(dataset, model, seed, purpose)
     opened = open_run(dataset.store, model, start.run.run_id)
-    goal = training.epochs * opened.iterations_per_epoch
+    goal = purpose.training.epochs * opened.iterations_per_epoch
     progress = artifacts.Progress(model, start.iteration, goal)
     if live := console.live_training():
         live.start(start.iteration, goal)
-    every = training.checkpoint_every
+    every = purpose.training.checkpoint_every
     while checkpoint.iteration < goal:
         number = checkpoint.iteration // every + 1
         step = min(goal, number * every)
@@ -186,8 +174,9 @@ def train(
         single_writer: Allow a store that cannot keep two runs apart, since only one ever writes
     """
     started = time.monotonic()
-    dataset = ingest_corpus(corpus, encoding, store, single_writer)
-    start, end = train_run(dataset, model, seed, training, evaluation, when_busy)
+    purpose = Purpose(training=training, evaluation=evaluation)
+    dataset = ingest_corpus(corpus, encoding, store, single_writer, purpose)
+    start, end = train_run(dataset, model, seed, purpose, when_busy)
     return train_outcome(dataset, start, end, time.monotonic() - started)
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.ingest import ingest_corpus
+from flows.parameters import Purpose
 from flows.storage.files import open_store
 from flows.storage.open_run import open_run
 from flows.train import prepare_run, train_chunk, train_run
@@ -23,6 +24,11 @@ Options = Callable[..., dict[str, Any]]
 def payloads(store: Path) -> dict[str, bytes]:
     """Every checkpoint's payload by file name."""
     return {path.name: path.read_bytes() for path in store.rglob("*.safetensors")}
+
+
+def purpose_of(chosen: dict[str, Any]) -> Purpose:
+    """What `retrain` makes of its options for the tasks."""
+    return Purpose(training=chosen["training"], evaluation=chosen["evaluation"])
 
 
 def test_outcome_says_what_was_done(options: Options, text: str, store: Path) -> None:
@@ -100,7 +106,7 @@ def test_run_stopped_between_chunks_ends_with_the_same_bytes(
     """Stopped after any chunk and started again, a run is as if it had never stopped."""
     chosen = options(model="stopped")
     dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
-    start = prepare_run(dataset, "stopped", 0, chosen["training"], chosen["evaluation"])
+    start = prepare_run(dataset, "stopped", 0, purpose_of(chosen))
     for number in range(chunks):
         train_chunk(start.run, 300 * (number + 1))
 
@@ -202,7 +208,7 @@ def test_trained_tuple_names_start_and_end(options: Options, store: Path) -> Non
     """The chain of tasks says from which checkpoint it came and to which it went."""
     chosen = options()
     dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
-    start, end = train_run(dataset, "default", 0, chosen["training"], chosen["evaluation"], "wait")
+    start, end = train_run(dataset, "default", 0, purpose_of(chosen), "wait")
 
     assert start.iteration == 0
     assert start.run == end.run
