@@ -9,21 +9,18 @@ from flows.outcome import IngestOutcome, ingest_outcome
 from flows.parameters import (
     Corpus,
     Encoding,
-    Purpose,
     SingleWriter,
     StoreUrl,
     bundled_corpus,
     default_store,
 )
+from flows.purpose import Purpose
 from flows.references import DatasetRef
 from flows.retries import retried
 from flows.run_names import of_corpus
 from flows.storage import corpus as sources
 from flows.storage import datasets
-from flows.storage.datasets import Dataset
 from flows.storage.files import check_store, open_store
-from flows.storage.open_run import check_split
-from flows.storage.splits import Split, split
 from flows.storage.urls import public_url, urls_of
 
 
@@ -39,7 +36,7 @@ def ingest_corpus(
     texts = sources.read_corpus(corpus, encoding)
     dataset = datasets.tokenise(texts)
     if purpose:
-        check_purpose(dataset, purpose)
+        purpose.divide(dataset)
     manifest = dataset.manifest
     target = open_store(store)
     check_store(target, single_writer=single_writer)
@@ -52,15 +49,6 @@ def ingest_corpus(
         vocabulary_size=manifest.vocabulary_size,
         corpus=tuple(map(public_url, urls_of(corpus))),
     )
-
-
-def check_purpose(dataset: Dataset, purpose: Purpose) -> Split:
-    """The text to train on and the one held out; `CorpusError` for what could not be worked with."""
-    dataset.vocabulary.encode(purpose.priming, "priming text")
-    evaluation = purpose.evaluation
-    texts = split(dataset, evaluation.held_out, evaluation.split)
-    check_split(texts, purpose.training.network(), evaluation.held_out)
-    return texts
 
 
 @flow(flow_run_name=of_corpus("ingest"), persist_result=False)

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.storage.runs import Run, make_run
 from flows.storage.splits import SplitMethod
 from rnncore import Hyperparameters
 
@@ -141,24 +140,6 @@ class SamplingOptions(Section):
     seed: int = Field(
         0, ge=0, le=2**63 - 1, title="Seed", description="Seed of the samples' random numbers"
     )
-
-
-class Purpose(Section):
-    """What a corpus is read for, so that one that cannot serve is refused before it is stored."""
-
-    training: TrainingOptions
-    evaluation: EvaluationOptions
-    priming: str = ""
-
-    def run_on(self, dataset_id: str, seed: int) -> Run:
-        """The training run on a dataset."""
-        return make_run(
-            dataset_id,
-            held_out=self.evaluation.held_out,
-            split=self.evaluation.split,
-            seed=seed,
-            network=self.training.network(),
-        )
 
 
 Training = Annotated[TrainingOptions, titled("Training")]

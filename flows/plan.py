@@ -7,10 +7,10 @@ from typing import Any
 
 from prefect.settings import get_current_settings
 
-from flows.ingest import check_purpose
 from flows.machine import cpu_model, library_versions
 from flows.outcome import Outcome
-from flows.parameters import Purpose, SamplingOptions
+from flows.parameters import SamplingOptions
+from flows.purpose import Purpose
 from flows.storage import corpus as sources
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog, newest_run
@@ -76,7 +76,7 @@ def _training_step(store: Store, dataset: Dataset, parameters: dict[str, Any]) -
     purpose = Purpose(
         training=training, evaluation=parameters["evaluation"], priming=sampling.priming
     )
-    texts = check_purpose(dataset, purpose)
+    texts = purpose.divide(dataset)
     run = purpose.run_on(dataset.manifest.dataset_id, parameters["seed"])
     newest = CheckpointLog(store, model, run.run_id).newest()
     stands = newest.record.iteration if newest else 0

@@ -16,7 +16,6 @@ from flows.parameters import (
     Evaluation,
     EvaluationOptions,
     ModelName,
-    Purpose,
     Sampling,
     SamplingOptions,
     Seed,
@@ -28,6 +27,7 @@ from flows.parameters import (
     bundled_corpus,
     default_store,
 )
+from flows.purpose import Purpose
 from flows.report import write_report
 from flows.run_names import numbered
 from flows.train import train_run

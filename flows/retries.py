@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from aiohttp import ClientConnectionError
 from prefect import State, Task
 from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import exponential_backoff
 
-passing_errors = (ConnectionError, TimeoutError, ClientConnectionError)
 passing_numbers = {errno.EAGAIN, errno.EIO, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ESTALE}
 passing_statuses = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
@@ -33,7 +31,9 @@ def worth_another_try(
 
 def may_pass(error: BaseException) -> bool:
     """Whether `error` is one of networks, servers and disks that come back."""
-    if isinstance(error, passing_errors):
+    from aiohttp import ClientConnectionError  # here, since few runs fail and it is slow to load
+
+    if isinstance(error, (ConnectionError, TimeoutError, ClientConnectionError)):
         return True
     if isinstance(error, OSError) and error.errno in passing_numbers:
         return True

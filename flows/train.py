@@ -22,7 +22,6 @@ from flows.parameters import (
     Evaluation,
     EvaluationOptions,
     ModelName,
-    Purpose,
     Seed,
     SingleWriter,
     StoreUrl,
@@ -32,6 +31,7 @@ from flows.parameters import (
     bundled_corpus,
     default_store,
 )
+from flows.purpose import Purpose
 from flows.references import CheckpointRef, DatasetRef, RunRef
 from flows.retries import retried
 from flows.run_names import numbered

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.ingest import ingest_corpus
-from flows.parameters import Purpose
+from flows.purpose import Purpose
 from flows.storage.files import open_store
 from flows.storage.open_run import open_run
 from flows.train import prepare_run, train_chunk, train_run
