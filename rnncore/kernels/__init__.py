@@ -25,6 +25,7 @@ from rnncore.kernels.workspace import (
     pad,
     passes_of,
     text_of,
+    turned,
     unpad,
 )
 from rnncore.parameters import FloatArray, Parameters
@@ -104,8 +105,8 @@ def draw(
     A character is drawn where the summed probabilities pass its number of `uniforms` (S, length);
     a text of temperature 0 takes the likeliest. No text depends on those beside it.
     """
-    network, drawn = network_of(parameters), np.zeros(uniforms.shape, np.int64)
-    Vp, Hp = network.Why.shape
+    network, drawn = turned(network_of(parameters)), np.zeros(uniforms.shape, np.int64)
+    Hp, Vp = network.Why.shape
 
     def draw_some(chosen: slice) -> None:
         tokens = np.array(first_tokens[chosen], np.int64)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from rnncore.kernels.compiling import compiled, inlined, kernel
 from rnncore.kernels.elementary import clamp, exp, largest, splat, total
-from rnncore.kernels.passes import copy, read_sequence, remember, softmax_loss
+from rnncore.kernels.passes import copy, read_sequence, softmax_loss, squash
+from rnncore.kernels.product import product
 from rnncore.kernels.row_product import row_product
 from rnncore.kernels.vector import lanes, load, store
 from rnncore.kernels.workspace import Passes, Sizes, Text, Weights
@@ -43,15 +44,17 @@ def draw(
 ) -> None:  # fmt: skip
     """Write S texts side by side into `drawn` (S, length), a character of each at a time.
 
-    hs is (2 S, Hp), half of it the memories before a step and half those after, in turn; ps is
-    (S, Vp); tokens (S,) are the last characters.
+    The network is `turned`. hs is (2 S, Hp), half of it the memories before a step and half those
+    after, in turn; ps is (S, Vp); tokens (S,) are the last characters.
     """
     (streams, length), V = drawn.shape, len(network.Wxh)
     Hp, Vp = hs.shape[1], ps.shape[1]
     for n in range(length):
         before, after = streams * (n % 2), streams * ((n + 1) % 2)
-        remember(network, tokens, hs, before, after)
-        row_product(ps, 0, hs, after * Hp, network.Why, streams)
+        h = after * Hp
+        product(hs, h, hs, before * Hp, Hp, 1, network.Whh, 0, streams, Hp, Hp, False)
+        squash(network, tokens, hs, after)
+        product(ps, 0, hs, h, Hp, 1, network.Why, 0, streams, Vp, Hp, False)
         for s in range(streams):
             tokens[s] = choose(ps, s * Vp, V, network.by, uniforms[s, n], temperatures[s])
             drawn[s, n] = tokens[s]

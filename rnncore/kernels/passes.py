@@ -52,9 +52,16 @@ def remember(
     network: Weights, tokens: NDArray[np.int64], hs: FloatArray, before: int, after: int
 ) -> None:
     """One step of memory: rows from `before` on, with a character each, give those from `after` on."""
-    Hp, rows = hs.shape[1], len(tokens)
-    row_product(hs, after * Hp, hs, before * Hp, network.Whh, rows)
-    for n in range(rows):
+    Hp = hs.shape[1]
+    row_product(hs, after * Hp, hs, before * Hp, network.Whh, len(tokens))
+    squash(network, tokens, hs, after)
+
+
+@inlined
+def squash(network: Weights, tokens: NDArray[np.int64], hs: FloatArray, after: int) -> None:
+    """Rows from `after` on, so far Whh times the memories before, with what was read: tanh of all."""
+    Hp = hs.shape[1]
+    for n in range(len(tokens)):
         for j in range(0, Hp, lanes(hs)):
             h = (after + n) * Hp + j
             x = load(network.Wxh, tokens[n] * Hp + j) + load(network.bh, j)

@@ -111,6 +111,13 @@ def network_of(parameters: Parameters) -> Weights:
     return network
 
 
+def turned(network: Weights) -> Weights:
+    """The same network with Whh and Why transposed, so that a sum's terms run down their rows."""
+    Whh, Why = (aligned(W.dtype, *W.T.shape) for W in (network.Whh, network.Why))
+    Whh[...], Why[...] = network.Whh.T, network.Why.T
+    return network._replace(Whh=Whh, Why=Why)
+
+
 def passes_of(network: Weights, T: int, B: int) -> Passes:
     """Room for the passes over T characters of B streams."""
     (Vp, Hp), dtype = network.Why.shape, network.Why.dtype
