@@ -29,7 +29,7 @@ test: .venv/dev  ## everything that needs nothing but Python
 	$(BIN)/pytest
 
 test-services: .venv/dev .venv/services  ## what needs servers: starts real ones on loopback
-	$(BIN)/pytest tests/services
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/services
 
 faults: .venv/dev .venv/services  ## the long fault tests
 	$(BIN)/pytest tests/faults

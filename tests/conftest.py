@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ tiers = {
     "services": "tests with real servers: make test-services",
     "faults": "long fault tests: make faults",
 }
-counted = pytest.StashKey[list[str]]()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -22,17 +22,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.fixture
-def count(request: pytest.FixtureRequest) -> Callable[[str], None]:
+def count(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
     """Puts a sentence with what a test counted under the summary."""
-    return request.config.stash.setdefault(counted, []).append
+    return partial(record_property, "counted")
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Say what was counted, which tests were not run, and how to run them."""
-    for line in config.stash.get(counted, []):
-        terminalreporter.write_line(line)
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for _, line in report.user_properties:
+                    terminalreporter.write_line(line)
     named = " ".join(config.args)
     for tier, command in tiers.items():
         if tier not in named and any(Path(__file__).parent.glob(f"{tier}/test_*.py")):
