@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
@@ -12,30 +12,30 @@ from prefect.settings import get_current_settings
 
 from flows.parameters import WhenBusy
 from flows.storage.exceptions import RunConflict
-from flows.storage.files import open_store
+from flows.storage.files import LocalStore, open_store
 from flows.storage.locks import model_lock
 
 lease_seconds = 60  # after a crash the next run waits no longer than this
 patience_seconds = 10  # for the answer of a server whose slot is free
 
 
-@contextmanager
-def turn(store: str, model: str, when_busy: WhenBusy) -> Iterator[None]:
-    """Hold the turn of `model`: the server's limit where there is a server, and the store's lock.
+def turn(store: str, model: str, when_busy: WhenBusy) -> AbstractContextManager[None]:
+    """Hold the turn of `model`: by a lock in a local store, else by a limit on the Prefect server.
 
-    Runs with the embedded server take no limit: no other run sees it, and one that was killed
-    would keep its successor waiting.
+    The lock is free as soon as its holder is gone, so that a killed run can be started again at
+    once. A slot of the limit is free when its lease has run out, a minute later. With the embedded
+    server there is no limit, since no other run sees it: the store's log alone keeps one history.
     """
-    wait = when_busy == "wait"
+    target, wait = open_store(store), when_busy == "wait"
 
     def say_waiting() -> None:
         get_run_logger().warning("waiting for another run of model %s to end", model)
 
-    with ExitStack() as held:
-        if get_current_settings().api.url:
-            held.enter_context(_limit(model, wait=wait, on_wait=say_waiting))
-        held.enter_context(model_lock(open_store(store), model, wait=wait, on_wait=say_waiting))
-        yield
+    if isinstance(target, LocalStore):
+        return model_lock(target, model, wait=wait, on_wait=say_waiting)
+    if get_current_settings().api.url:
+        return _limit(model, wait=wait, on_wait=say_waiting)
+    return nullcontext()
 
 
 @contextmanager

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from flows.storage.files import open_store
+from flows.storage.files import LocalStore
 from flows.storage.locks import model_lock
 
 
 def hold_lock(store: str, seconds: float) -> None:
     """Hold the lock of the default model, as a run in another process does."""
-    with model_lock(open_store(store), "default", wait=False, on_wait=lambda: None):
+    with model_lock(LocalStore(store), "default", wait=False, on_wait=lambda: None):
         Path(store, "held").touch()
         time.sleep(seconds)

@@ -13,20 +13,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.storage.exceptions import RunConflict, StoreError
-from flows.storage.files import LocalStore, Store, make_folders, private_mode
+from flows.storage.files import LocalStore, make_folders, private_mode
 
 
 @contextmanager
 def model_lock(
-    store: Store, model: str, *, wait: bool, on_wait: Callable[[], None]
+    store: LocalStore, model: str, *, wait: bool, on_wait: Callable[[], None]
 ) -> Iterator[None]:
-    """Hold the lock of `model`; elsewhere than on a local disk there is none to hold.
+    """Hold the lock of `model`.
 
     If another run holds it, call `on_wait` and wait, or raise `RunConflict` if not `wait`.
     """
-    if not isinstance(store, LocalStore):
-        yield
-        return
     path = Path(store.location(f"models/{model}/lock"))
     try:
         make_folders(path.parent)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +16,6 @@ from prefect.settings import (
 )
 from prefect.testing.utilities import prefect_test_harness
 
-from flows import turns
 from flows.outcome import RetrainOutcome
 from flows.parameters import EvaluationOptions, SamplingOptions, TrainingOptions
 from flows.retrain import retrain
@@ -34,8 +32,7 @@ def prefect_server() -> Iterator[None]:
     """One embedded server for all; without heartbeats a flow ends a second sooner.
 
     It keeps no events: of hundreds of short runs they are so many that now and then the server's
-    threads wait a minute for each other. And like every run with an embedded server, those of the
-    tests take no limit, which tests/services has: a slot costs two seconds while SQLite is busy.
+    threads wait a minute for each other.
     """
     settings = {
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
@@ -46,9 +43,7 @@ def prefect_server() -> Iterator[None]:
     with (
         temporary_settings(settings),
         prefect_test_harness(server_startup_timeout=120),
-        pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(turns, "_limit", lambda *_, **__: nullcontext())
         yield
 
 
