@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rnncore.kernels import forward, training
 from rnncore.kernels.compiling import config
 from rnncore.kernels.passes import block_rows
-from rnncore.kernels.update import strip_rows
+from rnncore.kernels.update import shared_strip_rows, strip_rows
 from rnncore.kernels.workspace import (
     Adagrad,
     Sizes,
@@ -45,13 +45,14 @@ def run(state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np.f
         parameters.hidden_size, parameters.vocabulary_size, options.seq_length, options.batch_size
     )
     workers = workers_for(sizes)
+    strip = strip_rows if workers == 1 else shared_strip_rows
     network, sums = network_of(parameters), pad(state.adagrad)
     (Vp, Hp), dtype = network.Why.shape, network.Why.dtype
     adagrad = Adagrad(
         sums=sums,
         dWxh=aligned(dtype, sizes.V, Hp),
         last_row=np.zeros(sizes.V, np.int64),
-        strips=aligned(dtype, workers, strip_rows, max(Hp, Vp)),
+        strips=aligned(dtype, workers, strip, max(Hp, Vp)),
         learning_rate=float(options.learning_rate),
         clip=float(options.gradient_clip),
     )

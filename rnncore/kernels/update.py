@@ -7,13 +7,15 @@ from numpy.typing import NDArray
 
 from rnncore.kernels.compiling import compiled, inlined
 from rnncore.kernels.elementary import clamp, fma, inverse_sqrt
-from rnncore.kernels.passes import block_rows, clear
+from rnncore.kernels.passes import clear
 from rnncore.kernels.product import product
 from rnncore.kernels.vector import lanes, load, store
 from rnncore.kernels.workspace import Adagrad, Passes, Sizes, Weights
 from rnncore.parameters import FloatArray
 
-strip_rows = 16  # of weights that get gradient and step while they are in the cache
+strip_rows = 64  # of weights that get gradient and step while they are in the cache
+block_depth = 64  # of a gradient's sum at one go: what all tiles of a strip read stays in the cache
+shared_strip_rows = 32  # where threads share the weights: none may be left with much more
 
 
 @inlined
@@ -21,13 +23,14 @@ def update(
     worker: int, workers: int, sizes: Sizes, network: Weights, adagrad: Adagrad, passes: Passes
 ) -> None:
     """Gradient, clipping and Adagrad's step of this worker's share of the weights."""
-    sums, strip, dh, ps, rows = adagrad.sums, adagrad.strips[worker], passes.dh, passes.ps, 0
-    for top in range(worker * strip_rows, sizes.H, workers * strip_rows):
-        rows = min(strip_rows, sizes.H - top)
+    sums, strip, dh, ps = adagrad.sums, adagrad.strips[worker], passes.dh, passes.ps
+    high, rows = len(strip), 0
+    for top in range(worker * high, sizes.H, workers * high):
+        rows = min(high, sizes.H - top)
         step_rows(network.Whh, sums.Whh, adagrad, strip, dh, passes.hs, top, rows)
     hs = passes.hs[sizes.B :]
-    for top in range(worker * strip_rows, sizes.V, workers * strip_rows):
-        rows = min(strip_rows, sizes.V - top)
+    for top in range(worker * high, sizes.V, workers * high):
+        rows = min(high, sizes.V - top)
         step_rows(network.Why, sums.Why, adagrad, strip, ps, hs, top, rows)
     step_columns(worker, workers, network.Wxh, adagrad, dh, passes.tokens)
     if worker == 0:
@@ -42,9 +45,9 @@ def step_rows(
     errors: FloatArray, hs: FloatArray, top: int, rows: int,
 ) -> None:  # fmt: skip
     """Rows `top` … of a matrix: gradient = errorsᵀ hs, Adagrad's step."""
-    depth, width, Hp = errors.shape[0], errors.shape[1], W.shape[1]
-    for k in range(0, depth, block_rows):
-        deep = min(block_rows, depth - k)
+    (depth, width), Hp = errors.shape, W.shape[1]
+    for k in range(0, depth, block_depth):
+        deep = min(block_depth, depth - k)
         product(strip, 0, errors, k * width + top, 1, width, hs, k * Hp, rows, Hp, deep, k > 0)
     step(W, mW, top * Hp, strip, 0, rows * Hp, adagrad)
 
