@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.texts import random_tokens
 from rnncore import Hyperparameters, TrainingState, train
+from rnncore.training import Backend
 
 picture = Path(__file__).parent / "growth.svg"
 axes = {
@@ -22,26 +23,35 @@ Curve = list[tuple[int, float]]
 
 
 def measure() -> dict[str, dict[str, Curve]]:
-    """Characters per second along each axis, at one stream and at a batch of 64."""
+    """Characters per second along each axis, of one stream and of 64; of these in numpy too.
+
+    That the kernels are the faster everywhere, numpy's products of large matrices included, is why
+    `train` chooses them for every shape.
+    """
     curves: dict[str, dict[str, Curve]] = {}
     for axis, values in axes.items():
-        batches = (1, 64) if axis != "batch_size" else (1,)
         curves[axis] = {
-            name(axis, batch): [
-                (value, speed(**(centre | {"batch_size": batch} | {axis: value})))
-                for value in values
-            ]
-            for batch in batches
+            name: [(value, speed(backend, **(centre | shape | {axis: value}))) for value in values]
+            for name, (backend, shape) in contenders(axis).items()
         }
     return curves
 
 
-def name(axis: str, batch: int) -> str:
-    """What a curve shows."""
-    return "hidden 100" if axis == "batch_size" else f"{batch} stream{'s' * (batch > 1)}"
+def contenders(axis: str) -> dict[str, tuple[Backend, dict[str, int]]]:
+    """What each curve along `axis` shows: a backend, and a batch where the axis is another."""
+    if axis == "batch_size":
+        return {"compiled": ("compiled", {}), "numpy": ("numpy", {})}
+    many = {"batch_size": 64}
+    return {
+        "1 stream": ("compiled", {}),
+        "64 streams": ("compiled", many),
+        "64 streams, numpy": ("numpy", many),
+    }
 
 
-def speed(*, hidden_size: int, seq_length: int, batch_size: int, vocabulary_size: int) -> float:
+def speed(
+    backend: Backend, *, hidden_size: int, seq_length: int, batch_size: int, vocabulary_size: int
+) -> float:
     """Characters per second of training."""
     options = Hyperparameters(hidden_size=hidden_size, seq_length=seq_length, batch_size=batch_size)
     tokens = random_tokens(vocabulary_size, max(100_000, batch_size * seq_length * 4))
@@ -49,7 +59,7 @@ def speed(*, hidden_size: int, seq_length: int, batch_size: int, vocabulary_size
     iterations, elapsed = 1, 0.0
     while elapsed < seconds:
         started = time.perf_counter()
-        train(state, tokens, iterations)
+        train(state, tokens, iterations, backend)
         elapsed = time.perf_counter() - started
         iterations *= 1 if elapsed >= seconds else 2
     return iterations * seq_length * batch_size / elapsed
