@@ -132,7 +132,8 @@ def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:
         raise CorpusError(f"{url} is a folder: name files, or a pattern such as {url}/*.txt")
     if filesystem.isfile(path):
         return [SourceFile(url, filesystem, path)]
-    if "*" not in path:
+    # Behind a protocol ? begins a query, and [ may belong to a name.
+    if not set("*?[" if protocol_of(url) in local_protocols else "*") & set(path):
         problem = "is neither file nor folder" if filesystem.exists(path) else "does not exist"
         raise CorpusError(f"the corpus {url} {problem}: give the path or URL of a text")
     matches = sorted(match for match in filesystem.glob(path) if filesystem.isfile(match))

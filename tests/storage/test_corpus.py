@@ -84,6 +84,18 @@ def test_a_pattern_is_read_in_the_order_of_names(tmp_path: Path) -> None:
     assert ["a.txt", "b.txt", "c.txt"] == read_corpus(f"{tmp_path}/*.txt", "utf-8")
 
 
+@pytest.mark.parametrize("pattern", ["?.txt", "[ab].txt"])
+def test_patterns_are_those_of_a_shell(tmp_path: Path, pattern: str) -> None:
+    """One character, or one of some; but a file of just that name is that file."""
+    for name in ("a", "b", "long"):
+        (tmp_path / f"{name}.txt").write_text(name)
+
+    assert ["a", "b"] == read_corpus(f"{tmp_path}/{pattern}", "utf-8")
+
+    (tmp_path / pattern).write_text("itself")
+    assert ["itself"] == read_corpus(f"{tmp_path}/{pattern}", "utf-8")
+
+
 def test_a_pattern_on_an_object_store_is_read_in_the_order_of_names() -> None:
     """URLs have patterns too, and their files are named by URL."""
     memory = fsspec.filesystem("memory")
