@@ -55,7 +55,7 @@ class Command(BaseSettings):
 def main(flow: Flow[..., Any], arguments: Sequence[str] | None = None) -> NoReturn:
     """Run `flow` with `arguments`, by default those of the process, and exit."""
     # Prefect hands the signal on to this handler; to exit is what ends the embedded server too.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(_stopped(number)))
     sys.exit(run(flow, sys.argv[1:] if arguments is None else arguments))
 
 
@@ -80,8 +80,7 @@ def run(flow: Flow[..., Any], arguments: Sequence[str]) -> int:
     except expected_errors as error:
         return _refuse(str(error))
     except KeyboardInterrupt:
-        print("stopped: run the same command again to go on", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return _stopped(signal.SIGINT)
     show_outcome(flow.name, outcome, as_json=command.print_json)
     return 0
 
@@ -156,6 +155,12 @@ def show_outcome(name: str, outcome: Outcome, *, as_json: bool) -> None:
     from flows.console import closing_table
 
     closing_table(name, outcome.table())
+
+
+def _stopped(number: int) -> int:
+    """Say so; the exit status of a process that a signal stopped."""
+    print("stopped: run the same command again to go on", file=sys.stderr)
+    return 128 + number
 
 
 def _refuse(message: str) -> int:

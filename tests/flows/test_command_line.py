@@ -251,7 +251,8 @@ def test_stopped_process_says_so_and_leaves_no_server(
     """Ctrl-C and SIGTERM end with a checkpoint, one sentence, and the embedded server gone."""
     stores = {number: tmp_path / number.name for number in (signal.SIGINT, signal.SIGTERM)}
     processes = {
-        number: start_endless(corpus, store, environment) for number, store in stores.items()
+        number: start_endless(corpus, store, environment | {"PREFECT_HOME": str(store) + "-home"})
+        for number, store in stores.items()
     }
     for number, process in processes.items():
         while not list(stores[number].rglob("*.safetensors")):
@@ -264,6 +265,7 @@ def test_stopped_process_says_so_and_leaves_no_server(
 
         assert 128 + number == process.returncode
         assert "checkpoint written: run again to go on" in errors
+        assert 1 == errors.count("stopped: run the same command again to go on")
         assert "Traceback" not in errors
         assert len(list(stores[number].rglob("*.safetensors"))) > 1
 
