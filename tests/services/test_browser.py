@@ -51,19 +51,19 @@ def field(page: Page, title: str) -> Locator:
     return page.locator(".schema-form-property", has=named).last.locator("input, textarea").last
 
 
-def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path, tmp_path: Path) -> None:
+def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> None:
     """The form refuses a bad value by name, then runs; the run's page shows the loss curve."""
     page.goto(f"{site.url}/deployments/deployment/{site.deployment('retrain/manual')['id']}")
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Custom run").click()
     field(page, "Model").fill("newcomer")
-    field(page, "Store").fill(str(tmp_path / "store"))
     field(page, "Epochs").fill("20")
     field(page, "Checkpoint every").fill("20000")
     field(page, "Hidden size").fill("0")
     page.get_by_role("button", name="Submit").click()
     refusal = "Validation failed for field 'training.hidden_size'"
     expect(page.get_by_text(refusal).first).to_be_visible(timeout=patience)
+    page.wait_for_timeout(1000)  # the message moves in
     page.screenshot(path=pictures / "refused.png")
 
     field(page, "Hidden size").fill("32")
