@@ -118,7 +118,7 @@ def describe_validation(error: ValidationError, flow: Flow[..., Any]) -> str:
     name = ".".join(str(part) for part in first["loc"] if _is_name(part))
     expected = first["msg"][0].lower() + first["msg"][1:]
     meaning = flow.parameters.properties.get(name, {}).get("description")
-    about = f" ({name} is the {meaning[0].lower()}{meaning[1:]})" if meaning else ""
+    about = f" ({name}: {meaning[0].lower()}{meaning[1:]})" if meaning else ""
     return f"--{name}: {expected}, found {first['input']!r}{about}; see --help"
 
 

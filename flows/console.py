@@ -15,6 +15,7 @@ from prefect.logging.handlers import PrefectConsoleHandler
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from flows.storage.checkpoints import Snapshot
 from rnncore import TrainingState
@@ -52,8 +53,14 @@ class LiveTraining:
 
     def show(self, iteration: int, snapshot: Snapshot) -> None:
         """Print a sample above the line, as the notebook does."""
-        text = "\n".join(snapshot.text.splitlines()[:sample_lines])
-        self._progress.console.print(f"[dim]── iteration {iteration:,} ──[/]\n{escape(text)}\n")
+        lines = snapshot.text.splitlines()[:sample_lines]
+        self._progress.console.print(f"[dim]── iteration {iteration:,} ──[/]", highlight=False)
+        self._progress.console.print(Text("\n".join([*map(visible, lines), ""])))
+
+
+def visible(line: str) -> str:
+    """`line` with control characters as escapes: a sample must not steer the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 _live: ContextVar[LiveTraining | None] = ContextVar("live_training", default=None)
@@ -117,7 +124,7 @@ def _show_own_lines(level: int) -> None:
 
 def closing_table(title: str, rows: dict[str, str]) -> None:
     """Print what a run came to on standard output, long values unbroken so that they can be copied."""
-    console = Console(file=sys.stdout)
+    console = Console(file=sys.stdout, emoji=False)
     width = max(map(len, rows))
     console.print(f"\n[bold]{title}[/]")
     for name, value in rows.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import sys
 from abc import abstractmethod
 from pathlib import Path
@@ -129,8 +131,9 @@ def report_lines(url: str) -> dict[str, str]:
     python = Path(sys.executable)
     if python.is_relative_to(Path.cwd()):
         python = python.relative_to(Path.cwd())
-    code = f"import pyarrow.parquet as p; print(*p.read_table('{url}')['text'], sep='\\n---\\n')"
-    return {"report": url, "read it with": f'{python} -c "{code}"'}
+    table = f"p.read_table({json.dumps(url, ensure_ascii=False)})"
+    code = f'import pyarrow.parquet as p; print(*{table}["text"], sep="\\n---\\n")'
+    return {"report": url, "read it with": f"{python} -c {shlex.quote(code)}"}
 
 
 def ingest_outcome(dataset: DatasetRef) -> IngestOutcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
@@ -139,4 +138,4 @@ class Parameters:
 
     def is_finite(self) -> bool:
         """Whether no element is NaN or infinite."""
-        return all(math.isfinite(array.sum()) or bool(np.isfinite(array).all()) for array in self)
+        return all(np.isfinite(array).all() for array in self)

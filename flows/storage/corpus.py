@@ -94,7 +94,10 @@ def decode(data: bytes, encoding: str, name: str) -> str:
             f"{name} is not {encoding}: {error.reason} at byte offset {at} ({found}): {advice}"
         ) from error
     except (LookupError, ValueError) as error:
-        raise CorpusError(f"{name} cannot be read with encoding {encoding!r}: {error}") from error
+        raise CorpusError(
+            f"{name} cannot be read with encoding {encoding!r} ({error}):"
+            " give one of text that Python knows, such as utf-8, utf-16 or latin-1"
+        ) from error
     return text
 
 

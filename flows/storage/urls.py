@@ -38,6 +38,8 @@ def check_url(url: str, what: str, error: type[StorageError]) -> None:
     if re.match(r"[a-z][a-z0-9+.-]*:/(?!/)", url):
         raise error(f"the {what} {shown} has one slash behind its protocol: give it with two")
     if "://" not in url:
+        if "::" in url:
+            raise error(f"the {what} {shown} has '::', which chains URLs: rename the file")
         return
     for part in url.split("::"):
         _check_part(part, f"the {what} {shown}", error)

@@ -19,6 +19,7 @@ bad_urls = [
     ("nosuch::https://example.org/a.txt", "unknown protocol 'nosuch'"),
     ("s3:/bucket/key", "one slash behind its protocol"),
     ("file:/etc/hosts", "one slash behind its protocol"),
+    ("text.txt::other", "'::', which chains URLs"),
     ("file://host/a.txt", "names a host"),
     ("file://../a.txt", "names a host"),
     ("zip://a.txt::file://host/a.zip", "names a host"),
