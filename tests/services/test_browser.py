@@ -23,7 +23,7 @@ flags = (
     "--disable-component-update",
     "--disable-sync",
 )
-patience = 30_000  # milliseconds
+patience = 90_000  # milliseconds
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> N
 
 def test_retry_goes_on_from_the_last_checkpoint(site: Site, page: Page, tmp_path: Path) -> None:
     """A run whose process was killed, retried by a click, trains what was left, and no more."""
-    training = {"hidden_size": 8, "epochs": 2000, "checkpoint_every": 1_000_000}
+    training = {"hidden_size": 8, "epochs": 1000, "checkpoint_every": 400_000}
     run_id = site.run("retrain/manual", model="retried", store=str(tmp_path), training=training)
     lock = tmp_path / "models/retried/lock"
     eventually(lambda: len(list(tmp_path.rglob("*.safetensors"))) > 1, within=90)
@@ -108,4 +108,4 @@ def test_retry_goes_on_from_the_last_checkpoint(site: Site, page: Page, tmp_path
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
     assert before.items() < after.items()
     numbers = [record.iteration for record in checkpoints(tmp_path, "retried")]
-    assert [*range(0, numbers[-1], 1_000_000), numbers[-1]] == numbers
+    assert [*range(0, numbers[-1], 400_000), numbers[-1]] == numbers
