@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from tests.services.conftest import Site, root
+from tests.services.conftest import Site, eventually, root
+from tests.services.test_stopping import checkpoints
 
 chromium = Path("/usr/bin/chromium")
 flags = (
@@ -86,3 +88,34 @@ def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> N
     page.goto(f"{site.url}/deployments")
     page.get_by_text("on-corpus-change").wait_for()
     page.screenshot(path=pictures / "deployments.png")
+
+
+def worker_is_done_with(site: Site, run_id: str) -> bool:
+    """Whether the worker said its last word on a killed process: it reports each crash twice.
+
+    A retry between the two reports, some seconds apart, is crashed by the second.
+    """
+    logs = site.filter("logs", logs={"flow_run_id": {"any_": [run_id]}})
+    return any(log["message"].startswith("Check whether the flow run exceeded") for log in logs)
+
+
+def test_retry_goes_on_from_the_last_checkpoint(site: Site, page: Page, tmp_path: Path) -> None:
+    """A run whose process was killed, retried by a click, trains what was left, and no more."""
+    training = {"hidden_size": 8, "epochs": 1000, "checkpoint_every": 400_000}
+    run_id = site.run("retrain/manual", model="retried", store=str(tmp_path), training=training)
+    lock = tmp_path / "models/retried/lock"
+    eventually(lambda: len(list(tmp_path.rglob("*.safetensors"))) > 1, within=90)
+    os.kill(int(lock.read_text().removeprefix("process ")), signal.SIGKILL)
+    eventually(lambda: worker_is_done_with(site, run_id), within=60)
+    assert "CRASHED" == site.flow_run(run_id)["state_type"]
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+
+    page.goto(f"{site.url}/runs/flow-run/{run_id}")
+    page.get_by_role("button", name="Retry", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Retry", exact=True).click()
+    eventually(lambda: site.flow_run(run_id)["state_type"] == "COMPLETED", within=120)
+
+    after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
+    assert before.items() < after.items()
+    numbers = [record.iteration for record in checkpoints(tmp_path, "retried")]
+    assert [*range(0, numbers[-1], 400_000), numbers[-1]] == numbers
