@@ -107,6 +107,7 @@ def parse(flow: Flow[..., Any], arguments: Sequence[str]) -> Command:
         for name, parameter in inspect.signature(flow.fn).parameters.items()
     }
     purpose = (flow.description or "").partition("\nArgs:")[0].strip()
+    purpose += "\n\nGive an option several times where it takes several values."
     model = create_model(flow.name, __base__=Command, __doc__=purpose, **fields)
     # pydantic-settings takes the arguments by names that a created model's type does not show
     return model(_cli_parse_args=list(arguments), _cli_prog_name=f"python -m flows.{flow.name}")
@@ -127,7 +128,7 @@ def describe_settings(error: SettingsError) -> str:
     message = str(error).removeprefix("error parsing CLI: ")
     if isinstance(error.__cause__, json.JSONDecodeError):
         section = message.partition('"')[2].partition('"')[0]
-        message = f"--{section}: cannot read {error.__cause__.doc!r} as numbers"
+        message = f"--{section}: cannot read {error.__cause__.doc!r} as numbers or JSON"
     return f"{message}; see --help"
 
 

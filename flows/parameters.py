@@ -41,49 +41,48 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def whole_number(default: int, bounds: tuple[int, int], title: str, meaning: str) -> Any:
+    """A field whose description names its bounds: neither the form nor --help shows them else."""
+    low, high = bounds
+    description = f"{meaning}; {low} to {high:,}"
+    return Field(default, ge=low, le=high, title=title, description=description)
+
+
 class TrainingOptions(Section):
     """The network, and how long and in what steps it is trained. Defaults are the notebook's."""
 
-    hidden_size: int = Field(
-        100, ge=1, le=8192, title="Hidden size", description="Hidden units of the network"
+    hidden_size: int = whole_number(100, (1, 8192), "Hidden size", "Hidden units of the network")
+    seq_length: int = whole_number(
+        10, (1, 10_000), "Sequence length", "Characters that one iteration reads and learns from"
     )
-    seq_length: int = Field(
-        10,
-        ge=1,
-        le=10_000,
-        title="Sequence length",
-        description="Characters that one iteration reads and learns from",
-    )
-    batch_size: int = Field(
-        1, ge=1, le=8192, title="Batch size", description="Streams of text trained side by side"
+    batch_size: int = whole_number(
+        1, (1, 8192), "Batch size", "Streams of text trained side by side"
     )
     learning_rate: float = Field(
         0.01,
         gt=0,
         le=1e38,
         title="Learning rate",
-        description="Adagrad's step size (no unit); 0.001 to 0.1 is usual",
+        description="Adagrad's step size (no unit); above 0, usually 0.001 to 0.1",
     )
     gradient_clip: float = Field(
         5.0,
         gt=0,
         le=1e38,
         title="Gradient clip",
-        description="Bound on each element of the gradient (nats per unit of weight)",
+        description="Bound on each element of the gradient (nats per unit of weight); above 0",
     )
-    epochs: int = Field(
+    epochs: int = whole_number(
         300,
-        ge=1,
-        le=1_000_000,
-        title="Epochs",
-        description="Passes through the training text; raising it continues a finished run",
+        (1, 1_000_000),
+        "Epochs",
+        "Passes through the training text, more of which continue a finished run",
     )
-    checkpoint_every: int = Field(
+    checkpoint_every: int = whole_number(
         100_000,
-        ge=1,
-        le=10**12,
-        title="Checkpoint every",
-        description="Iterations between checkpoints; each stretch is one task",
+        (1, 10**12),
+        "Checkpoint every",
+        "Iterations between checkpoints, each stretch a task",
     )
     dtype: Literal["float32", "float64"] = Field(
         "float32", title="Number type", description="Type of all weights: speed or precision"
@@ -115,9 +114,7 @@ class EvaluationOptions(Section):
 class SamplingOptions(Section):
     """The samples of a report."""
 
-    length: int = Field(
-        200, ge=1, le=1_000_000, title="Length", description="Characters that each sample has"
-    )
+    length: int = whole_number(200, (1, 1_000_000), "Length", "Characters that each sample has")
     temperatures: tuple[
         Annotated[float, Field(ge=0, le=100)],
         ...,
@@ -126,19 +123,23 @@ class SamplingOptions(Section):
         min_length=1,
         max_length=100,
         title="Temperatures",
-        description="Divisors of the scores: below 1 safer, above 1 wilder, 0 the likeliest always",
+        description="Divisors of the scores, 0 to 100: below 1 safer, above 1 wilder, 0 the likeliest"
+        " character always",
     )
-    samples_each: int = Field(
-        4, ge=1, le=100_000, title="Samples each", description="Samples at each temperature"
-    )
+    samples_each: int = whole_number(4, (1, 100_000), "Samples each", "Samples at each temperature")
     priming: str = Field(
         "",
         max_length=100_000,
         title="Priming text",
-        description="Text that the network reads first; empty: the corpus's first character",
+        description="Text that the network reads first, up to 100,000 characters; empty: the corpus's"
+        " first character",
     )
     seed: int = Field(
-        0, ge=0, le=2**63 - 1, title="Seed", description="Seed of the samples' random numbers"
+        0,
+        ge=0,
+        le=2**63 - 1,
+        title="Seed",
+        description="Seed of the samples' random numbers; 0 or more",
     )
 
 

@@ -80,6 +80,8 @@ def test_sections_describe_every_field() -> None:
         if field.get("type") in {"integer", "number"}:
             assert {"minimum", "exclusiveMinimum"} & set(field)
             assert {"maximum", "exclusiveMaximum"} & set(field)
+        if field.get("type") == "integer" and field["title"] != "Seed":
+            assert f"{field['minimum']} to {field['maximum']:,}" in field["description"]
 
 
 def test_names_reach_the_flow() -> None:
