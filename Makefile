@@ -32,7 +32,7 @@ test-services: .venv/dev .venv/services  ## what needs servers: starts real ones
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/services
 
 faults: .venv/dev .venv/services  ## the long fault tests
-	$(BIN)/pytest tests/faults
+	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/faults
 
 check: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff check .

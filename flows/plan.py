@@ -84,7 +84,7 @@ def _training_step(store: Store, dataset: Dataset, parameters: dict[str, Any]) -
     work = "nothing left to train" if stands >= goal else f"{goal - stands:,} iterations to train"
     return {
         "held out": f"{len(texts.held_out):,} characters",
-        "run": f"{run.run_id} of model {model}: at iteration {stands:,} of {goal:,}, {work}",
+        "run": f"{run.run_id} of model {model}: at iteration {stands:,}, {goal:,} asked for, {work}",
     }
 
 

@@ -66,12 +66,14 @@ def write_report(checkpoint: CheckpointRef, sampling: SamplingOptions) -> Report
         dataset_id=run.dataset_id,
         created_at=datetime.now(UTC),
     )
-    if not reports.exists(store, run.model, shared.report_id):
+    is_new = not reports.exists(store, run.model, shared.report_id)
+    if is_new:
         reports.save(store, shared, _rows(opened, checkpoint, sampling))
     table = reports.load(store, run.model, shared.report_id)
     url = store.location(reports.report_path(run.model, shared.report_id))
     artifacts.show_samples(run.model, table)
-    get_run_logger().info("report %s: %d rows in %s", shared.report_id, table.num_rows, url)
+    sentence = "report %s: %d rows in %s" if is_new else "report %s is there: %d rows in %s"
+    get_run_logger().info(sentence, shared.report_id, table.num_rows, url)
     return ReportRef(store=run.store, report_id=shared.report_id, url=url, rows=table.num_rows)
 
 

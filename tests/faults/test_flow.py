@@ -96,7 +96,7 @@ def test_the_main_job_killed_on_s3(tmp_path: Path, bucket: str, count: Count) ->
         open_store(f"s3://{bucket}/store"),
         unkilled["run_id"],
         lambda: start(tmp_path, *options, often, store),
-        kills=4,
+        kills=8,
         seed=9,
     )
 

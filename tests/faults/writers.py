@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from typing import Any, NamedTuple
@@ -22,7 +23,6 @@ from tests.storage.conftest import facts, make_state, text, vocabulary
 
 tokens = vocabulary.encode(text)
 run_id = "0" * 16
-goal = 10**9
 
 
 class Progress(NamedTuple):
@@ -34,14 +34,13 @@ class Progress(NamedTuple):
     seconds: Any  # that the last commit took
 
 
-def write(url: str, every: int, progress: Progress, until: int = goal) -> None:
-    """Train and commit until `until`; a writer that lost a race goes on from the winner's state."""
+def write(url: str, every: int, progress: Progress, environment: Mapping[str, str]) -> None:
+    """Train and commit for ever; a writer that lost a race goes on from the winner's state."""
+    os.environ.update(environment)  # the server that forks may be older than a store's keys
     log = CheckpointLog(open_store(url), "default", run_id)
     while True:
         newest = log.newest()
         state = newest.payload.state if newest else make_state(iterations=0)
-        if state.iteration >= until:
-            return
         train(state, tokens, every - state.iteration % every, backend="numpy")
         started = time.monotonic()
         progress.committing.value = 1
@@ -108,7 +107,7 @@ class Writers:
         self._look_at_everything()
 
     def _start(self, number: int) -> BaseProcess:
-        arguments = (self.url, self._lengths[number], self._progress[number])
+        arguments = (self.url, self._lengths[number], self._progress[number], dict(os.environ))
         process = self._context.Process(target=write, args=arguments, daemon=True)
         process.start()
         return process
@@ -120,6 +119,7 @@ class Writers:
         before = progress.commits.value
         deadline = time.monotonic() + 60 * patience
         while progress.commits.value == before and time.monotonic() < deadline:
+            assert process.is_alive(), "a writer ended before it was killed"
             time.sleep(patience / 100)
         time.sleep(self._random.uniform(0, patience))
         if self._random.random() < 0.5:
