@@ -15,7 +15,8 @@ from flows.storage import corpus as sources
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog, newest_run
 from flows.storage.datasets import Dataset
-from flows.storage.files import LocalStore, Store, check_store, open_store
+from flows.storage.files import Store, check_store, open_store
+from flows.storage.local_store import LocalStore
 from rnncore import iterations_per_epoch
 
 

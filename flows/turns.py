@@ -12,7 +12,8 @@ from prefect.settings import get_current_settings
 
 from flows.parameters import WhenBusy
 from flows.storage.exceptions import RunConflict
-from flows.storage.files import LocalStore, open_store
+from flows.storage.files import open_store
+from flows.storage.local_store import LocalStore
 from flows.storage.locks import model_lock
 
 lease_seconds = 60  # after a crash the next run waits no longer than this

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from flows.storage.files import LocalStore
+from flows.storage.local_store import LocalStore
 from flows.storage.locks import model_lock
 
 

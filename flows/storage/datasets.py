@@ -21,7 +21,8 @@ from flows.storage.exceptions import (
     StoreError,
     UnknownObject,
 )
-from flows.storage.files import LocalStore, Store, open_store
+from flows.storage.files import Store, open_store
+from flows.storage.local_store import LocalStore
 from flows.storage.vocabulary import Vocabulary
 
 dataset_format = 1

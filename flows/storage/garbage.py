@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flows.storage.files import Store, temporary_prefix
+from flows.storage.files import Store
+from flows.storage.local_store import temporary_prefix
 from flows.storage.log import Log
 from flows.storage.runs import run_folder
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from flows.storage.exceptions import RunConflict, StoreError
-from flows.storage.files import LocalStore, make_folders, private_mode
+from flows.storage.local_store import LocalStore, make_folders, private_mode
 
 
 @contextmanager

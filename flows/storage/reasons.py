@@ -20,9 +20,10 @@ explanations = {
 
 
 def reason(error: Exception) -> str:
-    """What went wrong, in one line."""
-    system = error.strerror if isinstance(error, OSError) else None
-    return explanation(error) or public_text(system or str(error)) or type(error).__name__
+    """What went wrong, in one line: the first, since Azure's client has a whole reply follow it."""
+    words = (isinstance(error, OSError) and error.strerror) or str(error)
+    first = words.strip().partition("\n")[0]
+    return explanation(error) or public_text(first) or type(error).__name__
 
 
 def explanation(error: Exception) -> str | None:

@@ -11,8 +11,9 @@ import pytest
 
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.exceptions import StorageError
-from flows.storage.files import open_store, temporary_prefix
+from flows.storage.files import open_store
 from flows.storage.garbage import collect_garbage
+from flows.storage.local_store import temporary_prefix
 from tests.faults.power import Recording, images, problems, run_id
 from tests.faults.syscalls import Call, watch_calls
 from tests.storage.conftest import facts, make_state, vocabulary

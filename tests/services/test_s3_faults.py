@@ -9,7 +9,8 @@ from threading import Thread
 import pytest
 
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.files import RemoteStore, open_store
+from flows.storage.files import open_store
+from flows.storage.remote_store import RemoteStore
 from tests.faults.proxy import FaultProxy, every_request, spoiled_reads
 from tests.faults.storms import commit_many, read_spoiled, verify
 from tests.faults.writers import Writers, run_id

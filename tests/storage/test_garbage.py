@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.files import Store, open_store
 from flows.storage.garbage import collect_garbage, grace_seconds
 from tests.storage.conftest import facts, make_state, overwrite, vocabulary
+
+
+class AgelessFileSystem(MemoryFileSystem):  # type: ignore[misc]
+    """Lists objects with what the test says of their age, and nothing else of it."""
+
+    protocol = "ageless"
+    said: Any = None
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
+        found: list[Any] = super().ls(path, detail=detail, **options)
+        if detail:
+            found = [{"name": entry["name"]} | self.said for entry in found]
+        return found
+
+
+fsspec.register_implementation("ageless", f"{__name__}.{AgelessFileSystem.__name__}")
 
 run_id = "0" * 16
 folder = f"models/default/runs/{run_id}"
@@ -64,6 +84,24 @@ def test_temporary_files_go_after_the_grace(local: Store) -> None:
     assert [f"{folder}/log/.tmp-old"] == collect_garbage(local, "default", run_id)
     left = Path(local.location(f"{folder}/log")).iterdir()
     assert [".tmp-young"] == [path.name for path in left]
+
+
+@pytest.mark.parametrize("key", ["LastModified", "updated", "last_modified", "created"])
+@pytest.mark.parametrize("form", ["a date", "ISO 8601", "seconds"])
+def test_every_backend_tells_age_in_its_own_way(
+    monkeypatch: pytest.MonkeyPatch, key: str, form: str
+) -> None:
+    """S3 and Azure by a date, GCS by its text, others by seconds; what tells none is young."""
+    date = datetime(2026, 1, 2, tzinfo=UTC)
+    text = date.isoformat().replace("+00:00", "Z")
+    said = {"a date": date, "ISO 8601": text, "seconds": date.timestamp()}[form]
+    store = open_store("ageless://bucket/store")
+    store.put(orphan, b"a payload without a record")
+
+    monkeypatch.setattr(AgelessFileSystem, "said", {})
+    assert [] == collect_garbage(store, "default", run_id)
+    monkeypatch.setattr(AgelessFileSystem, "said", {key: said})
+    assert [orphan] == collect_garbage(store, "default", run_id)
 
 
 def test_a_run_that_is_not_there_has_no_garbage(store_url: str) -> None:

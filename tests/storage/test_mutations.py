@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from flows.storage import checkpoints, files, garbage, log
+from flows.storage import checkpoints, garbage, local_store, log
 from flows.storage.exceptions import StorageError, StoreError
 from flows.storage.files import Store
 from tests.storage import test_checkpoints, test_faults, test_files, test_garbage, test_log
@@ -30,8 +30,8 @@ class Mutant(NamedTuple):
     arguments: Mapping[str, Any] = types.MappingProxyType({})  # of the test, besides fixtures
 
 
-commit, create = (checkpoints.CheckpointLog, "commit"), (files.LocalStore, "create")
-append, temporary = (log.Log, "append"), (files.LocalStore, "_temporary")
+commit, create = (checkpoints.CheckpointLog, "commit"), (local_store.LocalStore, "create")
+append, temporary = (log.Log, "append"), (local_store.LocalStore, "_temporary")
 link = "os.link(temporary, self._root / path)"
 put = "self._store.put(self.payload_path(content.digest), data)\n"
 appended = '_parse(CheckpointRecord, self._append("checkpoint", content, after))'
@@ -52,7 +52,7 @@ mutants = [
     Mutant("folder not synced", *temporary, "_sync_folder(folder)", "pass", power),
     Mutant(
         "new folder not synced",
-        *(files, "make_folders"),
+        *(local_store, "make_folders"),
         *("_sync_folder(folder.parent)", "pass"),
         power,
     ),
@@ -108,7 +108,7 @@ mutants = [
         "fsspec's own create",
         *create,
         link,
-        'fsspec.filesystem("file").pipe_file(str(self._root / path), data, mode="create")',
+        '__import__("fsspec").filesystem("file").pipe_file(str(self._root / path), data, mode="create")',
         power,
     ),
     Mutant(

@@ -1,0 +1,144 @@
+"""A store in a local folder: temporary sibling, fsync, hard link, fsync of the folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flows.storage.exceptions import (
+    NotDurable,
+    ObjectExists,
+    ObjectMissing,
+    StoreError,
+    UnsafeStore,
+)
+from flows.storage.reasons import reason
+
+private_mode = 0o600
+public_mode = 0o666  # less the umask
+without_links = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}  # what link(2) says there
+temporary_prefix = ".tmp-"
+
+
+class LocalStore:
+    """A folder on a local disk."""
+
+    exclusive = True
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        path = url.partition("://")[2] if "://" in url else url
+        try:
+            self._root = Path(path).expanduser()
+            nearest = next(path for path in (self._root, *self._root.parents) if path.exists())
+        except (OSError, RuntimeError) as error:  # names too long, folders barred, ~nobody
+            raise StoreError(f"the store {url} cannot be reached: {reason(error)}") from error
+        if not nearest.is_dir():
+            kind = "is" if nearest == self._root else f"lies below {nearest}, which is"
+            raise StoreError(f"the store {url} {kind} a file: name a folder, or one to be made")
+
+    def read(self, path: str) -> bytes:
+        with self._failures("read", path):
+            return (self._root / path).read_bytes()
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            with self._failures("list", folder):
+                names = [entry.name for entry in (self._root / folder).iterdir()]
+        except ObjectMissing:
+            return []
+        return sorted(name for name in names if not name.startswith(temporary_prefix))
+
+    def leftovers(self, folder: str, seconds: float) -> list[str]:
+        limit = time.time() - seconds
+        try:
+            with self._failures("list", folder), os.scandir(self._root / folder) as entries:
+                files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+                return sorted(file.name for file in files if file.stat().st_mtime < limit)
+        except ObjectMissing:
+            return []
+
+    def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+        mode = private_mode if private else public_mode
+        with self._failures("write", path), self._temporary(path, data, mode) as temporary:
+            try:
+                os.link(temporary, self._root / path)
+            except FileExistsError as error:
+                raise ObjectExists(f"{self.location(path)} is there already") from error
+            except OSError as error:
+                if error.errno not in without_links:
+                    raise
+                raise UnsafeStore(
+                    f"the store {self.url} lies on a file system without hard links, so runs could"
+                    " overwrite each other there: put it on another, such as ext4, xfs or apfs"
+                ) from error
+
+    def put(self, path: str, data: bytes) -> None:
+        with self._failures("write", path), self._temporary(path, data, private_mode) as temporary:
+            temporary.replace(self._root / path)
+
+    def remove(self, path: str) -> None:
+        with self._failures("remove", path):
+            (self._root / path).unlink(missing_ok=True)
+
+    def location(self, path: str) -> str:
+        return str(self._root / path)
+
+    @contextmanager
+    def _temporary(self, path: str, data: bytes, mode: int) -> Iterator[Path]:
+        """A complete, synced sibling of `path`; what the body made of it is synced too."""
+        folder = (self._root / path).parent
+        try:
+            make_folders(folder)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {folder}: {reason(error)}") from error
+        temporary = folder / f"{temporary_prefix}{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+            try:
+                _sync_folder(folder)
+            except OSError as error:
+                where = self.location(path)
+                raise NotDurable(f"cannot make {where} last: {reason(error)}") from error
+        finally:
+            with suppress(OSError):  # what stays is garbage, no reason to fail
+                temporary.unlink(missing_ok=True)
+
+    @contextmanager
+    def _failures(self, verb: str, path: str) -> Iterator[None]:
+        """Turn the operating system's errors into sentences about the store."""
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and verb != "write":
+                raise ObjectMissing(f"nothing lies at {self.location(path)}") from error
+            message = f"cannot {verb} {self.location(path)}: {reason(error)}"
+            raise StoreError(message) from error
+
+
+def make_folders(folder: Path) -> None:
+    """Make `folder` and its parents, each entered durably in the one above."""
+    if folder.is_dir():
+        return
+    make_folders(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _sync_folder(folder.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
