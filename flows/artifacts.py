@@ -23,6 +23,7 @@ from flows.storage.open_run import open_run
 
 shown_rows = 20  # of a report, in the UI
 shown_characters = 400  # of a sample, in a table
+long_values = ("checkpoint", "report", "read it with")  # would push a table over what is beside it
 
 
 class Progress:
@@ -68,13 +69,17 @@ def show_outcome(outcome: RetrainOutcome, store: str) -> None:
     records = open_run(store, outcome.model, outcome.run_id).log.records()
     picture = base64.b64encode(loss_curve_png(records, f"Model {outcome.model}")).decode()
     table = reports.load(open_store(store), outcome.model, outcome.report_id)
+    values = outcome.table()
+    files = {name: values.pop(name) for name in long_values}
     lines = [
         f"# Model {outcome.model} at iteration {outcome.iteration:,}",
         f"![Loss curve: bits per character by iteration](data:image/png;base64,{picture})",
         "| | |\n|---|---|",
-        *(f"| {name} | {_escape(value)} |" for name, value in outcome.table().items()),
+        *(f"| {name} | {_escape(value)} |" for name, value in values.items()),
         "\n## Samples",
         *_samples_by_temperature(table),
+        "## Files",
+        *(f"{name}:\n{_fence(value)}" for name, value in files.items()),
     ]
     create_markdown_artifact(
         markdown="\n".join(lines),

@@ -36,6 +36,8 @@ def test_run_leaves_a_page_with_picture_table_and_samples(options: Options) -> N
     assert f"{outcome.train_bits_per_character:.3f} bits per character" in page
     for temperature in ("0.5", "0.8", "1"):
         assert f"### Temperature {temperature}\n" in page
+    for name, address in (("checkpoint", outcome.checkpoint_url), ("report", outcome.report_url)):
+        assert f"{name}:\n```text\n{address}\n```" in page
 
 
 def test_run_leaves_its_progress(options: Options) -> None:

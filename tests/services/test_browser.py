@@ -1,4 +1,4 @@
-"""A newcomer's way through Prefect's UI, in a real browser."""
+"""A newcomer's way through Prefect's UI, in a real browser: the one it opens, and the older one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from tests.services.conftest import Site, eventually, root
+from tests.services.conftest import Site, eventually, root, small
 from tests.services.test_stopping import checkpoints
 
 chromium = Path("/usr/bin/chromium")
@@ -47,45 +47,83 @@ def pictures(tmp_path: Path) -> Path:
 
 def field(page: Page, title: str) -> Locator:
     """The input of a parameter in the run form."""
-    named = page.get_by_text(f"{title} (Optional)", exact=True)
-    return page.locator(".schema-form-property", has=named).last.locator("input, textarea").last
+    return page.get_by_label(f"{title} (Optional)", exact=True)
 
 
-def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> None:
-    """The form refuses a bad value by name, then runs; the run's page shows the loss curve."""
+def open_form(site: Site, page: Page) -> None:
+    """From the server's front page to the run form of `retrain/manual`."""
+    page.goto(site.url)
+    page.get_by_role("link", name="Deployments").first.click()
+    deployment = page.get_by_role("row").filter(has_text="retrain")
+    deployment.get_by_role("link", name="manual").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_text("Custom run").click()
+
+
+def test_the_older_ui_serves_too(site: Site, page: Page) -> None:
+    """Its form refuses a bad value by the field's name, and its page of an artifact shows it."""
+    run_id = site.run("retrain/manual", model="older", **small)
     page.goto(f"{site.url}/deployments/deployment/{site.deployment('retrain/manual')['id']}")
     page.get_by_role("button", name="Run", exact=True).click()
     page.get_by_text("Custom run").click()
-    field(page, "Model").fill("newcomer")
-    field(page, "Epochs").fill("20")
-    field(page, "Checkpoint every").fill("20000")
-    field(page, "Hidden size").fill("0")
+    named = page.get_by_text("Hidden size (Optional)", exact=True)
+    hidden_size = page.locator(".schema-form-property", has=named).last.locator("input").last
+    hidden_size.fill("0")
     page.get_by_role("button", name="Submit").click()
     refusal = "Validation failed for field 'training.hidden_size'"
     expect(page.get_by_text(refusal).first).to_be_visible(timeout=patience)
+
+    assert "COMPLETED" == site.finished(run_id)["state_type"]
+    page.goto(f"{site.url}/runs/flow-run/{run_id}")
+    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_text("retrain-older").first.click()
+    expect(page.get_by_role("img", name="Loss curve")).to_be_visible()
+
+
+def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> None:
+    """The form refuses bad values by name, then runs; the run's page leads to the loss curve."""
+    open_form(site, page)
+    field(page, "Model").wait_for()
+    page.screenshot(path=pictures / "form.png")
+    field(page, "Epochs").fill("20")
+    field(page, "Checkpoint every").fill("20000")
+    field(page, "Hidden size").fill("0")
+    field(page, "Model").fill("New Comer")
+    page.get_by_role("button", name="Submit").click()
+    refusal = "Value must be greater than or equal to 1."  # the browser's own
+    assert refusal == field(page, "Hidden size").evaluate("input => input.validationMessage")
+    field(page, "Hidden size").fill("32")
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_text("Validation failed for field 'model'")).to_be_visible(timeout=patience)
+    field(page, "Model").scroll_into_view_if_needed()
     page.wait_for_timeout(1000)  # the message moves in
     page.screenshot(path=pictures / "refused.png")
+    assert not [run for run in site.runs_of("retrain/manual") if "Comer" in str(run)]
 
-    field(page, "Hidden size").fill("32")
+    field(page, "Model").fill("newcomer")
+    page.get_by_role(
+        "button", name="Submit"
+    ).click()  # the first after a refusal only takes it back
+    expect(page.get_by_text("does not match")).to_have_count(0, timeout=patience)
     page.get_by_role("button", name="Submit").click()
     page.wait_for_url(lambda url: "/run?" not in url)
     (run,) = (run for run in site.runs_of("retrain/manual") if "newcomer" in str(run["parameters"]))
-    page.goto(f"{site.url}/runs/flow-run/{run['id']}")
+    page.goto(f"{site.url}/v2/runs/flow-run/{run['id']}")
     expect(page.get_by_text("retrain newcomer #1").first).to_be_visible(timeout=patience)
     completed = page.get_by_text("Completed", exact=True).first
     expect(completed).to_be_visible(timeout=3 * patience)
     page.wait_for_timeout(2000)  # the picture of the tasks moves to its place
     page.screenshot(path=pictures / "run.png")
 
-    page.reload()  # the page shows the artifacts that it began with
-    page.get_by_text("Artifacts", exact=True).first.click()
+    page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text("retrain-newcomer").first.click()
+    page.locator("a[href*='/artifacts/artifact/']").first.click()
     curve = page.get_by_role("img", name="Loss curve")
     expect(curve).to_be_visible()
     assert curve.evaluate("image => image.complete && image.naturalWidth") > 500
     page.screenshot(path=pictures / "artifact.png")
 
-    page.goto(f"{site.url}/deployments")
+    page.goto(f"{site.url}/v2/deployments")
     page.get_by_text("on-corpus-change").wait_for()
     page.screenshot(path=pictures / "deployments.png")
 
@@ -110,9 +148,10 @@ def test_retry_goes_on_from_the_last_checkpoint(site: Site, page: Page, tmp_path
     assert "CRASHED" == site.flow_run(run_id)["state_type"]
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
 
-    page.goto(f"{site.url}/runs/flow-run/{run_id}")
-    page.get_by_role("button", name="Retry", exact=True).click()
-    page.get_by_role("dialog").get_by_role("button", name="Retry", exact=True).click()
+    page.goto(f"{site.url}/v2/runs/flow-run/{run_id}")
+    page.get_by_role("button", name="Open menu").first.click()
+    page.get_by_role("menuitem", name="Retry").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Retry", exact=True).click()
     eventually(lambda: site.flow_run(run_id)["state_type"] == "COMPLETED", within=120)
 
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
