@@ -15,7 +15,14 @@ import pytest
 from flows.storage import checkpoints, garbage, local_store, log
 from flows.storage.exceptions import StorageError, StoreError
 from flows.storage.files import Store
-from tests.storage import test_checkpoints, test_faults, test_files, test_garbage, test_log
+from tests.storage import (
+    test_checkpoints,
+    test_faults,
+    test_files,
+    test_garbage,
+    test_local_store,
+    test_log,
+)
 
 
 class Mutant(NamedTuple):
@@ -115,7 +122,7 @@ mutants = [
         "temporary file left behind",
         *temporary,
         *("temporary.unlink(missing_ok=True)", "pass"),
-        test_files.test_nothing_temporary_stays_after_success_or_a_lost_race,
+        test_local_store.test_nothing_temporary_stays_after_success_or_a_lost_race,
     ),
     Mutant(
         "payload's digest not checked",
