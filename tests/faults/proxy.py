@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections import Counter
 from contextlib import suppress
 from threading import Thread
@@ -16,20 +17,25 @@ refusals = {
 }
 every_request = ("lost reply", "reset", "500", "503", "slow")
 spoiled_reads = ("flipped body", "short body")
+reads = r"GET (?!\S*list-type)"  # of objects, not of folders
+records = r"PUT \S*/log/"
 
 
 class FaultProxy:
-    """Listens on loopback; does one of `faults` to a share of the requests, drawn from a seed."""
+    """Listens on loopback; does one of `faults` to a share of the requests, drawn from a seed.
+
+    `only` is a regular expression that such requests begin with, as in "GET /bucket/object".
+    """
 
     def __init__(
-        self, server: str, faults: tuple[str, ...], share: float, seed: int, *, reads: bool = False
+        self, server: str, faults: tuple[str, ...], share: float, seed: int, only: str = ""
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.url = ""
         self._server = urlsplit(server)
         self._faults = faults
         self._share = share
-        self._reads_only = reads
+        self._only = re.compile(only)
         self._random = random.Random(seed)
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, daemon=True)
@@ -79,9 +85,8 @@ class FaultProxy:
         return head + separator + body
 
     def _draw(self, head: bytes) -> str:
-        """The fault of this request, or none; bodies are spoiled in replies to GET of an object."""
-        listing = b"list-type" in head.split(b"\r\n", 1)[0]
-        if self._reads_only and (not head.startswith(b"GET ") or listing):
+        """The fault of this request, or none."""
+        if not self._only.match(head.decode("latin-1")):
             return ""
         if self._random.random() >= self._share:
             return ""

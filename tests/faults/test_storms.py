@@ -9,7 +9,7 @@ import pytest
 
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.files import open_store
-from tests.faults.proxy import FaultProxy, every_request, spoiled_reads
+from tests.faults.proxy import FaultProxy, every_request, reads, spoiled_reads
 from tests.faults.storms import commit_many, read_spoiled, verify
 from tests.faults.writers import Writers, run_id, undisturbed
 from tests.services.s3 import Gateway, variables
@@ -48,7 +48,7 @@ def test_spoiled_replies(owner: dict[str, str], bucket: str, count: Count) -> No
     url, server = f"s3://{bucket}/store", owner["AWS_ENDPOINT_URL"]
     with variables(owner):
         commit_many(url, 4)
-    with FaultProxy(server, spoiled_reads, share=0.4, seed=5, reads=True) as proxy:
+    with FaultProxy(server, spoiled_reads, share=0.4, seed=5, only=reads) as proxy:
         with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
             counts = read_spoiled(url, 250)
         spoiled = proxy.counts

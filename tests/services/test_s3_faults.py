@@ -11,7 +11,7 @@ import pytest
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.files import open_store
 from flows.storage.remote_store import RemoteStore
-from tests.faults.proxy import FaultProxy, every_request, spoiled_reads
+from tests.faults.proxy import FaultProxy, every_request, reads, spoiled_reads
 from tests.faults.storms import commit_many, read_spoiled, verify
 from tests.faults.writers import Writers, run_id
 from tests.services.s3 import Gateway, variables
@@ -38,7 +38,7 @@ def test_spoiled_replies_are_noticed(owner: dict[str, str], bucket: str, count: 
     url = f"s3://{bucket}/store"
     commit_many(url, 4)
     server = owner["AWS_ENDPOINT_URL"]
-    with FaultProxy(server, spoiled_reads, share=0.3, seed=2, reads=True) as proxy:
+    with FaultProxy(server, spoiled_reads, share=0.3, seed=2, only=reads) as proxy:
         with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
             counts = read_spoiled(url, 30)
         count(shown("spoiled replies", counts | proxy.counts))
