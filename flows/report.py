@@ -17,7 +17,7 @@ from flows.samples import sample_rows, snapshot_rows
 from flows.storage import reports
 from flows.storage.canonical import identity
 from flows.storage.checkpoints import newest_run
-from flows.storage.exceptions import UnknownObject
+from flows.storage.exceptions import DamagedObject, UnknownObject
 from flows.storage.files import open_store
 from flows.storage.open_run import OpenRun, open_run
 
@@ -33,7 +33,10 @@ def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef
     target = open_store(store)
     run_id = run_id or newest_run(target, model)
     opened = open_run(store, model, run_id)
-    newest = opened.log.newest()
+    problems: list[DamagedObject] = []
+    newest = opened.log.newest(problems)
+    for problem in problems:
+        get_run_logger().warning("%s; reporting on the newest sound checkpoint", problem)
     if newest is None:
         raise UnknownObject(
             f"run {run_id} of model {model} has no sound checkpoint: train it first"

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.storage.canonical import digest
 from flows.storage.exceptions import DamagedObject, ObjectMissing, RunConflict, UnknownObject
 from flows.storage.files import Store
 from flows.storage.log import Log, Record, RecordConflict
 from flows.storage.payload import Payload, read_payload, write_payload
-from flows.storage.runs import run_folder
+from flows.storage.runs import is_run_id, run_folder
 from flows.storage.vocabulary import Vocabulary
 from rnncore import TrainingState
 
@@ -36,7 +36,7 @@ class CheckpointRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     iteration: int
-    digest: str  # SHA-256 of the payload
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")  # SHA-256 of the payload
     size: int  # bytes
     loss: float | None  # mean over the iterations since the checkpoint before
     smooth_loss: float
@@ -117,7 +117,10 @@ class CheckpointLog:
             raise DamagedObject(name, f"truncated, {len(data)} of {record.size} bytes")
         if digest(data) != record.digest:
             raise DamagedObject(name, "sha256 mismatch, bytes were altered")
-        return read_payload(name, data)
+        payload = read_payload(name, data)
+        if payload.state.iteration != record.iteration:
+            raise DamagedObject(name, f"holds iteration {payload.state.iteration}")
+        return payload
 
     def record(self, sha256: str) -> CheckpointRecord:
         """The newest record that names the payload of that digest."""
@@ -187,7 +190,7 @@ class CheckpointLog:
 def newest_run(store: Store, model: str) -> str:
     """The run of `model` whose newest checkpoint was written last."""
     times = []
-    for run_id in store.names(f"models/{model}/runs"):
+    for run_id in filter(is_run_id, store.names(f"models/{model}/runs")):
         log = Log(store, f"{run_folder(model, run_id)}/log")
         record = next(log.look().newest_first("checkpoint"), None)
         if record:

@@ -15,6 +15,8 @@ from flows.storage.local_store import LocalStore
 from flows.storage.remote_store import RemoteStore
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
 
+probe_prefix = "probe-"
+
 
 class Store(Protocol):
     """Bytes by path, relative to the store's own folder, with `/` between names."""
@@ -30,6 +32,9 @@ class Store(Protocol):
 
     def leftovers(self, folder: str, seconds: float) -> list[str]:
         """Names in `folder`, temporary ones too, of what was written over `seconds` ago."""
+
+    def temporary(self, folder: str, seconds: float) -> list[str]:
+        """Paths of temporary files in and below `folder`, written over `seconds` ago."""
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         """Write an object that must not be there yet; `ObjectExists` if it is."""
@@ -59,7 +64,7 @@ def check_store(store: Store, *, single_writer: bool = False) -> None:
 
     `single_writer` is the user's word that no two runs ever write there at once: then it need not.
     """
-    path = f"probe-{secrets.token_hex(8)}"
+    path = f"{probe_prefix}{secrets.token_hex(8)}"
     try:
         # Already the first may find its own object: S3 clients try again when a reply is lost.
         for data in (b"first", b"second"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flows.storage.exceptions import (
+    DamagedObject,
     NotDurable,
     ObjectExists,
     ObjectMissing,
@@ -23,6 +25,9 @@ private_mode = 0o600
 public_mode = 0o666  # less the umask
 without_links = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}  # what link(2) says there
 temporary_prefix = ".tmp-"
+# What fsync(2) says of folders that this user may not open, or that cannot have changed.
+unsyncable = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
+entered: set[Path] = set()  # folders that this process knows to be durable in the one above
 
 
 class LocalStore:
@@ -44,12 +49,22 @@ class LocalStore:
 
     def read(self, path: str) -> bytes:
         with self._failures("read", path):
-            return (self._root / path).read_bytes()
+            # Non-blocking, since a pipe in a file's place would be waited for for ever.
+            descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise DamagedObject(self.location(path), "is not a file")
+                with open(descriptor, "rb", closefd=False) as file:
+                    return file.read()
+            finally:
+                os.close(descriptor)
 
     def names(self, folder: str) -> list[str]:
         try:
             with self._failures("list", folder):
                 names = [entry.name for entry in (self._root / folder).iterdir()]
+                # Another process may have been killed, or failed, before it synced what it named.
+                _sync_what_was_there(self._root / folder)
         except ObjectMissing:
             return []
         return sorted(name for name in names if not name.startswith(temporary_prefix))
@@ -63,12 +78,22 @@ class LocalStore:
         except ObjectMissing:
             return []
 
+    def temporary(self, folder: str, seconds: float) -> list[str]:
+        return [
+            f"{place}/{name}"
+            for path, _, _ in os.walk(self._root / folder)
+            for place in [Path(path).relative_to(self._root).as_posix()]
+            for name in self.leftovers(place, seconds)
+            if name.startswith(temporary_prefix)
+        ]
+
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         mode = private_mode if private else public_mode
         with self._failures("write", path), self._temporary(path, data, mode) as temporary:
             try:
                 os.link(temporary, self._root / path)
             except FileExistsError as error:
+                self._make_last(path)  # its writer may have failed to, and it will be believed
                 raise ObjectExists(f"{self.location(path)} is there already") from error
             except OSError as error:
                 if error.errno not in without_links:
@@ -105,14 +130,18 @@ class LocalStore:
                 file.flush()
                 os.fsync(file.fileno())
             yield temporary
-            try:
-                _sync_folder(folder)
-            except OSError as error:
-                where = self.location(path)
-                raise NotDurable(f"cannot make {where} last: {reason(error)}") from error
+            self._make_last(path)
         finally:
             with suppress(OSError):  # what stays is garbage, no reason to fail
                 temporary.unlink(missing_ok=True)
+
+    def _make_last(self, path: str) -> None:
+        """Sync the folder that names the object."""
+        try:
+            _sync_folder((self._root / path).parent)
+        except OSError as error:
+            where = self.location(path)
+            raise NotDurable(f"cannot make {where} last: {reason(error)}") from error
 
     @contextmanager
     def _failures(self, verb: str, path: str) -> Iterator[None]:
@@ -127,12 +156,30 @@ class LocalStore:
 
 
 def make_folders(folder: Path) -> None:
-    """Make `folder` and its parents, each entered durably in the one above."""
-    if folder.is_dir():
+    """Make `folder` and its parents, each entered durably in the one above.
+
+    Those that are there may be the work of a process that was killed before it synced them.
+    """
+    there = folder.is_dir()
+    if there and folder in entered:
         return
-    make_folders(folder.parent)
-    folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    if folder.parent != folder:
+        make_folders(folder.parent)
+    if there:
+        _sync_what_was_there(folder.parent)
+    else:
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+    entered.add(folder)
+
+
+def _sync_what_was_there(folder: Path) -> None:
+    """Make the names in `folder` last, where that can be done at all."""
+    try:
+        _sync_folder(folder)
+    except OSError as error:
+        if error.errno not in unsyncable:
+            raise
 
 
 def _sync_folder(folder: Path) -> None:

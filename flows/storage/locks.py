@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from flows.storage.exceptions import RunConflict, StoreError
@@ -32,8 +32,9 @@ def model_lock(
         raise StoreError(f"cannot lock {path}: {error.strerror}") from error
     try:
         _take(descriptor, model, wait=wait, on_wait=on_wait)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+        with suppress(OSError):  # the name is for people; a full disk has no room for it
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
         yield
     finally:
         os.close(descriptor)  # frees the lock

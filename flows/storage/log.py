@@ -72,6 +72,10 @@ class Log:
         """Path of record `number` in the store."""
         return f"{self._folder}/{number:0{number_digits}}.json"
 
+    def location(self, number: int) -> str:
+        """Where a person finds record `number`."""
+        return self._store.location(self.path(number))
+
     def look(self) -> Listing:
         """List the log afresh; its records are read as they are asked for."""
         pattern = re.compile(rf"([0-9]{{{number_digits}}})\.json")
@@ -80,8 +84,7 @@ class Log:
 
     def read(self, number: int) -> Record:
         """Record `number`; `DamagedObject` if it is not sound."""
-        path = self.path(number)
-        return parse_record(self._store.location(path), self._store.read(path), number)
+        return parse_record(self.location(number), self._store.read(self.path(number)), number)
 
     def append(self, kind: str, content: dict[str, Any], *, after: int) -> Record:
         """Add a record behind number `after`; `RecordConflict` if another writer was first.
@@ -138,7 +141,11 @@ class Listing:
 
     def newest_first(self, kind: str) -> Iterator[Record]:
         """Sound records of `kind`; those that are damaged go to `damaged` and are passed over."""
+        after = self.head
         for number in reversed(self._numbers):
+            if number < after - 1:
+                self.damaged.append(DamagedObject(self._log.location(after - 1), "is missing"))
+            after = number
             try:
                 record = self._log.read(number)
             except NewerFormat:
@@ -160,11 +167,12 @@ def parse_record(name: str, data: bytes, number: int) -> Record:
         raise DamagedObject(name, f"not a JSON record ({error})") from error
     if not isinstance(sealed, dict):
         raise DamagedObject(name, "not a JSON record (no object)")
+    # Every format has the same checksum, so that damage is not taken for a newer one.
+    if checksum != computed:
+        raise DamagedObject(name, "checksum mismatch, bytes were altered")
     found = sealed.get("format")
     if isinstance(found, int) and found > record_format:
         raise NewerFormat(name, found, record_format)
-    if checksum != computed:
-        raise DamagedObject(name, "checksum mismatch, bytes were altered")
     if sealed.get("number") != number:
         raise DamagedObject(name, f"holds record {sealed.get('number')}, expected {number}")
     for key, kind in field_types.items():

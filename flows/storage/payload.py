@@ -22,6 +22,7 @@ payload_format = 1
 metadata_key = "training_state"
 type_codes = {"float32": "F32", "float64": "F64"}
 longest_header = 100_000_000  # bytes; the format's own limit
+largest_count = 2**62  # of characters and iterations, whose sums must fit 64 bits
 
 
 class Payload(NamedTuple):
@@ -135,8 +136,9 @@ def _build_state(
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError("a weight is NaN or infinite")
     position, iteration = metadata["position"], metadata["iteration"]
-    if not all(type(number) is int and number >= 0 for number in (position, iteration)):
-        raise ValueError("position and iteration must be whole numbers of at least 0")
+    for number in (position, iteration):
+        if type(number) is not int or not 0 <= number <= largest_count:
+            raise ValueError("position and iteration must be whole numbers from 0 to 2**62")
     smooth_loss = metadata["smooth_loss"]
     if type(smooth_loss) is not float:
         raise ValueError("the smooth loss must be a number")

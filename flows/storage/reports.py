@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.storage.exceptions import DamagedObject, StoreError
+from flows.storage.exceptions import DamagedObject, NotDurable, StoreError
 from flows.storage.files import Store
 
 report_format = 1
@@ -102,6 +102,8 @@ def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
     try:
         path = report_path(shared.model, shared.report_id)
         store.create(path, buffer.getvalue(), private=False)
+    except NotDurable:
+        raise
     except StoreError:
         # Another run wrote the same report, or the reply to this one's was lost.
         if not exists(store, shared.model, shared.report_id):
@@ -116,9 +118,21 @@ def load(store: Store, model: str, report_id: str) -> pa.Table:
     try:
         table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
         table.validate(full=True)
+        _check_counts(pq.read_metadata(io.BytesIO(data)))
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DamagedObject(name, f"not a Parquet report ({reason})") from error
     if not table.schema.equals(schema):
         raise DamagedObject(name, "its columns are not those of a report")
     return table
+
+
+def _check_counts(metadata: pq.FileMetaData) -> None:
+    """Refuse a footer, which has no checksum, whose counts of rows do not agree."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    for group in groups:
+        columns = {group.column(number).num_values for number in range(group.num_columns)}
+        if columns != {group.num_rows}:
+            raise ValueError(f"{group.num_rows} rows, but columns of {sorted(columns)}")
+    if sum(group.num_rows for group in groups) != metadata.num_rows:
+        raise ValueError(f"not the {metadata.num_rows} rows that it claims")

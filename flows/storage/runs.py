@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -11,6 +12,7 @@ from flows.storage.canonical import canonical_json, identity, strict_json
 from flows.storage.exceptions import (
     DamagedObject,
     NewerFormat,
+    NotDurable,
     ObjectMissing,
     StoreError,
     UnknownObject,
@@ -61,6 +63,11 @@ def make_run(
     )
 
 
+def is_run_id(name: str) -> bool:
+    """Whether a folder of that name can be a run's."""
+    return re.fullmatch("[0-9a-f]{16}", name) is not None
+
+
 def run_folder(model: str, run_id: str) -> str:
     """Folder of a run in the store."""
     return f"models/{model}/runs/{run_id}"
@@ -71,6 +78,8 @@ def save_run(store: Store, model: str, run: Run) -> None:
     try:
         path = f"{run_folder(model, run.run_id)}/run.json"
         store.create(path, canonical_json(run.model_dump(mode="json")))
+    except NotDurable:
+        raise
     except StoreError as error:
         # Another writer was first, or the reply was lost: what lies there decides.
         try:

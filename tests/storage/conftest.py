@@ -48,6 +48,9 @@ class PassingStore:
     def leftovers(self, folder: str, seconds: float) -> list[str]:
         return self.inner.leftovers(folder, seconds)
 
+    def temporary(self, folder: str, seconds: float) -> list[str]:
+        return self.inner.temporary(folder, seconds)
+
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         self.inner.create(path, data, private=private)
 

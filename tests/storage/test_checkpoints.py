@@ -398,3 +398,34 @@ def test_records_hold_strict_json_alone(store: Store) -> None:
 
     assert record == CheckpointRecord.model_validate(content)
     assert content == strict_json(canonical_json(record.model_dump(mode="json")))
+
+
+def test_a_payload_under_the_record_of_another_is_damage(store: Store) -> None:
+    """Sound in itself, it is not the checkpoint that the record promises."""
+    log = open_log(store)
+    record = commit(log, 3)
+
+    with pytest.raises(DamagedObject, match=r"checkpoint 4 .*: holds iteration 3"):
+        log.read(record.model_copy(update={"iteration": 4}))
+
+
+def test_a_digest_that_is_none_is_no_path(store: Store) -> None:
+    """A record that names anything but a digest is not read from there."""
+    log = open_log(store)
+    record = commit(log, 3)
+    raw = Log(store, f"models/default/runs/{'0' * 16}/log")
+    raw.append("checkpoint", record.model_dump(mode="json") | {"digest": "../../x"}, after=0)
+    problems: list[DamagedObject] = []
+
+    newest = log.newest(problems)
+    assert newest is not None
+    assert record == newest.record
+    assert ["record 1: not a checkpoint"] == [str(problem) for problem in problems]
+
+
+def test_a_stray_file_beside_the_runs_is_no_run(store: Store) -> None:
+    """Such as a file manager leaves."""
+    commit(open_log(store), 3)
+    store.put("models/default/runs/.DS_Store", b"")
+
+    assert "0" * 16 == newest_run(store, "default")

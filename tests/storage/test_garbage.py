@@ -15,7 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.files import Store, open_store
 from flows.storage.garbage import collect_garbage, grace_seconds
-from tests.storage.conftest import facts, make_state, overwrite, vocabulary
+from tests.storage.conftest import PassingStore, facts, make_state, overwrite, vocabulary
 
 
 class AgelessFileSystem(MemoryFileSystem):  # type: ignore[misc]
@@ -102,6 +102,36 @@ def test_every_backend_tells_age_in_its_own_way(
     assert [] == collect_garbage(store, "default", run_id)
     monkeypatch.setattr(AgelessFileSystem, "said", {key: said})
     assert [orphan] == collect_garbage(store, "default", run_id)
+
+
+def test_temporary_files_and_probes_go_wherever_they_lie(local: Store) -> None:
+    """A run may be killed anywhere: in a dataset, another run, a report, the first look at a store."""
+    places = ("datasets/d", "models/default", "models/other/runs/r/data", "reports/samples")
+    left = ["probe-0", ".tmp-0", *(f"{place}/.tmp-0" for place in (*places, "sources/s/log"))]
+    for path in [*left, "probes", "datasets/d/tokens.npy"]:
+        local.put(path, b"")
+
+    assert [] == collect_garbage(local, "default", run_id)
+    assert sorted(left) == sorted(collect_garbage(local, "default", run_id, grace=-1))
+    assert ["tokens.npy"] == local.names("datasets/d")
+
+
+@pytest.mark.usefixtures("log")
+def test_a_payload_that_a_writer_puts_meanwhile_stays(store: Store) -> None:
+    """What a killed run left is what its successor puts again, and names."""
+
+    class BusyStore(PassingStore):
+        is_put_again = False
+
+        def names(self, folder: str) -> list[str]:
+            self.is_put_again = True
+            return super().names(folder)
+
+        def leftovers(self, folder: str, seconds: float) -> list[str]:
+            return [] if self.is_put_again else super().leftovers(folder, seconds)
+
+    assert [] == collect_garbage(BusyStore(store), "default", run_id, grace=-1)
+    assert orphan.rpartition("/")[2] in store.names(f"{folder}/data")
 
 
 def test_a_run_that_is_not_there_has_no_garbage(store_url: str) -> None:

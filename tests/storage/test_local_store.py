@@ -12,7 +12,7 @@ from threading import Event, Thread
 
 import pytest
 
-from flows.storage.exceptions import ObjectExists, StoreError, UnsafeStore
+from flows.storage.exceptions import DamagedObject, ObjectExists, StoreError, UnsafeStore
 from flows.storage.files import Store, check_store, open_store
 
 
@@ -223,3 +223,15 @@ def test_a_file_system_without_hard_links_is_refused(
     with pytest.raises(UnsafeStore, match=f"{local.url} lies on a file system without hard links"):
         check_store(local)
     assert [] == names_below(Path(local.url))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_damage_and_not_waited_for(
+    local: Store, make: Callable[[str], None]
+) -> None:
+    """A pipe in an object's place would never end."""
+    local.create("log/sound", b"")
+    make(local.location("log/object"))
+
+    with pytest.raises(DamagedObject, match="log/object: is not a file"):
+        local.read("log/object")

@@ -175,6 +175,27 @@ def test_a_record_of_a_newer_format_stops(store: Store) -> None:
         kept(log)
 
 
+def test_damage_is_not_taken_for_a_newer_format() -> None:
+    """Nobody could update to it."""
+    data = sealed().replace(b'"format":1', b'"format":5')
+
+    with pytest.raises(DamagedObject, match="checksum mismatch") as found:
+        parse_record("log/0", data, 0)
+    assert type(found.value) is DamagedObject
+
+
+def test_a_missing_record_is_damage(store: Store) -> None:
+    """Records are never removed: a gap is a loss."""
+    log = Log(store, "log")
+    for number in range(4):
+        log.append("note", {"n": number}, after=number - 1)
+    store.remove(log.path(2))
+
+    listing = log.look()
+    assert 3 == len(list(listing.newest_first("note")))
+    assert [f"{log.location(2)}: is missing"] == [str(error) for error in listing.damaged]
+
+
 def test_other_files_in_the_folder_are_no_records(store: Store) -> None:
     """Only twelve digits and `.json` make a record."""
     log = Log(store, "log")

@@ -39,6 +39,7 @@ class Mutant(NamedTuple):
 
 commit, create = (checkpoints.CheckpointLog, "commit"), (local_store.LocalStore, "create")
 append, temporary = (log.Log, "append"), (local_store.LocalStore, "_temporary")
+last = (local_store.LocalStore, "_make_last")
 link = "os.link(temporary, self._root / path)"
 put = "self._store.put(self.payload_path(content.digest), data)\n"
 appended = '_parse(CheckpointRecord, self._append("checkpoint", content, after))'
@@ -56,11 +57,11 @@ mutants = [
         power,
     ),
     Mutant("file not synced", *temporary, "os.fsync(file.fileno())", "pass", power),
-    Mutant("folder not synced", *temporary, "_sync_folder(folder)", "pass", power),
+    Mutant("folder not synced", *last, "_sync_folder((self._root / path).parent)", "pass", power),
     Mutant(
         "new folder not synced",
         *(local_store, "make_folders"),
-        *("_sync_folder(folder.parent)", "pass"),
+        *("        _sync_folder(folder.parent)", "        pass"),
         power,
     ),
     Mutant(
@@ -143,7 +144,7 @@ mutants = [
     ),
     Mutant(
         "garbage without grace",
-        *(garbage, "collect_garbage", 'store.leftovers(f"{folder}/data", grace)'),
+        *(garbage, "_unnamed_payloads", 'store.leftovers(f"{folder}/data", grace)'),
         'store.leftovers(f"{folder}/data", -1)',
         test_garbage.test_a_payload_without_a_record_goes_after_the_grace,
     ),

@@ -240,3 +240,20 @@ def test_documented_schema_is_the_schema() -> None:
 
     named = [row[1].strip().strip("`") for row in rows]
     assert [name for name, *_ in reports.columns] == named
+
+
+def test_rows_that_vanish_are_noticed(local: Store) -> None:
+    """The footer has no checksum of its own, so its counts are compared."""
+    reports.save(local, shared, rows)
+    sound, expected = local.read(path), reports.load(local, shared.model, shared.report_id)
+    count = 2 * len(rows)  # as Thrift writes it
+    places = [place for place, byte in enumerate(sound) if byte == count]
+    assert places
+
+    for place in places:
+        overwrite(local, path, flipped(sound, place, bit=1))
+        try:
+            found = reports.load(local, shared.model, shared.report_id)
+        except DamagedObject:
+            continue
+        assert found.equals(expected)

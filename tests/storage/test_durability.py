@@ -1,0 +1,111 @@
+"""On a local disk nothing is believed before it would survive a loss of power, whoever wrote it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.storage import datasets, local_store, reports
+from flows.storage.checkpoints import CheckpointLog
+from flows.storage.exceptions import NotDurable, ObjectExists
+from flows.storage.files import Store
+from flows.storage.runs import save_run
+from tests.storage.conftest import facts, make_state, stored, vocabulary
+from tests.storage.test_reports import rows, shared
+from tests.storage.test_runs import run
+
+Synced = list[str]  # folders, by path, in the order in which they were synced
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
+    """Notes each folder that is synced; this process knows of none so far."""
+    folders: Synced = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        fsync(descriptor)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            folders.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(local_store, "entered", set())
+    return folders
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Has the disk fail to sync any folder, once called."""
+
+    def fail(folder: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
+
+    return lambda: monkeypatch.setattr(local_store, "_sync_folder", fail)
+
+
+def test_a_taken_name_is_made_to_last_before_it_is_believed(local: Store, synced: Synced) -> None:
+    """Its writer may have been killed before it synced the folder."""
+    local.create("log/record", b"theirs")
+    synced.clear()
+
+    with pytest.raises(ObjectExists):
+        local.create("log/record", b"ours")
+    assert local.location("log") in synced
+
+
+def test_what_a_listing_shows_is_made_to_last(local: Store, synced: Synced) -> None:
+    """So a commit whose own sync failed is not taken for done by who looks next."""
+    log = CheckpointLog(local, "default", run.run_id)
+    log.commit(make_state(), vocabulary, facts, after=-1)
+    synced.clear()
+
+    assert log.newest() is not None
+    assert [local.location(f"models/default/runs/{run.run_id}/log")] == synced
+
+
+def test_folders_of_a_killed_process_are_made_to_last(local: Store, synced: Synced) -> None:
+    """One that is there already may never have been synced into the one above; once is enough."""
+    Path(local.location("a/b")).mkdir(parents=True)
+
+    local.create("a/b/first", b"")
+    assert {local.location("a"), str(Path(local.url)), str(Path(local.url).parent)} <= {*synced}
+    synced.clear()
+    local.create("a/b/second", b"")
+    assert [local.location("a/b")] == synced
+
+
+@pytest.mark.parametrize("what", ["run", "dataset", "report"])
+def test_what_the_disk_would_not_keep_is_not_there(
+    local: Store, failing: Callable[[], None], what: str
+) -> None:
+    """That it can be read back proves nothing."""
+    dataset = stored(local, "a text", "and another")
+    save_run(local, "other", run)
+    reports.save(local, shared, rows)
+    save: dict[str, Callable[[], None]] = {
+        "run": lambda: save_run(local, "other", run),
+        "dataset": lambda: datasets.save(local, dataset),
+        "report": lambda: reports.save(local, shared, rows),
+    }
+    failing()
+
+    with pytest.raises(NotDurable, match=r"cannot make .* last: Input/output error"):
+        save[what]()
+
+
+def test_a_folder_that_cannot_be_synced_may_still_be_listed(
+    local: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store on a read-only disk can be read."""
+    local.create("log/record", b"")
+
+    def fail(folder: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
+
+    monkeypatch.setattr(local_store, "_sync_folder", fail)
+    assert ["record"] == local.names("log")

@@ -1,0 +1,35 @@
+"""The lock of a model is held even where its file cannot say by whom."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from flows.storage.exceptions import RunConflict
+from flows.storage.local_store import LocalStore
+from flows.storage.locks import model_lock
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_a_lock_is_held_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
+    """On a full disk, which has no room for its holder's name, as on any other."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if full:
+        monkeypatch.setattr(os, "pwrite", fail)
+    store = LocalStore(str(tmp_path))
+
+    def lock() -> AbstractContextManager[None]:
+        return model_lock(store, "default", wait=False, on_wait=lambda: None)
+
+    holder = "" if full else f"process {os.getpid()}"
+    with lock(), pytest.raises(RunConflict, match=rf"by another run \({holder}\)"), lock():
+        pass
+    with lock():
+        pass
