@@ -30,6 +30,7 @@ scheduled_tags = ("nightly", "weekly")  # as prefect.yaml tags them
 bad_states = ("Failed", "Crashed", "TimedOut", "Late")
 wait_seconds = 60  # a new server makes its database first
 silent_seconds = 90  # three heartbeats
+lost_seconds = 300  # as long as the lease of a concurrency slot
 
 crash_silent_runs = AutomationCore(
     name="crash runs whose process is gone",
@@ -37,7 +38,7 @@ crash_silent_runs = AutomationCore(
     trigger=EventTrigger(
         match={"prefect.resource.id": "prefect.flow-run.*"},
         for_each={"prefect.resource.id"},
-        after={"prefect.flow-run.heartbeat"},
+        after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
         expect={"prefect.flow-run.*"},
         posture=Posture.Proactive,
         threshold=1,
@@ -48,6 +49,27 @@ crash_silent_runs = AutomationCore(
             state=StateType.CRASHED,
             message=f"No sign of life for {silent_seconds} seconds: its worker or machine stopped."
             " The next run of the same parameters goes on from the last checkpoint.",
+        )
+    ],
+)
+
+crash_lost_runs = AutomationCore(
+    name="crash runs that no process came of",
+    description="A worker took the run and stopped before it began.",
+    trigger=EventTrigger(
+        match={"prefect.resource.id": "prefect.flow-run.*"},
+        for_each={"prefect.resource.id"},
+        after={"prefect.flow-run.Pending", "prefect.flow-run.Submitting"},
+        expect={"prefect.flow-run.*"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=timedelta(seconds=lost_seconds),
+    ),
+    actions=[
+        ChangeFlowRunState(
+            state=StateType.CRASHED,
+            message=f"It did not begin within {lost_seconds} seconds: the worker that took it"
+            " stopped. Run it again, with a worker that is up.",
         )
     ],
 )
@@ -67,6 +89,7 @@ def main() -> None:
                 raise
             sys.exit(f"error: the server at {url} wants a password: set PREFECT_API_AUTH_STRING")
         put_automation(client, crash_silent_runs)
+        put_automation(client, crash_lost_runs)
         if block := find_notification_block(client):
             put_automation(client, tell_of_bad_nights(block))
         deploy(client)

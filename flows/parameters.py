@@ -22,12 +22,12 @@ def titled(title: str) -> Any:
     return Field(json_schema_extra={"title": title})
 
 
-Corpus = Annotated[
-    Annotated[str, Field(min_length=1)] | Annotated[list[str], Field(min_length=1)],
-    titled("Corpus"),
-]
+# A server refuses such an address before it writes it down; pydantic's own patterns look nowhere.
+no_password = {"pattern": "^(?!.*://[^/@]*:[^/@]*@)"}
+Address = Annotated[str, Field(min_length=1, json_schema_extra=no_password)]
+Corpus = Annotated[Address | Annotated[list[Address], Field(min_length=1)], titled("Corpus")]
 Encoding = Annotated[str, Field(min_length=1), titled("Encoding")]
-StoreUrl = Annotated[str, Field(min_length=1), titled("Store")]
+StoreUrl = Annotated[str, Field(min_length=1, json_schema_extra=no_password | {"title": "Store"})]
 ModelName = Annotated[str, Field(pattern=model_name_pattern), titled("Model")]
 RunId = Annotated[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None, titled("Run")]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1), titled("Seed")]

@@ -107,7 +107,8 @@ def report(
 
     Args:
         model: Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit
-        run_id: Run to take the checkpoint from; the one trained last if not given
+        run_id: Run to take the checkpoint from, 16 hexadecimal digits as in models/<model>/runs;
+            the one trained last if not given
         sampling: The samples of the report
         store: Folder or fsspec URL where datasets, checkpoints and reports are kept
     """

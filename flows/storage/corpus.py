@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,6 +121,8 @@ def _expand(url: str) -> list[SourceFile]:
     try:
         local = protocol_of(url) in local_protocols
         # Secrets of a query may stand in the environment instead of in a flow's parameters.
+        if not local:
+            _check_variables(url, shown)
         filesystem, path = fsspec.core.url_to_fs(url if local else os.path.expandvars(url))
         if fsspec.utils.get_protocol(url) in local_protocols or "*" in url:
             return _expand_pattern(shown, filesystem, path)
@@ -128,6 +131,16 @@ def _expand(url: str) -> list[SourceFile]:
     except Exception as error:  # backends raise of all kinds
         raise unreadable(shown, error) from None
     return [SourceFile(shown, filesystem, path)]
+
+
+def _check_variables(url: str, shown: str) -> None:
+    """Refuse a query that names a variable which is not set."""
+    for name in re.findall(r"[?&][^=&]*=\$\{?(\w+)", url):
+        if name not in os.environ:
+            raise CorpusError(
+                f"the corpus {shown} names the environment variable {name}, which is not set: set"
+                " it where the run works"
+            )
 
 
 def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:

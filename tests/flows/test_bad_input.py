@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.command_line import run
+from flows.report import report
 from flows.retrain import retrain
 from flows.storage.canonical import canonical_json, digest
 from tests.flows.conftest import files_below, retrained
@@ -75,6 +76,7 @@ def test_text_that_cannot_be_trained_on(
         ("s4://bucket/text", r"unknown protocol 's4'"),
         ("https://user:hidden@127.0.0.1:9/text", r"carries credentials"),
         ("data", r"data is a folder"),
+        ("http://127.0.0.1:9/x?sig=$NOT_SET", r"variable NOT_SET, which is not set"),
     ],
 )
 def test_corpus_that_is_not_there(
@@ -193,9 +195,12 @@ def test_diverged_training_keeps_the_last_good_checkpoint(
 
 
 def test_failed_run_in_prefect_carries_the_sentence(
-    capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    corpus: Path,
+    store: Path,
 ) -> None:
-    """The state of the run says what the command line says."""
+    """The state of the run says what the command line says, and its log has no traceback."""
     corpus.write_text("")
 
     sentence = refused(capsys, "--corpus", corpus, "--store", store)
@@ -203,6 +208,8 @@ def test_failed_run_in_prefect_carries_the_sentence(
     state = last_state()
     assert state.is_failed()
     assert sentence.removeprefix("error: ") in (state.message or "")
+    assert sentence.removeprefix("error: ") in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_checkpoint_of_a_newer_format(
@@ -239,6 +246,21 @@ def test_damaged_checkpoint_is_named_and_passed_over(
     assert f"{payload}): truncated, 100 of {len(whole)} bytes" in caplog.text
     assert outcome.checkpoint_digest == again.checkpoint_digest
     assert whole == payload.read_bytes()
+
+
+def test_report_on_an_older_checkpoint_says_why(
+    options: Options, store: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The newest one is damaged, and named."""
+    outcome = retrained(options())
+    payload = next(store.rglob(f"{outcome.checkpoint_digest}.safetensors"))
+    payload.write_bytes(b"")
+
+    found = report(outcome.model, store=str(store))
+
+    assert outcome.iteration > found.iteration
+    assert f"{payload}): truncated" in caplog.text
+    assert "reporting on the newest sound checkpoint" in caplog.text
 
 
 def test_store_without_permission(capsys: pytest.CaptureFixture[str], corpus: Path) -> None:

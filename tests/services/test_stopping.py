@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from flows.deploy import silent_seconds
+from flows.deploy import crash_lost_runs, silent_seconds
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, newest_run
 from flows.storage.exceptions import UnknownObject
 from flows.storage.files import open_store
@@ -92,3 +93,24 @@ def test_run_of_a_dead_worker_is_crashed_and_gone_on_with(mortal: Site, tmp_path
     assert "goes on from the last checkpoint" in crashed["state"]["message"]
     assert "COMPLETED" == finish(mortal, tmp_path, "orphan")["state_type"]
     assert last in [record.iteration for record in checkpoints(tmp_path, "orphan")[:-1]]
+
+
+def test_run_that_no_process_came_of_is_crashed(mortal: Site) -> None:
+    """A worker may stop when it has taken a run, before anything of it begins."""
+    (automation,) = (a for a in mortal.filter("automations") if a["name"] == crash_lost_runs.name)
+    trigger = automation["trigger"] | {"within": 10}  # seconds, not minutes
+    wanted = {key: automation[key] for key in ("name", "description", "enabled", "actions")}
+    answer = mortal.api.put(f"/automations/{automation['id']}", json=wanted | {"trigger": trigger})
+    answer.raise_for_status()
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    state = {"type": "SCHEDULED", "state_details": {"scheduled_time": tomorrow}}
+    deployment = mortal.deployment("report/manual")["id"]
+    created = mortal.api.post(f"/deployments/{deployment}/create_flow_run", json={"state": state})
+    run_id = created.raise_for_status().json()["id"]
+
+    taken = {"state": {"type": "PENDING"}, "force": True}
+    mortal.api.post(f"/flow_runs/{run_id}/set_state", json=taken).raise_for_status()
+
+    crashed = mortal.finished(run_id, within=60)
+    assert "CRASHED" == crashed["state_type"]
+    assert "Run it again" in crashed["state"]["message"]
