@@ -32,46 +32,52 @@ wait_seconds = 60  # a new server makes its database first
 silent_seconds = 90  # three heartbeats
 lost_seconds = 300  # as long as the lease of a concurrency slot
 
-crash_silent_runs = AutomationCore(
+
+def crash_after(
+    signs: set[str],
+    seconds: int,
+    *,
+    related: dict[str, str],
+    name: str,
+    description: str,
+    message: str,
+) -> AutomationCore:
+    """Crash runs of which nothing is heard for so long after one of `signs`."""
+    return AutomationCore(
+        name=name,
+        description=description,
+        trigger=EventTrigger(
+            match={"prefect.resource.id": "prefect.flow-run.*"},
+            match_related=related,
+            for_each={"prefect.resource.id"},
+            after={f"prefect.flow-run.{sign}" for sign in signs},
+            expect={"prefect.flow-run.*"},
+            posture=Posture.Proactive,
+            threshold=1,
+            within=timedelta(seconds=seconds),
+        ),
+        actions=[ChangeFlowRunState(state=StateType.CRASHED, message=message)],
+    )
+
+
+crash_silent_runs = crash_after(
+    {"heartbeat"},
+    silent_seconds,
+    related={},  # a heartbeat does not name its pool, and who sends none is left alone
     name="crash runs whose process is gone",
     description="A run that has sent no heartbeat for a while died with its worker or its machine.",
-    trigger=EventTrigger(
-        match={"prefect.resource.id": "prefect.flow-run.*"},
-        for_each={"prefect.resource.id"},
-        after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
-        expect={"prefect.flow-run.*"},
-        posture=Posture.Proactive,
-        threshold=1,
-        within=timedelta(seconds=silent_seconds),
-    ),
-    actions=[
-        ChangeFlowRunState(
-            state=StateType.CRASHED,
-            message=f"No sign of life for {silent_seconds} seconds: its worker or machine stopped."
-            " The next run of the same parameters goes on from the last checkpoint.",
-        )
-    ],
+    message=f"No sign of life for {silent_seconds} seconds: its worker or machine stopped."
+    " The next run of the same parameters goes on from the last checkpoint.",
 )
-
-crash_lost_runs = AutomationCore(
+crash_lost_runs = crash_after(
+    {"Pending", "Submitting"},
+    lost_seconds,
+    # Other people's runs on this server may have good reasons to begin late.
+    related={"prefect.resource.role": "work-pool", "prefect.resource.name": work_pool},
     name="crash runs that no process came of",
     description="A worker took the run and stopped before it began.",
-    trigger=EventTrigger(
-        match={"prefect.resource.id": "prefect.flow-run.*"},
-        for_each={"prefect.resource.id"},
-        after={"prefect.flow-run.Pending", "prefect.flow-run.Submitting"},
-        expect={"prefect.flow-run.*"},
-        posture=Posture.Proactive,
-        threshold=1,
-        within=timedelta(seconds=lost_seconds),
-    ),
-    actions=[
-        ChangeFlowRunState(
-            state=StateType.CRASHED,
-            message=f"It did not begin within {lost_seconds} seconds: the worker that took it"
-            " stopped. Run it again, with a worker that is up.",
-        )
-    ],
+    message=f"It did not begin within {lost_seconds} seconds: the worker that took it stopped."
+    " Run it again, with a worker that is up.",
 )
 
 
