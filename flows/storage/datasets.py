@@ -194,7 +194,10 @@ def _map_tokens(store: Store, path: str, manifest: Manifest) -> TokenArray:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != manifest.tokens_sha256:
         raise DamagedObject(name, "sha256 mismatch, bytes were altered")
-    tokens: TokenArray = np.load(file, mmap_mode="r", allow_pickle=False)
+    try:
+        tokens: TokenArray = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise DamagedObject(name, f"not an array of tokens ({error})") from error
     if tokens.shape != (manifest.characters,) or tokens.dtype.name != manifest.tokens_dtype:
         raise DamagedObject(
             name, f"holds {tokens.dtype} {tokens.shape}, not what its manifest says"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from flows.storage import datasets
-from flows.storage.canonical import canonical_json, strict_json
+from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.corpus import read_corpus
 from flows.storage.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
 from flows.storage.files import Store, open_store
@@ -101,6 +102,19 @@ def test_a_dataset_without_its_manifest_does_not_exist(store: Store, store_url: 
     assert not datasets.exists(store, name)
     with pytest.raises(UnknownObject, match=f"no dataset {name} in {store.url}"):
         datasets.load(store_url, name)
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>", pickle.dumps([1])])
+def test_tokens_that_are_no_array_are_damage(store: Store, store_url: str, data: bytes) -> None:
+    """Whatever the manifest says of their bytes; a pickle is never read."""
+    manifest = stored(store, first).manifest
+    folder = datasets.dataset_folder(manifest.dataset_id)
+    forged = manifest.model_copy(update={"tokens_sha256": digest(data)})
+    overwrite(store, f"{folder}/tokens.npy", data)
+    overwrite(store, f"{folder}/manifest.json", canonical_json(forged.model_dump(mode="json")))
+
+    with pytest.raises(DamagedObject, match="not an array of tokens"):
+        datasets.load(store_url, manifest.dataset_id)
 
 
 @pytest.mark.parametrize(
