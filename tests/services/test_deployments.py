@@ -91,7 +91,7 @@ def test_run_asked_for_in_the_form(site: Site, tmp_path: Path) -> None:
         ({"model": "../x"}, "model"),
         ({"seed": -1}, "seed"),
         ({"corpus": []}, "corpus"),
-        ({"corpus": [""]}, "corpus"),
+        ({"corpus": [""]}, "corpus[0]"),
         ({"corpus": "https://me:hidden@127.0.0.1/text"}, "corpus"),
         ({"store": "s3://key:hidden@bucket/store"}, "store"),
         ({"modle": "kjv"}, "modle"),
