@@ -29,9 +29,7 @@ test: .venv/dev  ## everything that needs nothing but Python
 	$(BIN)/pytest
 
 test-services: .venv/dev .venv/services  ## what needs servers: starts real ones on loopback
-	# the longest file first, so that none is left waiting for it at the end
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder \
-	    tests/services/test_stopping.py tests/services
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/services
 
 faults: .venv/dev .venv/services  ## the long fault tests
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/faults
