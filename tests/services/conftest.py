@@ -66,7 +66,10 @@ class Site:
         password = settings.get("PREFECT_API_AUTH_STRING", ":").partition(":")
         auth = (password[0], password[2]) if password[0] else None
         self.api = httpx.Client(
-            base_url=f"{self.url}/api", auth=auth, timeout=30, transport=Patient()
+            base_url=f"{self.url}/api",
+            auth=auth,
+            timeout=90,  # a busy SQLite may keep the server for a minute
+            transport=Patient(),
         )
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
