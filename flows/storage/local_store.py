@@ -28,6 +28,7 @@ temporary_prefix = ".tmp-"
 # What fsync(2) says of folders that this user may not open, or that cannot have changed.
 unsyncable = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
 entered: set[Path] = set()  # folders that this process knows to be durable in the one above
+lasting: set[str] = set()  # objects, by location, of which it knows that they last
 
 
 class LocalStore:
@@ -63,8 +64,11 @@ class LocalStore:
         try:
             with self._failures("list", folder):
                 names = [entry.name for entry in (self._root / folder).iterdir()]
-                # Another process may have been killed, or failed, before it synced what it named.
-                _sync_what_was_there(self._root / folder)
+                found = {f"{self._root / folder}/{name}" for name in names}
+                if not found <= lasting:
+                    # Their writer may have been killed, or failed, before it synced the folder.
+                    _sync_what_was_there(self._root / folder)
+                    lasting.update(found)
         except ObjectMissing:
             return []
         return sorted(name for name in names if not name.startswith(temporary_prefix))
@@ -109,6 +113,7 @@ class LocalStore:
 
     def remove(self, path: str) -> None:
         with self._failures("remove", path):
+            lasting.discard(self.location(path))
             (self._root / path).unlink(missing_ok=True)
 
     def location(self, path: str) -> str:
@@ -142,6 +147,7 @@ class LocalStore:
         except OSError as error:
             where = self.location(path)
             raise NotDurable(f"cannot make {where} last: {reason(error)}") from error
+        lasting.add(self.location(path))
 
     @contextmanager
     def _failures(self, verb: str, path: str) -> Iterator[None]:

@@ -35,6 +35,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
 
     monkeypatch.setattr(os, "fsync", note)
     monkeypatch.setattr(local_store, "entered", set())
+    monkeypatch.setattr(local_store, "lasting", set())
     return folders
 
 
@@ -62,9 +63,11 @@ def test_what_a_listing_shows_is_made_to_last(local: Store, synced: Synced) -> N
     """So a commit whose own sync failed is not taken for done by who looks next."""
     log = CheckpointLog(local, "default", run.run_id)
     log.commit(make_state(), vocabulary, facts, after=-1)
+    local_store.lasting.clear()  # as if another process had written it
     synced.clear()
 
-    assert log.newest() is not None
+    for _ in range(2):
+        assert log.newest() is not None
     assert [local.location(f"models/default/runs/{run.run_id}/log")] == synced
 
 
@@ -108,4 +111,5 @@ def test_a_folder_that_cannot_be_synced_may_still_be_listed(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
 
     monkeypatch.setattr(local_store, "_sync_folder", fail)
+    monkeypatch.setattr(local_store, "lasting", set())
     assert ["record"] == local.names("log")
