@@ -17,7 +17,6 @@ from flows.storage.canonical import canonical_json, digest, identity, strict_jso
 from flows.storage.exceptions import (
     DamagedObject,
     NewerFormat,
-    NotDurable,
     ObjectMissing,
     StoreError,
     UnknownObject,
@@ -110,8 +109,6 @@ def save(store: Store, dataset: Dataset) -> None:
     store.put(f"{folder}/vocabulary.json", canonical_json(dataset.vocabulary.to_json()))
     try:
         store.create(f"{folder}/manifest.json", canonical_json(manifest.model_dump(mode="json")))
-    except NotDurable:
-        raise
     except StoreError:
         # Another run finished the same work, or the reply to this one's was lost.
         if not exists(store, manifest.dataset_id):

@@ -5,8 +5,8 @@ StorageError
 ├── StoreError              a store that cannot be used
 │   ├── ObjectMissing       nothing lies at that path
 │   ├── ObjectExists        something lies there already (create-if-absent)
-│   ├── NotDurable          written, but the disk would not promise to keep it
 │   └── UnsafeStore         two writers could overwrite each other there
+├── NotDurable              written, but the disk would not promise to keep it
 ├── DamagedObject           bytes that are not what their record says
 │   └── NewerFormat         written by a newer version of this program
 ├── UnknownObject           no dataset, run or checkpoint of that name
@@ -34,8 +34,11 @@ class ObjectExists(StoreError):
     """Create-if-absent found something there."""
 
 
-class NotDurable(StoreError):
-    """The object is there, but the disk would not promise that it survives a loss of power."""
+class NotDurable(StorageError):
+    """The object is there, but the disk would not promise that it survives a loss of power.
+
+    No `StoreError`: those who catch one look what lies there, and would find it.
+    """
 
 
 class UnsafeStore(StoreError):

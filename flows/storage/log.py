@@ -20,7 +20,6 @@ from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.exceptions import (
     DamagedObject,
     NewerFormat,
-    NotDurable,
     ObjectMissing,
     StorageError,
     StoreError,
@@ -104,8 +103,6 @@ class Log:
         sealed = record | {"checksum": digest(canonical_json(record))}
         try:
             self._store.create(path, canonical_json(sealed))
-        except NotDurable:
-            raise  # it can be read back, and may still be gone tomorrow
         except StoreError as error:
             found = self._read_back(after + 1, error)
             if found.nonce != record["nonce"]:

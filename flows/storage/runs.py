@@ -12,7 +12,6 @@ from flows.storage.canonical import canonical_json, identity, strict_json
 from flows.storage.exceptions import (
     DamagedObject,
     NewerFormat,
-    NotDurable,
     ObjectMissing,
     StoreError,
     UnknownObject,
@@ -78,8 +77,6 @@ def save_run(store: Store, model: str, run: Run) -> None:
     try:
         path = f"{run_folder(model, run.run_id)}/run.json"
         store.create(path, canonical_json(run.model_dump(mode="json")))
-    except NotDurable:
-        raise
     except StoreError as error:
         # Another writer was first, or the reply was lost: what lies there decides.
         try:

@@ -67,7 +67,7 @@ mutants = [
     Mutant(
         "folder's failed sync ignored",
         *append,
-        *("except NotDurable:", "except ZeroDivisionError:"),
+        *("except StoreError as error:", "except StorageError as error:"),
         test_faults.test_a_failing_disk_loses_nothing,
     ),
     Mutant(
