@@ -63,7 +63,8 @@ class LocalStore:
     def names(self, folder: str) -> list[str]:
         try:
             with self._failures("list", folder):
-                names = [entry.name for entry in (self._root / folder).iterdir()]
+                entries = (entry.name for entry in (self._root / folder).iterdir())
+                names = sorted(name for name in entries if not name.startswith(temporary_prefix))
                 found = {f"{self._root / folder}/{name}" for name in names}
                 if not found <= lasting:
                     # Their writer may have been killed, or failed, before it synced the folder.
@@ -71,7 +72,7 @@ class LocalStore:
                     lasting.update(found)
         except ObjectMissing:
             return []
-        return sorted(name for name in names if not name.startswith(temporary_prefix))
+        return names
 
     def leftovers(self, folder: str, seconds: float) -> list[str]:
         limit = time.time() - seconds
@@ -83,10 +84,11 @@ class LocalStore:
             return []
 
     def temporary(self, folder: str, seconds: float) -> list[str]:
+        found = (self._root / folder).rglob(f"{temporary_prefix}*")
+        places = {path.parent.relative_to(self._root).as_posix() for path in found}
         return [
             f"{place}/{name}"
-            for path, _, _ in os.walk(self._root / folder)
-            for place in [Path(path).relative_to(self._root).as_posix()]
+            for place in sorted(places)
             for name in self.leftovers(place, seconds)
             if name.startswith(temporary_prefix)
         ]

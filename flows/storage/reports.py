@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.storage.exceptions import DamagedObject, NotDurable, StoreError
+from flows.storage.exceptions import DamagedObject, StoreError
 from flows.storage.files import Store
 
 report_format = 1
@@ -102,8 +102,6 @@ def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
     try:
         path = report_path(shared.model, shared.report_id)
         store.create(path, buffer.getvalue(), private=False)
-    except NotDurable:
-        raise
     except StoreError:
         # Another run wrote the same report, or the reply to this one's was lost.
         if not exists(store, shared.model, shared.report_id):
@@ -116,9 +114,10 @@ def load(store: Store, model: str, report_id: str) -> pa.Table:
     name = store.location(path)
     data = store.read(path)
     try:
-        table = pq.read_table(io.BytesIO(data), page_checksum_verification=True)
+        file = pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True)
+        _check_counts(file.metadata)
+        table = file.read()
         table.validate(full=True)
-        _check_counts(pq.read_metadata(io.BytesIO(data)))
     except (pa.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise DamagedObject(name, f"not a Parquet report ({reason})") from error
