@@ -13,6 +13,7 @@ from pathlib import Path
 from prefect.testing.utilities import prefect_test_harness
 
 from benchmarks.texts import king_james
+from flows.outcome import TrainOutcome
 from flows.parameters import EvaluationOptions, TrainingOptions
 from flows.storage import datasets
 from flows.storage.files import open_store
@@ -54,6 +55,7 @@ def tax() -> str:
             store=store,
             training=options.model_copy(update={"epochs": epochs}),
         )
+        assert isinstance(outcome, TrainOutcome)
         log = Log(open_store(store), f"{run_folder('default', outcome.run_id)}/log")
         times = sorted(
             datetime.fromisoformat(record.created_at)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, get_type_hints
 
 from prefect import Flow
+from prefect.exceptions import CancelledRun
 from pydantic import Field, ValidationError, create_model
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
@@ -81,6 +82,8 @@ def run(flow: Flow[..., Any], arguments: Sequence[str]) -> int:
         return _refuse(str(error))
     except KeyboardInterrupt:
         return _stopped(signal.SIGINT)
+    except CancelledRun:  # by somebody at the server
+        return _stopped(signal.SIGTERM)
     show_outcome(flow.name, outcome, as_json=command.print_json)
     return 0
 

@@ -70,14 +70,14 @@ crash_silent_runs = crash_after(
     " The next run of the same parameters goes on from the last checkpoint.",
 )
 crash_lost_runs = crash_after(
-    {"Pending", "Submitting"},
+    {"Pending", "Submitting", "Running"},  # behind the last a heartbeat follows at once
     lost_seconds,
     # Other people's runs on this server may have good reasons to begin late.
     related={"prefect.resource.role": "work-pool", "prefect.resource.name": work_pool},
     name="crash runs that no process came of",
-    description="A worker took the run and stopped before it began.",
-    message=f"It did not begin within {lost_seconds} seconds: the worker that took it stopped."
-    " Run it again, with a worker that is up.",
+    description="A worker took the run, and it ended before it sent a heartbeat.",
+    message=f"No sign of life within {lost_seconds} seconds of being taken: the worker that took it"
+    " stopped. Run it again, with a worker that is up.",
 )
 
 

@@ -1,7 +1,8 @@
 """What can go wrong in a flow, beyond what its lower floors raise.
 
 FlowError
-└── TrainingStopped     training diverged; the last good checkpoint is kept
+├── TrainingStopped     training diverged; the last good checkpoint is kept
+└── RunCancelled        somebody cancelled the run, and a checkpoint was written
 """
 
 from flows.storage.exceptions import StorageError
@@ -14,6 +15,10 @@ class FlowError(Exception):
 
 class TrainingStopped(FlowError):
     """Training diverged; the last good checkpoint is kept."""
+
+
+class RunCancelled(FlowError):
+    """Somebody cancelled the run, and a checkpoint was written."""
 
 
 expected_errors = (FlowError, StorageError, RnncoreError)  # each message is for people

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from contextvars import copy_context
 from threading import Event
 from typing import TypeVar
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
 
 Result = TypeVar("Result")
+
+ask_seconds = 15  # between questions to the server
 
 
 def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
@@ -16,15 +26,35 @@ def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
 
     Signals reach the main thread alone, as TerminationSignal or KeyboardInterrupt at any byte code,
     so the work has a thread of its own. Replacing Prefect's handler instead would make its runner
-    take a cancelled run for a crashed one.
+    take a cancelled run for a crashed one. A cancel that no signal brought sets the event too; then
+    the work's result is returned.
     """
     stop = Event()
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(copy_context().run, work, stop)
         try:
-            wait([future])
+            while not wait([future], timeout=_seconds_to_question()).done:
+                if is_cancelled():
+                    stop.set()
         except BaseException:
             stop.set()
             wait([future])
             raise
     return future.result()
+
+
+def _seconds_to_question() -> float:
+    """How long until the clock says to ask: not counted from here, so that short works ask too."""
+    return ask_seconds - time.monotonic() % ask_seconds
+
+
+def is_cancelled() -> bool:
+    """Whether the server says that somebody cancelled this flow run.
+
+    Prefect's worker brings a cancel by a signal, within a second; but when its server was away for
+    half a minute it no longer does, for the runs of before.
+    """
+    with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(flow_run.get_id())).state
+        return state is not None and (state.is_cancelling() or state.is_cancelled())
+    return False

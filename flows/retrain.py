@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 
-from prefect import flow
+from prefect import State, flow
+from prefect.states import Cancelled
 
 from flows import artifacts
 from flows.evaluate import evaluate_checkpoint
+from flows.exceptions import RunCancelled
 from flows.ingest import ingest_corpus
 from flows.outcome import RetrainOutcome, retrain_outcome, train_outcome
 from flows.parameters import (
@@ -45,7 +47,7 @@ def retrain(
     sampling: Sampling = SamplingOptions(),
     store: StoreUrl = default_store,
     single_writer: SingleWriter = False,
-) -> RetrainOutcome:
+) -> RetrainOutcome | State[RetrainOutcome]:
     """Retrain a character RNN on a corpus, evaluate it, and write a report of its samples.
 
     Work that the store holds already is not done again; more epochs continue a finished run.
@@ -65,7 +67,10 @@ def retrain(
     started = time.monotonic()
     purpose = Purpose(training=training, evaluation=evaluation, priming=sampling.priming)
     dataset = ingest_corpus(corpus, encoding, store, single_writer, purpose)
-    start, end = train_run(dataset, model, seed, purpose, when_busy)
+    try:
+        start, end = train_run(dataset, model, seed, purpose, when_busy)
+    except RunCancelled as stopped:
+        return Cancelled(message=str(stopped))
     measured = evaluate_checkpoint(end)
     written = write_report(end, sampling)
     trained = train_outcome(dataset, start, end, time.monotonic() - started)

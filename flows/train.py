@@ -7,11 +7,13 @@ import time
 from contextlib import suppress
 from functools import partial
 
-from prefect import flow, get_run_logger, task
+from prefect import State, flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.states import Cancelled
 
 from flows import artifacts, console
 from flows.chunk import advance, commit_initial
+from flows.exceptions import RunCancelled
 from flows.ingest import ingest_corpus
 from flows.interruption import finish_when_interrupted
 from flows.machine import differences
@@ -113,6 +115,11 @@ def _chain_chunks(
         name = f"chunk {number}/{math.ceil(goal / every)} to iteration {step}"
         checkpoint = train_chunk.with_options(task_run_name=name)(start.run, step)
         progress.update(checkpoint.iteration)
+        if checkpoint.iteration < step:
+            raise RunCancelled(
+                f"stopped at iteration {checkpoint.iteration}, checkpoint written:"
+                " run again to go on"
+            )
     if checkpoint == start:
         get_run_logger().info(
             "nothing to train: run %s of model %s stands at iteration %d already",
@@ -159,7 +166,7 @@ def train(
     evaluation: Evaluation = EvaluationOptions(),
     store: StoreUrl = default_store,
     single_writer: SingleWriter = False,
-) -> TrainOutcome:
+) -> TrainOutcome | State[TrainOutcome]:
     """Train a model on a corpus, from where its last run of the same options stopped.
 
     Args:
@@ -176,7 +183,10 @@ def train(
     started = time.monotonic()
     purpose = Purpose(training=training, evaluation=evaluation)
     dataset = ingest_corpus(corpus, encoding, store, single_writer, purpose)
-    start, end = train_run(dataset, model, seed, purpose, when_busy)
+    try:
+        start, end = train_run(dataset, model, seed, purpose, when_busy)
+    except RunCancelled as stopped:
+        return Cancelled(message=str(stopped))
     return train_outcome(dataset, start, end, time.monotonic() - started)
 
 

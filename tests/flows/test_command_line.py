@@ -208,12 +208,13 @@ def test_flows_alone_make_what_retrain_makes(options: Options, store: Path, corp
     whole = retrained(options(store=f"{store}-whole"))
     chosen = options()
     dataset = ingest(corpus=chosen["corpus"], store=str(store))
-    trained: TrainOutcome = train(
+    trained = train(
         corpus=chosen["corpus"],
         store=str(store),
         training=chosen["training"],
         evaluation=chosen["evaluation"],
     )
+    assert isinstance(trained, TrainOutcome)
     written = report(store=str(store), sampling=chosen["sampling"])
 
     assert whole.dataset_id == dataset.dataset_id

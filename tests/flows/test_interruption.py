@@ -7,14 +7,21 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter
 from prefect.exceptions import TerminationSignal
+from prefect.states import Cancelling
 
+from flows import chunk, command_line, interruption
 from flows.interruption import finish_when_interrupted
+from flows.retrain import retrain
 from flows.storage.open_run import open_run
+from rnncore import TrainingState
 from tests.flows.conftest import retrained
 
 Options = Callable[..., dict[str, Any]]
@@ -28,22 +35,30 @@ def survive_sigterm() -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-def wait_for_training(store: Path) -> None:
-    """Return when the first chunk is well under way."""
-    while not list(store.rglob("*.safetensors")):
-        time.sleep(0.01)
-    time.sleep(0.3)
+@pytest.fixture
+def under_way(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Is set when a chunk has trained some slices."""
+    event = threading.Event()
+
+    def on_slice(state: TrainingState, _: float) -> None:
+        if state.iteration > 1000:
+            event.set()
+
+    monkeypatch.setattr(chunk, "_progress", lambda _: on_slice)
+    return event
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_terminated_run_goes_on_where_it_stopped(
-    options: Options, store: Path, batch_size: int
+    options: Options, store: Path, under_way: threading.Event, batch_size: int
 ) -> None:
     """SIGTERM leaves a checkpoint between two planned ones; the next run ends as if unstopped."""
-    chosen = options(training={"epochs": 3000, "checkpoint_every": 10**9, "batch_size": batch_size})
+    chosen = options(
+        training={"epochs": 100_000, "checkpoint_every": 10**9, "batch_size": batch_size}
+    )
 
     def terminate() -> None:
-        wait_for_training(store)
+        under_way.wait()
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=terminate, daemon=True)
@@ -65,6 +80,44 @@ def test_terminated_run_goes_on_where_it_stopped(
     unstopped = retrained(options(training=shorter, model="unstopped"))
     assert unstopped.checkpoint_digest == resumed.checkpoint_digest
     assert resumed.iteration - stopped.iteration == resumed.trained_iterations
+
+
+def test_run_cancelled_without_a_signal_ends_cancelled(
+    corpus: Path,
+    store: Path,
+    under_way: threading.Event,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A cancel that only the server knows of is seen, leaves a checkpoint, and says where."""
+    monkeypatch.setattr(interruption, "ask_seconds", 0.1)
+    running = FlowRunFilter(state={"type": {"any_": ["RUNNING"]}})
+    cancelled = []
+
+    def cancel() -> None:
+        under_way.wait()
+        with get_client(sync_client=True) as client:
+            (run,) = client.read_flow_runs(flow_run_filter=running)
+            client.set_flow_run_state(run.id, Cancelling())
+            cancelled.append(run.id)
+
+    thread = threading.Thread(target=copy_context().run, args=(cancel,), daemon=True)
+    thread.start()
+    endless = ("hidden_size=8", "epochs=100000", "checkpoint_every=1000000000")
+    options = [f"--training.{option}" for option in endless]
+    status = command_line.run(retrain, [f"--corpus={corpus}", f"--store={store}", *options])
+    thread.join()
+
+    assert 128 + signal.SIGTERM == status
+    assert "stopped: run the same command again to go on" in capsys.readouterr().err
+    run_id = next((store / "models" / "default" / "runs").iterdir()).name
+    last = open_run(str(store), "default", run_id).log.records()[-1].iteration
+    assert last > 0
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(cancelled[0]).state
+    assert state
+    assert state.is_cancelled()
+    assert f"stopped at iteration {last}, checkpoint written: run again to go on" == state.message
 
 
 def test_work_ends_before_the_signal_takes_effect() -> None:

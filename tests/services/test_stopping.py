@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from flows.deploy import crash_lost_runs, silent_seconds
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, newest_run
 from flows.storage.exceptions import UnknownObject
@@ -68,16 +70,25 @@ def test_cancelled_run_writes_a_checkpoint(site: Site, tmp_path: Path) -> None:
 
 
 def test_restarted_server_loses_no_run(mortal: Site, tmp_path: Path) -> None:
-    """A run trains on while its server is away, and obeys it when it is back."""
+    """A run trains on while its server is away, and obeys it when it is back.
+
+    Even where it was away for so long that Prefect's worker has given up listening for cancels.
+    """
     run_id = begin(mortal, tmp_path, "patient")
+    log = mortal.project / "worker.log"
 
     mortal.stop("server")
+    eventually(lambda: "flow run cancellation will fail" in log.read_text(), within=60)
     without = len(checkpoints(tmp_path, "patient"))
     mortal.start("server")
     eventually(lambda: checkpoints(tmp_path, "patient")[without + 1 :], within=60)
 
     assert "RUNNING" == mortal.flow_run(run_id)["state_type"]
-    assert "CANCELLED" == cancel(mortal, run_id)["state_type"]
+    cancelled = cancel(mortal, run_id)
+    assert "CANCELLED" == cancelled["state_type"]
+    last = checkpoints(tmp_path, "patient")[-1].iteration
+    sentence = f"stopped at iteration {last}, checkpoint written: run again to go on"
+    assert sentence == cancelled["state"]["message"]
 
 
 def test_run_of_a_dead_worker_is_crashed_and_gone_on_with(mortal: Site, tmp_path: Path) -> None:
@@ -95,8 +106,9 @@ def test_run_of_a_dead_worker_is_crashed_and_gone_on_with(mortal: Site, tmp_path
     assert last in [record.iteration for record in checkpoints(tmp_path, "orphan")[:-1]]
 
 
-def test_run_that_no_process_came_of_is_crashed(mortal: Site) -> None:
-    """A worker may stop when it has taken a run, before anything of it begins."""
+@pytest.mark.parametrize("states", [["PENDING"], ["PENDING", "RUNNING"]], ids=str)
+def test_run_that_no_process_came_of_is_crashed(mortal: Site, states: list[str]) -> None:
+    """A worker may stop when it has taken a run, before anything of it, or hardly, begins."""
     (automation,) = (a for a in mortal.filter("automations") if a["name"] == crash_lost_runs.name)
     trigger = automation["trigger"] | {"within": 10}  # seconds, not minutes
     wanted = {key: automation[key] for key in ("name", "description", "enabled", "actions")}
@@ -108,8 +120,9 @@ def test_run_that_no_process_came_of_is_crashed(mortal: Site) -> None:
     created = mortal.api.post(f"/deployments/{deployment}/create_flow_run", json={"state": state})
     run_id = created.raise_for_status().json()["id"]
 
-    taken = {"state": {"type": "PENDING"}, "force": True}
-    mortal.api.post(f"/flow_runs/{run_id}/set_state", json=taken).raise_for_status()
+    for name in states:
+        reached = {"state": {"type": name}, "force": True}
+        mortal.api.post(f"/flow_runs/{run_id}/set_state", json=reached).raise_for_status()
 
     crashed = mortal.finished(run_id, within=60)
     assert "CRASHED" == crashed["state_type"]
