@@ -7,8 +7,9 @@ import shlex
 import sys
 from abc import abstractmethod
 from pathlib import Path
+from typing import Literal
 
-from flows.references import CheckpointRef, DatasetRef, Reference, ReportRef
+from flows.references import CheckpointRef, DatasetRef, Reference, ReportRef, VersionRef
 from flows.storage.checkpoints import Evaluation
 from flows.storage.datasets import dataset_folder
 from flows.storage.files import open_store
@@ -113,6 +114,9 @@ class RetrainOutcome(TrainOutcome):
 
     train_bits_per_character: float
     held_out_bits_per_character: float | None  # None where nothing was held out
+    version: int  # number of the decision in the model's registry
+    decision: Literal["promoted", "rejected"]
+    reason: str
     report_id: str
     report_url: str
 
@@ -122,6 +126,7 @@ class RetrainOutcome(TrainOutcome):
             **super().table(),
             "training text": f"{self.train_bits_per_character:.3f} bits per character",
             "held-out text": "none" if held_out is None else f"{held_out:.3f} bits per character",
+            "decision": f"{self.decision} as version {self.version}: {self.reason}",
             **report_lines(self.report_url),
         }
 
@@ -184,13 +189,16 @@ def report_outcome(checkpoint: CheckpointRef, report: ReportRef) -> ReportOutcom
 
 
 def retrain_outcome(
-    trained: TrainOutcome, measured: Evaluation, report: ReportRef
+    trained: TrainOutcome, measured: Evaluation, decided: VersionRef, report: ReportRef
 ) -> RetrainOutcome:
     """What the `retrain` flow came to."""
     return RetrainOutcome(
         **trained.model_dump(),
         train_bits_per_character=measured.train_bits_per_character,
         held_out_bits_per_character=measured.held_out_bits_per_character,
+        version=decided.number,
+        decision=decided.decision,
+        reason=decided.reason,
         report_id=report.report_id,
         report_url=report.url,
     )

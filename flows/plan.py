@@ -17,6 +17,7 @@ from flows.storage.checkpoints import CheckpointLog, newest_run
 from flows.storage.datasets import Dataset
 from flows.storage.files import Store, check_store, open_store
 from flows.storage.local_store import LocalStore
+from flows.storage.registry import Registry
 from rnncore import iterations_per_epoch
 
 
@@ -94,6 +95,11 @@ def _report_step(store: Store, parameters: dict[str, Any]) -> dict[str, str]:
     count = len(sampling.temperatures) * sampling.samples_each
     source = "the run's last checkpoint"
     if "corpus" not in parameters:
-        run_id = parameters["run_id"] or newest_run(store, parameters["model"])
-        source = f"the newest checkpoint of run {run_id}"
+        source = _source_of_report(store, parameters["model"], parameters["run_id"])
     return {"report": f"{count:,} samples of {sampling.length:,} characters from {source}"}
+
+
+def _source_of_report(store: Store, model: str, run_id: str | None) -> str:
+    if run_id is None and (champion := Registry(store, model).champion([])):
+        return f"the champion, version {champion.number} at iteration {champion.record.iteration:,}"
+    return f"the newest checkpoint of run {run_id or newest_run(store, model)}"

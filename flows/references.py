@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -37,6 +39,14 @@ class CheckpointRef(Reference):
     run: RunRef
     iteration: int
     digest: str  # SHA-256 of the payload
+
+
+class VersionRef(Reference):
+    """A decision in a model's registry."""
+
+    number: int
+    decision: Literal["promoted", "rejected"]
+    reason: str
 
 
 class ReportRef(Reference):

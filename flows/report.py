@@ -16,28 +16,28 @@ from flows.run_names import numbered
 from flows.samples import sample_rows, snapshot_rows
 from flows.storage import reports
 from flows.storage.canonical import identity
-from flows.storage.checkpoints import newest_run
+from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, newest_run
 from flows.storage.exceptions import DamagedObject, UnknownObject
-from flows.storage.files import open_store
+from flows.storage.files import Store, open_store
 from flows.storage.open_run import OpenRun, open_run
+from flows.storage.registry import Registry
+from flows.storage.runs import load_run
 
 
 @task(
-    task_run_name="find the newest checkpoint of {model}",
+    task_run_name="find the checkpoint of {model} to report on",
     cache_policy=NO_CACHE,
     persist_result=False,
     **retried,
 )
 def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef:
-    """The newest checkpoint of a run, by default of the run that was trained last."""
+    """The newest checkpoint of a run; by default the champion's, or the run's trained last."""
     target = open_store(store)
-    run_id = run_id or newest_run(target, model)
-    opened = open_run(store, model, run_id)
     problems: list[DamagedObject] = []
-    newest = opened.log.newest(problems)
+    run_id, found = _choose(target, model, run_id, problems)
     for problem in problems:
         get_run_logger().warning("%s; reporting on the newest sound checkpoint", problem)
-    if newest is None:
+    if found is None:
         raise UnknownObject(
             f"run {run_id} of model {model} has no sound checkpoint: train it first"
         )
@@ -45,10 +45,22 @@ def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef
         store=store,
         model=model,
         run_id=run_id,
-        dataset_id=opened.run.dataset_id,
-        corpus=newest.record.corpus,
+        dataset_id=load_run(target, model, run_id).dataset_id,
+        corpus=found.corpus,
     )
-    return CheckpointRef(run=run, iteration=newest.record.iteration, digest=newest.record.digest)
+    return CheckpointRef(run=run, iteration=found.iteration, digest=found.digest)
+
+
+def _choose(
+    store: Store, model: str, run_id: str | None, problems: list[DamagedObject]
+) -> tuple[str, CheckpointRecord | None]:
+    """The run to report on, and its checkpoint if it has a sound one."""
+    if run_id is None:
+        if champion := Registry(store, model).champion(problems):
+            return champion.version.run_id, champion.record
+        run_id = newest_run(store, model)
+    newest = CheckpointLog(store, model, run_id).newest(problems)
+    return run_id, newest.record if newest else None
 
 
 @task(
@@ -103,12 +115,12 @@ def report(
     sampling: Sampling = SamplingOptions(),
     store: StoreUrl = default_store,
 ) -> ReportOutcome:
-    """Write a report of samples from a model's newest checkpoint.
+    """Write a report of samples from a model's champion, or from a run's newest checkpoint.
 
     Args:
         model: Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit
         run_id: Run to take the checkpoint from, 16 hexadecimal digits as in models/<model>/runs;
-            the one trained last if not given
+            the champion's if not given
         sampling: The samples of the report
         store: Folder or fsspec URL where datasets, checkpoints and reports are kept
     """

@@ -1,4 +1,4 @@
-"""The main job: ingest, train, evaluate, report."""
+"""The main job: ingest, train, evaluate, promote, report."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from flows.parameters import (
     bundled_corpus,
     default_store,
 )
+from flows.promote import promote_checkpoint
 from flows.purpose import Purpose
 from flows.report import write_report
 from flows.run_names import numbered
@@ -48,7 +49,7 @@ def retrain(
     store: StoreUrl = default_store,
     single_writer: SingleWriter = False,
 ) -> RetrainOutcome | State[RetrainOutcome]:
-    """Retrain a character RNN on a corpus, evaluate it, and write a report of its samples.
+    """Retrain a character RNN on a corpus, promote it if it is better, and report its samples.
 
     Work that the store holds already is not done again; more epochs continue a finished run.
 
@@ -72,9 +73,10 @@ def retrain(
     except RunCancelled as stopped:
         return Cancelled(message=str(stopped))
     measured = evaluate_checkpoint(end)
+    decided = promote_checkpoint(end, measured)
     written = write_report(end, sampling)
     trained = train_outcome(dataset, start, end, time.monotonic() - started)
-    outcome = retrain_outcome(trained, measured, written)
+    outcome = retrain_outcome(trained, measured, decided, written)
     artifacts.show_outcome(outcome, store)
     return outcome
 

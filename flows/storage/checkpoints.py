@@ -91,7 +91,7 @@ class CheckpointLog:
         found = None
         for record in listing.newest_first("checkpoint"):
             try:
-                content = _parse(CheckpointRecord, record)
+                content = parse_content(CheckpointRecord, record)
                 found = Checkpoint(content, self.read(content), listing.head)
                 break
             except DamagedObject as error:
@@ -147,7 +147,7 @@ class CheckpointLog:
             {"iteration": state.iteration, "digest": digest(data), "size": len(data), **facts}
         )
         self._store.put(self.payload_path(content.digest), data)
-        return _parse(CheckpointRecord, self._append("checkpoint", content, after))
+        return parse_content(CheckpointRecord, self._append("checkpoint", content, after))
 
     def records(self) -> list[CheckpointRecord]:
         """Every sound checkpoint record by iteration; what was written twice is listed once."""
@@ -167,7 +167,7 @@ class CheckpointLog:
     def add_evaluation(self, evaluation: Evaluation) -> Evaluation:
         """Write down how good a checkpoint is."""
         head = self.head()
-        return _parse(Evaluation, self._append("evaluation", evaluation, head))
+        return parse_content(Evaluation, self._append("evaluation", evaluation, head))
 
     def _append(self, kind: str, content: CheckpointRecord | Evaluation, after: int) -> Record:
         """Append behind `after`, or behind records of another kind that came in between."""
@@ -204,12 +204,13 @@ def _parse_sound(model: type[Content], records: Iterable[Record]) -> Iterator[Co
     """The records that are sound in their fields too."""
     for record in records:
         try:
-            yield _parse(model, record)
+            yield parse_content(model, record)
         except DamagedObject:
             continue
 
 
-def _parse(model: type[Content], record: Record) -> Content:
+def parse_content(model: type[Content], record: Record) -> Content:
+    """What a record says, as `model`; `DamagedObject` if it does not say that."""
     try:
         return model.model_validate(record.content)
     except ValidationError as error:

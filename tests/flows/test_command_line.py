@@ -258,24 +258,24 @@ def test_stopped_process_says_so_and_leaves_no_server(
         for number, store in stores.items()
     }
     for number, process in processes.items():
-        while not list(stores[number].rglob("*.safetensors")):
+        while len(list(stores[number].rglob("*.safetensors"))) < 2:
             assert process.poll() is None
             time.sleep(0.1)
-        time.sleep(1)
+        time.sleep(1)  # into the second
         process.send_signal(number)
     for number, process in processes.items():
-        _, errors = process.communicate(timeout=60)  # until nobody holds the pipes any more
+        _, errors = process.communicate(timeout=180)  # until nobody holds the pipes any more
 
         assert 128 + number == process.returncode
         assert "checkpoint written: run again to go on" in errors
         assert 1 == errors.count("stopped: run the same command again to go on")
         assert "Traceback" not in errors
-        assert len(list(stores[number].rglob("*.safetensors"))) > 1
+        assert len(list(stores[number].rglob("*.safetensors"))) > 2
 
 
 def start_endless(corpus: Path, store: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
-    """A retraining whose first chunk has more to do than anyone waits for."""
-    names = ("hidden_size=8", "epochs=100000", "checkpoint_every=1000000000")
+    """A retraining of more chunks, of some seconds each, than anyone waits for."""
+    names = ("hidden_size=8", "epochs=1000000", "checkpoint_every=500000")
     options = [f"--training.{name}" for name in names]
     return subprocess.Popen(
         [sys.executable, "-m", "flows.retrain", f"--corpus={corpus}", f"--store={store}", *options],

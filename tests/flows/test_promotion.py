@@ -1,0 +1,90 @@
+"""A retrained model becomes champion if it reads held-out text better than the champion there is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.parameters import SamplingOptions
+from flows.plan import make_plan
+from flows.report import report
+from flows.storage.files import open_store
+from flows.storage.log import Log
+from flows.storage.open_run import open_run
+from rnncore import bits_per_character
+from tests.flows.conftest import retrained
+
+Options = Callable[..., dict[str, Any]]
+weak = {"hidden_size": 1, "epochs": 1}
+strong = {"hidden_size": 16, "epochs": 8}
+
+
+def test_better_is_promoted_and_worse_is_not(options: Options, store: Path) -> None:
+    """Both read the same text; the reason names both figures."""
+    first = retrained(options(training=weak))
+    better = retrained(options(training=strong))
+    worse = retrained(options(training=weak, seed=1))
+
+    assert ("promoted", 0) == (first.decision, first.version)
+    assert "the model's first version" == first.reason
+    assert ("promoted", 1) == (better.decision, better.version)
+    assert ("rejected", 2) == (worse.decision, worse.version)
+    assert worse.held_out_bits_per_character
+    assert better.held_out_bits_per_character
+    assert worse.held_out_bits_per_character > better.held_out_bits_per_character
+    assert worse.reason == (
+        f"{worse.held_out_bits_per_character:.3f} bits per character on the held-out text,"
+        f" version 1 has {better.held_out_bits_per_character:.3f}"
+    )
+    assert f"rejected as version 2: {worse.reason}" == worse.table()["decision"]
+    by_default = report(store=str(store))
+    assert better.checkpoint_digest == by_default.checkpoint_digest
+    assert worse.run_id == report(store=str(store), run_id=worse.run_id).run_id
+    asked = {"model": "default", "run_id": None, "store": str(store), "sampling": SamplingOptions()}
+    assert "the champion, version 1" in make_plan(asked).steps["report"]
+
+
+def test_the_same_run_again_is_decided_once(options: Options, store: Path) -> None:
+    first, again = retrained(options()), retrained(options())
+
+    assert (first.version, first.reason) == (again.version, again.reason)
+    assert 0 == Log(open_store(str(store)), "models/default/versions").look().head
+
+
+def test_the_champion_reads_the_newcomers_text(options: Options, corpus: Path, store: Path) -> None:
+    """On another corpus both are measured on that corpus's held-out text."""
+    first = retrained(options())
+    corpus.write_text(corpus.read_text()[::-1])
+
+    second = retrained(options())
+
+    opened = open_run(str(store), "default", second.run_id)
+    text = opened.vocabulary.decode(opened.split.held_out)
+    log = open_run(str(store), "default", first.run_id).log
+    state, vocabulary = log.read(log.record(first.checkpoint_digest))
+    expected = bits_per_character(state.parameters, vocabulary.encode(text))
+    assert f"version 0 has {expected:.3f}" in second.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"new": "é"}, "version 0 never saw some characters of the held-out text"),
+        ({"held_out": 0}, "nothing is held out to compare on"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_compared_is_promoted(
+    options: Options, corpus: Path, changes: dict[str, Any], reason: str
+) -> None:
+    retrained(options(training=strong))
+    corpus.write_text(corpus.read_text().replace("e", changes.get("new", "e")))
+
+    newcomer = retrained(
+        options(training=weak, evaluation={"held_out": changes.get("held_out", 0.1)})
+    )
+
+    assert ("promoted", reason) == (newcomer.decision, newcomer.reason)

@@ -1,0 +1,105 @@
+"""A model's versions: each checkpoint is decided on once, and the last one promoted is champion."""
+
+from __future__ import annotations
+
+import pytest
+
+from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
+from flows.storage.exceptions import DamagedObject
+from flows.storage.files import Store
+from flows.storage.log import Log
+from flows.storage.registry import Champion, Registry, Version
+from tests.storage.conftest import at_once, facts, flipped, make_state, overwrite, vocabulary
+
+run_id = "0123456789abcdef"
+
+
+def commit(store: Store, iterations: int) -> CheckpointRecord:
+    """A checkpoint of model `m`."""
+    log = CheckpointLog(store, "m", run_id)
+    state = make_state(iterations=iterations)
+    return log.commit(state, vocabulary, facts, after=log.head())
+
+
+def decide(store: Store, record: CheckpointRecord, bits: float) -> tuple[int, Version]:
+    """Promote a checkpoint of so many bits per character if that is fewer than the champion's."""
+
+    def judge(champion: Champion | None) -> Version:
+        theirs = champion.version.bits_per_character if champion else None
+        return Version(
+            decision="promoted" if theirs is None or bits < theirs else "rejected",
+            reason="as told",
+            run_id=run_id,
+            iteration=record.iteration,
+            digest=record.digest,
+            bits_per_character=bits,
+            champion=champion.number if champion else None,
+            champion_bits_per_character=theirs,
+        )
+
+    return Registry(store, "m").decide(run_id, record.digest, judge, [])
+
+
+def test_a_model_without_versions_has_no_champion(store: Store) -> None:
+    assert Registry(store, "m").champion([]) is None
+
+
+def test_the_champion_is_the_version_promoted_last(store: Store) -> None:
+    """A rejected one changes nothing; each is numbered, and knows what it was measured against."""
+    first, worse, better = (commit(store, iterations) for iterations in (1, 2, 3))
+
+    decisions = [decide(store, first, 3.0), decide(store, worse, 3.5), decide(store, better, 2.5)]
+
+    assert [0, 1, 2] == [number for number, _ in decisions]
+    assert ["promoted", "rejected", "promoted"] == [known.decision for _, known in decisions]
+    assert [None, 0, 0] == [known.champion for _, known in decisions]
+    champion = Registry(store, "m").champion([])
+    assert champion
+    assert (2, better) == (champion.number, champion.record)
+    assert 3 == champion.payload.state.iteration
+
+
+def test_what_was_decided_once_stands(store: Store) -> None:
+    """A checkpoint that is asked about again gets the same answer, and no second record."""
+    record = commit(store, 1)
+
+    assert decide(store, record, 3.0) == decide(store, record, 9.0)
+    assert 0 == Log(store, "models/m/versions").look().head
+
+
+def test_decisions_made_at_once_are_one_history(store: Store) -> None:
+    """Of two judges the slower judges again, with the other's version as champion."""
+    records = [commit(store, iterations) for iterations in (1, 2, 3, 4)]
+
+    at_once(4, lambda number: decide(store, records[number], 4.0 - number) and None)
+
+    listing = Log(store, "models/m/versions").look()
+    versions = [Version(**record.content) for record in listing.newest_first("version")][::-1]
+    assert {record.digest for record in records} == {version.digest for version in versions}
+    assert not listing.damaged
+    for number, version in enumerate(versions):
+        promoted = [known for known in range(number) if versions[known].decision == "promoted"]
+        assert (promoted[-1] if promoted else None) == version.champion
+    champion = Registry(store, "m").champion([])
+    assert champion
+    assert records[3].digest == champion.version.digest
+
+
+@pytest.mark.parametrize("what", ["payload", "version"])
+def test_a_damaged_champion_gives_way_to_the_one_before(store: Store, what: str) -> None:
+    """Whether its checkpoint or the decision itself is damaged; the problem is named."""
+    first, second = commit(store, 1), commit(store, 2)
+    decide(store, first, 3.0)
+    number, _ = decide(store, second, 2.0)
+    payload = CheckpointLog(store, "m", run_id).payload_path(second.digest)
+    path = payload if what == "payload" else Log(store, "models/m/versions").path(number)
+    overwrite(store, path, flipped(store.read(path), 200))
+    problems: list[DamagedObject] = []
+
+    champion = Registry(store, "m").champion(problems)
+
+    assert champion
+    assert 0 == champion.number
+    assert 1 == len(problems)
+    assert store.location(path) in str(problems[0])
+    assert 2 == decide(store, commit(store, 3), 1.0)[0]  # behind the damaged one
