@@ -26,7 +26,7 @@ worker: .venv/runtime  ## run what the server hands out
 	$(BIN)/prefect worker start --pool rnn --type process
 
 test: .venv/dev  ## everything that needs nothing but Python
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-services: .venv/dev .venv/services  ## what needs servers: starts real ones on loopback
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/services

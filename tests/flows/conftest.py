@@ -1,4 +1,4 @@
-"""One Prefect server for all tests of flows, and small texts to train on."""
+"""One Prefect server for all tests of flows in a process, and small texts to train on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ sentences = (
 
 @pytest.fixture(scope="session", autouse=True)
 def prefect_server() -> Iterator[None]:
-    """One embedded server for all; without heartbeats a flow ends a second sooner.
+    """One embedded server for all of a process; without heartbeats a flow ends a second sooner.
 
     It keeps no events: of hundreds of short runs they are so many that now and then the server's
     threads wait a minute for each other.
