@@ -73,6 +73,7 @@ def show_outcome(outcome: RetrainOutcome, store: str) -> None:
     files = {name: values.pop(name) for name in long_values}
     lines = [
         f"# Model {outcome.model} at iteration {outcome.iteration:,}",
+        f"**{_escape(values.pop('decision'))}**\n",
         f"![Loss curve: bits per character by iteration](data:image/png;base64,{picture})",
         "| | |\n|---|---|",
         *(f"| {name} | {_escape(value)} |" for name, value in values.items()),
@@ -84,7 +85,7 @@ def show_outcome(outcome: RetrainOutcome, store: str) -> None:
     create_markdown_artifact(
         markdown="\n".join(lines),
         key=f"retrain-{outcome.model}",
-        description=f"Model {outcome.model}: loss curve, metrics, samples",
+        description=f"Model {outcome.model}: decision, loss curve, metrics, samples",
     )
 
 

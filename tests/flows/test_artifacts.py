@@ -27,11 +27,12 @@ def newest_artifact(key: str) -> Artifact:
 
 
 def test_run_leaves_a_page_with_picture_table_and_samples(options: Options) -> None:
-    """The markdown artifact shows the loss curve, the metrics and a sample of each temperature."""
+    """The markdown artifact shows decision, loss curve, metrics, a sample of each temperature."""
     outcome = retrained(options(model="painted"))
 
     page = str(newest_artifact("retrain-painted").data)
     picture = page.split("data:image/png;base64,")[1].split(")", maxsplit=1)[0]
+    assert "**promoted as version 0: the model's first version**" in page
     assert base64.b64decode(picture).startswith(b"\x89PNG")
     assert f"{outcome.train_bits_per_character:.3f} bits per character" in page
     for temperature in ("0.5", "0.8", "1"):
