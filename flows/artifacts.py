@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import re
+from contextlib import suppress
 from typing import cast
 from uuid import UUID
 
+import httpx
 import pyarrow as pa
 from prefect.artifacts import (
     create_markdown_artifact,
@@ -14,6 +16,7 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.exceptions import PrefectException
 
 from flows.curve import loss_curve_png
 from flows.outcome import RetrainOutcome
@@ -39,8 +42,11 @@ class Progress:
         )
 
     def update(self, iteration: int) -> None:
-        """Show that training stands at `iteration`."""
-        update_progress_artifact(cast("UUID", self._artifact), progress=self._percent(iteration))
+        """Show that training stands at `iteration`, if the server is there to hear it."""
+        with suppress(httpx.HTTPError, PrefectException):
+            update_progress_artifact(
+                cast("UUID", self._artifact), progress=self._percent(iteration)
+            )
 
     def _percent(self, iteration: int) -> float:
         return min(100.0, 100.0 * iteration / self._goal)

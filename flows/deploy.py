@@ -37,18 +37,23 @@ def crash_after(
     signs: set[str],
     seconds: int,
     *,
-    related: dict[str, str],
     name: str,
     description: str,
     message: str,
 ) -> AutomationCore:
-    """Crash runs of which nothing is heard for so long after one of `signs`."""
+    """Crash runs of which nothing is heard for so long after one of `signs`.
+
+    Of this project's pool alone: other people's runs on the server have heartbeats of their own.
+    """
     return AutomationCore(
         name=name,
         description=description,
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
-            match_related=related,
+            match_related={
+                "prefect.resource.role": "work-pool",
+                "prefect.resource.name": work_pool,
+            },
             for_each={"prefect.resource.id"},
             after={f"prefect.flow-run.{sign}" for sign in signs},
             expect={"prefect.flow-run.*"},
@@ -63,7 +68,6 @@ def crash_after(
 crash_silent_runs = crash_after(
     {"heartbeat"},
     silent_seconds,
-    related={},  # a heartbeat does not name its pool, and who sends none is left alone
     name="crash runs whose process is gone",
     description="A run that has sent no heartbeat for a while died with its worker or its machine.",
     message=f"No sign of life for {silent_seconds} seconds: its worker or machine stopped."
@@ -72,8 +76,6 @@ crash_silent_runs = crash_after(
 crash_lost_runs = crash_after(
     {"Pending", "Submitting", "Running"},  # behind the last a heartbeat follows at once
     lost_seconds,
-    # Other people's runs on this server may have good reasons to begin late.
-    related={"prefect.resource.role": "work-pool", "prefect.resource.name": work_pool},
     name="crash runs that no process came of",
     description="A worker took the run, and it ended before it sent a heartbeat.",
     message=f"No sign of life within {lost_seconds} seconds of being taken: the worker that took it"

@@ -8,17 +8,18 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
 from threading import Event
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
-import httpx
+from prefect import State
 from prefect.client.orchestration import get_client
-from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
+from prefect.states import Cancelled, Running
 
 Result = TypeVar("Result")
 
 ask_seconds = 15  # between questions to the server
+answer_seconds = 5
 
 
 def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
@@ -49,12 +50,35 @@ def _seconds_to_question() -> float:
 
 
 def is_cancelled() -> bool:
-    """Whether the server says that somebody cancelled this flow run.
+    """Whether the server says that somebody cancelled this flow run; no answer is a no.
 
     Prefect's worker brings a cancel by a signal, within a second; but when its server was away for
-    half a minute it no longer does, for the runs of before.
+    half a minute it no longer does, for the runs of before. A run that the server, back after long,
+    took for dead is reported alive: else it could not be cancelled any more.
     """
-    with suppress(httpx.HTTPError, PrefectException), get_client(sync_client=True) as client:
-        state = client.read_flow_run(UUID(flow_run.get_id())).state
-        return state is not None and (state.is_cancelling() or state.is_cancelled())
+    run_id = flow_run.get_id()
+    with suppress(Exception):  # a question ends no run, whatever answers
+        if run_id and (state := _ask(UUID(run_id))):
+            return state.is_cancelling() or state.is_cancelled()
     return False
+
+
+def _ask(run_id: UUID) -> State[Any] | None:
+    # A client of its own: the flow run's would try for a minute where there is no server.
+    settings = {"timeout": answer_seconds}
+    with get_client(httpx_settings=settings, sync_client=True) as client:
+        state = client.read_flow_run(run_id).state
+        if state and state.is_crashed():
+            alive: State[Any] = Running(message="The server was away; the run was not.")
+            client.set_flow_run_state(run_id, alive, force=True)
+        return state
+
+
+def unless_cancelled(outcome: Result) -> Result | State[Result]:
+    """What a flow returns: its outcome, or that it was cancelled when it had nothing left to stop.
+
+    Prefect would leave such a run Cancelling for ever.
+    """
+    if is_cancelled():
+        return Cancelled(message="all was done when the cancel was heard")
+    return outcome

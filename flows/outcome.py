@@ -117,16 +117,20 @@ class RetrainOutcome(TrainOutcome):
     version: int  # number of the decision in the model's registry
     decision: Literal["promoted", "rejected"]
     reason: str
+    champion: int | None  # number of the model's champion now
     report_id: str
     report_url: str
 
     def table(self) -> dict[str, str]:
         held_out = self.held_out_bits_per_character
+        decision = f"{self.decision} as version {self.version}: {self.reason}"
+        if self.decision == "promoted" and self.champion not in {None, self.version}:
+            decision += f"; now the champion is version {self.champion}"
         return {
             **super().table(),
             "training text": f"{self.train_bits_per_character:.3f} bits per character",
             "held-out text": "none" if held_out is None else f"{held_out:.3f} bits per character",
-            "decision": f"{self.decision} as version {self.version}: {self.reason}",
+            "decision": decision,
             **report_lines(self.report_url),
         }
 
@@ -199,6 +203,7 @@ def retrain_outcome(
         version=decided.number,
         decision=decided.decision,
         reason=decided.reason,
+        champion=decided.champion,
         report_id=report.report_id,
         report_url=report.url,
     )

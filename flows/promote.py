@@ -28,14 +28,20 @@ def promote_checkpoint(checkpoint: CheckpointRef, measured: Evaluation) -> Versi
     """Promote or reject a checkpoint; what was decided of it once stands."""
     run = checkpoint.run
     problems: list[DamagedObject] = []
-    number, version = Registry(open_store(run.store), run.model).decide(
+    decided = Registry(open_store(run.store), run.model).decide(
         run.run_id, checkpoint.digest, partial(judge, checkpoint, measured), problems
     )
+    number, version = decided.number, decided.version
     logger = get_run_logger()
     for problem in problems:
         logger.warning("%s; deciding without it", problem)
     logger.info("version %d %s: %s", number, version.decision, version.reason)
-    return VersionRef(number=number, decision=version.decision, reason=version.reason)
+    return VersionRef(
+        number=number,
+        decision=version.decision,
+        reason=version.reason,
+        champion=decided.champion,
+    )
 
 
 def judge(checkpoint: CheckpointRef, measured: Evaluation, champion: Champion | None) -> Version:
@@ -44,19 +50,20 @@ def judge(checkpoint: CheckpointRef, measured: Evaluation, champion: Champion | 
     theirs: float | None = None
     better = True
     if champion is None:
-        reason = "the model's first version"
+        reason = "there was no champion"
     elif own is None:
         reason = "nothing is held out to compare on"
     else:
         try:
             theirs = _held_out_bits(champion.payload, checkpoint)
+        except CorpusError:
+            reason = f"version {champion.number} never saw some characters of the held-out text"
+        else:
             better = own < theirs
             reason = (
                 f"{own:.3f} bits per character on the held-out text,"
                 f" version {champion.number} has {theirs:.3f}"
             )
-        except CorpusError:
-            reason = f"version {champion.number} never saw some characters of the held-out text"
     return Version(
         decision="promoted" if better else "rejected",
         reason=reason,

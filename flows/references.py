@@ -42,11 +42,12 @@ class CheckpointRef(Reference):
 
 
 class VersionRef(Reference):
-    """A decision in a model's registry."""
+    """A decision in a model's registry, in words."""
 
     number: int
     decision: Literal["promoted", "rejected"]
     reason: str
+    champion: int | None  # number of the model's champion now
 
 
 class ReportRef(Reference):

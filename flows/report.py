@@ -36,7 +36,7 @@ def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef
     problems: list[DamagedObject] = []
     run_id, found = _choose(target, model, run_id, problems)
     for problem in problems:
-        get_run_logger().warning("%s; reporting on the newest sound checkpoint", problem)
+        get_run_logger().warning("%s; passed over", problem)
     if found is None:
         raise UnknownObject(
             f"run {run_id} of model {model} has no sound checkpoint: train it first"

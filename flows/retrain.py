@@ -11,6 +11,7 @@ from flows import artifacts
 from flows.evaluate import evaluate_checkpoint
 from flows.exceptions import RunCancelled
 from flows.ingest import ingest_corpus
+from flows.interruption import unless_cancelled
 from flows.outcome import RetrainOutcome, retrain_outcome, train_outcome
 from flows.parameters import (
     Corpus,
@@ -78,7 +79,7 @@ def retrain(
     trained = train_outcome(dataset, start, end, time.monotonic() - started)
     outcome = retrain_outcome(trained, measured, decided, written)
     artifacts.show_outcome(outcome, store)
-    return outcome
+    return unless_cancelled(outcome)
 
 
 if __name__ == "__main__":

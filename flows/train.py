@@ -15,7 +15,7 @@ from flows import artifacts, console
 from flows.chunk import advance, commit_initial
 from flows.exceptions import RunCancelled
 from flows.ingest import ingest_corpus
-from flows.interruption import finish_when_interrupted
+from flows.interruption import finish_when_interrupted, unless_cancelled
 from flows.machine import differences
 from flows.outcome import TrainOutcome, train_outcome
 from flows.parameters import (
@@ -113,9 +113,10 @@ def _chain_chunks(
         number = checkpoint.iteration // every + 1
         step = min(goal, number * every)
         name = f"chunk {number}/{math.ceil(goal / every)} to iteration {step}"
+        before = checkpoint.iteration
         checkpoint = train_chunk.with_options(task_run_name=name)(start.run, step)
         progress.update(checkpoint.iteration)
-        if checkpoint.iteration < step:
+        if before < checkpoint.iteration < step:
             raise RunCancelled(
                 f"stopped at iteration {checkpoint.iteration}, checkpoint written:"
                 " run again to go on"
@@ -187,7 +188,7 @@ def train(
         start, end = train_run(dataset, model, seed, purpose, when_busy)
     except RunCancelled as stopped:
         return Cancelled(message=str(stopped))
-    return train_outcome(dataset, start, end, time.monotonic() - started)
+    return unless_cancelled(train_outcome(dataset, start, end, time.monotonic() - started))
 
 
 if __name__ == "__main__":

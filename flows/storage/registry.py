@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, parse_content
 from flows.storage.exceptions import DamagedObject, NewerFormat, UnknownObject
@@ -13,19 +14,17 @@ from flows.storage.files import Store
 from flows.storage.log import Listing, Log, RecordConflict
 from flows.storage.payload import Payload
 
-kind = "version"  # of the records
-
 
 class Version(BaseModel):
     """What was decided of a checkpoint, and on what grounds."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     decision: Literal["promoted", "rejected"]
     reason: str  # for people
-    run_id: str
+    run_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     iteration: int
-    digest: str  # SHA-256 of the payload
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")  # SHA-256 of the payload
     bits_per_character: float | None  # on its run's held-out text; None where nothing is held out
     champion: int | None  # number of the version that it was measured against
     champion_bits_per_character: float | None  # of that, on the same text
@@ -38,6 +37,14 @@ class Champion(NamedTuple):
     version: Version
     record: CheckpointRecord
     payload: Payload
+
+
+class Decision(NamedTuple):
+    """A version, and the number of the model's champion now."""
+
+    number: int
+    version: Version
+    champion: int | None
 
 
 class Registry:
@@ -53,10 +60,7 @@ class Registry:
 
         What is damaged is passed over and added to `problems`.
         """
-        listing = self._log.look()
-        champion = self._champion(listing, problems)
-        problems.extend(listing.damaged)
-        return champion
+        return self._champion(_versions(self._log.look(), problems), problems)
 
     def decide(
         self,
@@ -64,27 +68,30 @@ class Registry:
         sha256: str,
         judge: Callable[[Champion | None], Version],
         problems: list[DamagedObject],
-    ) -> tuple[int, Version]:
-        """Number and version of a checkpoint: what was decided, or else what `judge` decides now.
+    ) -> Decision:
+        """What was decided of a checkpoint, or else what `judge` decides now beside the champion.
 
-        `judge` is given the champion, and asked again where another run decides at the same time.
+        It is asked again, with the new champion, where another run decides at the same time.
         """
         while True:
+            problems.clear()
             listing = self._log.look()
-            for number, version in _versions(listing, []):
+            versions = _versions(listing, problems)
+            champion = self._champion(versions, problems)
+            number = champion.number if champion else None
+            for known, version in versions.items():
                 if (version.run_id, version.digest) == (run_id, sha256):
-                    return number, version
-            found: list[DamagedObject] = []
-            version = judge(self._champion(listing, found))
-            try:
-                self._log.append(kind, version.model_dump(mode="json"), after=listing.head)
-            except RecordConflict:
-                continue
-            problems.extend([*found, *listing.damaged])
-            return listing.head + 1, version
+                    return Decision(known, version, number)
+            version = judge(champion)
+            content = version.model_dump(mode="json")
+            with suppress(RecordConflict):
+                added = self._log.append("version", content, after=listing.head).number
+                return Decision(added, version, added if version.decision == "promoted" else number)
 
-    def _champion(self, listing: Listing, problems: list[DamagedObject]) -> Champion | None:
-        for number, version in _versions(listing, problems):
+    def _champion(
+        self, versions: dict[int, Version], problems: list[DamagedObject]
+    ) -> Champion | None:
+        for number, version in versions.items():
             if version.decision != "promoted":
                 continue
             log = CheckpointLog(self._store, self._model, version.run_id)
@@ -98,10 +105,13 @@ class Registry:
         return None
 
 
-def _versions(listing: Listing, problems: list[DamagedObject]) -> Iterator[tuple[int, Version]]:
-    """Number and content of each sound version, newest first."""
-    for record in listing.newest_first(kind):
+def _versions(listing: Listing, problems: list[DamagedObject]) -> dict[int, Version]:
+    """Sound versions by number, newest first."""
+    found = {}
+    for record in listing.newest_first("version"):
         try:
-            yield record.number, parse_content(Version, record)
+            found[record.number] = parse_content(Version, record)
         except DamagedObject as error:
             problems.append(error)
+    problems.extend(listing.damaged)
+    return found

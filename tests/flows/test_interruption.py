@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.exceptions import TerminationSignal
-from prefect.states import Cancelling
+from prefect.runtime import flow_run
+from prefect.states import Cancelling, Crashed
 
-from flows import chunk, command_line, interruption
+from flows import artifacts, chunk, command_line, interruption
 from flows.interruption import finish_when_interrupted
+from flows.outcome import RetrainOutcome
 from flows.retrain import retrain
 from flows.storage.open_run import open_run
 from rnncore import TrainingState
@@ -58,7 +61,7 @@ def test_terminated_run_goes_on_where_it_stopped(
     )
 
     def terminate() -> None:
-        under_way.wait()
+        under_way.wait(timeout=120)
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=terminate, daemon=True)
@@ -89,15 +92,21 @@ def test_run_cancelled_without_a_signal_ends_cancelled(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A cancel that only the server knows of is seen, leaves a checkpoint, and says where."""
+    """A cancel that only the server knows of is seen, leaves a checkpoint, and says where.
+
+    So it is after the server took the run for dead.
+    """
     monkeypatch.setattr(interruption, "ask_seconds", 0.1)
-    running = FlowRunFilter(state={"type": {"any_": ["RUNNING"]}})
+    named = FlowRunFilter(name={"like_": "retrain unheard"})
     cancelled = []
 
     def cancel() -> None:
-        under_way.wait()
+        under_way.wait(timeout=120)
         with get_client(sync_client=True) as client:
-            (run,) = client.read_flow_runs(flow_run_filter=running)
+            (run,) = client.read_flow_runs(flow_run_filter=named)
+            client.set_flow_run_state(run.id, Crashed())  # as of a run that was silent for long
+            while (state := client.read_flow_run(run.id).state) and state.is_crashed():
+                time.sleep(0.05)
             client.set_flow_run_state(run.id, Cancelling())
             cancelled.append(run.id)
 
@@ -105,19 +114,46 @@ def test_run_cancelled_without_a_signal_ends_cancelled(
     thread.start()
     endless = ("hidden_size=8", "epochs=100000", "checkpoint_every=1000000000")
     options = [f"--training.{option}" for option in endless]
-    status = command_line.run(retrain, [f"--corpus={corpus}", f"--store={store}", *options])
-    thread.join()
+    names = (f"--corpus={corpus}", f"--store={store}", "--model=unheard")
+    status = command_line.run(retrain, [*names, *options])
+    thread.join(timeout=60)
 
     assert 128 + signal.SIGTERM == status
     assert "stopped: run the same command again to go on" in capsys.readouterr().err
-    run_id = next((store / "models" / "default" / "runs").iterdir()).name
-    last = open_run(str(store), "default", run_id).log.records()[-1].iteration
+    run_id = next((store / "models" / "unheard" / "runs").iterdir()).name
+    last = open_run(str(store), "unheard", run_id).log.records()[-1].iteration
     assert last > 0
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(cancelled[0]).state
     assert state
     assert state.is_cancelled()
     assert f"stopped at iteration {last}, checkpoint written: run again to go on" == state.message
+
+
+def test_cancel_heard_when_all_is_done(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect would leave such a run Cancelling for ever."""
+    show_outcome = artifacts.show_outcome
+
+    def cancel_then_show(outcome: RetrainOutcome, store: str) -> None:
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(UUID(flow_run.get_id()), Cancelling())
+        show_outcome(outcome, store)
+
+    monkeypatch.setattr(artifacts, "show_outcome", cancel_then_show)
+
+    assert retrain(**options(), return_state=True).is_cancelled()
+
+
+def test_a_question_ends_no_run(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever answers in the server's place."""
+
+    def answer(_: UUID) -> None:
+        raise RuntimeError("no server of Prefect's")
+
+    monkeypatch.setattr(interruption, "_ask", answer)
+    monkeypatch.setattr(interruption, "ask_seconds", 0.01)
+
+    assert retrained(options()).iteration
 
 
 def test_work_ends_before_the_signal_takes_effect() -> None:

@@ -29,7 +29,7 @@ def test_better_is_promoted_and_worse_is_not(options: Options, store: Path) -> N
     worse = retrained(options(training=weak, seed=1))
 
     assert ("promoted", 0) == (first.decision, first.version)
-    assert "the model's first version" == first.reason
+    assert "there was no champion" == first.reason
     assert ("promoted", 1) == (better.decision, better.version)
     assert ("rejected", 2) == (worse.decision, worse.version)
     assert worse.held_out_bits_per_character
@@ -52,6 +52,17 @@ def test_the_same_run_again_is_decided_once(options: Options, store: Path) -> No
 
     assert (first.version, first.reason) == (again.version, again.reason)
     assert 0 == Log(open_store(str(store)), "models/default/versions").look().head
+
+
+def test_an_old_decision_names_the_champion_of_today(options: Options) -> None:
+    """Who repeats a run that was promoted once, and beaten since, is told."""
+    retrained(options(training=weak))
+    retrained(options(training=strong))
+
+    again = retrained(options(training=weak))
+
+    expected = "promoted as version 0: there was no champion; now the champion is version 1"
+    assert expected == again.table()["decision"]
 
 
 def test_the_champion_reads_the_newcomers_text(options: Options, corpus: Path, store: Path) -> None:

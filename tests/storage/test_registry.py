@@ -8,7 +8,7 @@ from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.exceptions import DamagedObject
 from flows.storage.files import Store
 from flows.storage.log import Log
-from flows.storage.registry import Champion, Registry, Version
+from flows.storage.registry import Champion, Decision, Registry, Version
 from tests.storage.conftest import at_once, facts, flipped, make_state, overwrite, vocabulary
 
 run_id = "0123456789abcdef"
@@ -21,7 +21,7 @@ def commit(store: Store, iterations: int) -> CheckpointRecord:
     return log.commit(state, vocabulary, facts, after=log.head())
 
 
-def decide(store: Store, record: CheckpointRecord, bits: float) -> tuple[int, Version]:
+def decide(store: Store, record: CheckpointRecord, bits: float) -> Decision:
     """Promote a checkpoint of so many bits per character if that is fewer than the champion's."""
 
     def judge(champion: Champion | None) -> Version:
@@ -50,9 +50,10 @@ def test_the_champion_is_the_version_promoted_last(store: Store) -> None:
 
     decisions = [decide(store, first, 3.0), decide(store, worse, 3.5), decide(store, better, 2.5)]
 
-    assert [0, 1, 2] == [number for number, _ in decisions]
-    assert ["promoted", "rejected", "promoted"] == [known.decision for _, known in decisions]
-    assert [None, 0, 0] == [known.champion for _, known in decisions]
+    assert [0, 1, 2] == [decided.number for decided in decisions]
+    assert ["promoted", "rejected", "promoted"] == [d.version.decision for d in decisions]
+    assert [None, 0, 0] == [decided.version.champion for decided in decisions]
+    assert [0, 0, 2] == [decided.champion for decided in decisions]
     champion = Registry(store, "m").champion([])
     assert champion
     assert (2, better) == (champion.number, champion.record)
@@ -61,17 +62,24 @@ def test_the_champion_is_the_version_promoted_last(store: Store) -> None:
 
 def test_what_was_decided_once_stands(store: Store) -> None:
     """A checkpoint that is asked about again gets the same answer, and no second record."""
-    record = commit(store, 1)
+    first, better = commit(store, 1), commit(store, 2)
+    decided = decide(store, first, 3.0)
+    decide(store, better, 2.0)
 
-    assert decide(store, record, 3.0) == decide(store, record, 9.0)
-    assert 0 == Log(store, "models/m/versions").look().head
+    again = decide(store, first, 1.0)
+
+    assert decided.version == again.version
+    assert (0, 1) == (again.number, again.champion)
+    assert 1 == Log(store, "models/m/versions").look().head
 
 
+@pytest.mark.usefixtures("hasty_threads")
 def test_decisions_made_at_once_are_one_history(store: Store) -> None:
     """Of two judges the slower judges again, with the other's version as champion."""
     records = [commit(store, iterations) for iterations in (1, 2, 3, 4)]
+    done: list[Decision] = []
 
-    at_once(4, lambda number: decide(store, records[number], 4.0 - number) and None)
+    at_once(4, lambda number: done.append(decide(store, records[number], 4.0 - number)))
 
     listing = Log(store, "models/m/versions").look()
     versions = [Version(**record.content) for record in listing.newest_first("version")][::-1]
@@ -90,7 +98,7 @@ def test_a_damaged_champion_gives_way_to_the_one_before(store: Store, what: str)
     """Whether its checkpoint or the decision itself is damaged; the problem is named."""
     first, second = commit(store, 1), commit(store, 2)
     decide(store, first, 3.0)
-    number, _ = decide(store, second, 2.0)
+    number = decide(store, second, 2.0).number
     payload = CheckpointLog(store, "m", run_id).payload_path(second.digest)
     path = payload if what == "payload" else Log(store, "models/m/versions").path(number)
     overwrite(store, path, flipped(store.read(path), 200))
@@ -102,4 +110,20 @@ def test_a_damaged_champion_gives_way_to_the_one_before(store: Store, what: str)
     assert 0 == champion.number
     assert 1 == len(problems)
     assert store.location(path) in str(problems[0])
-    assert 2 == decide(store, commit(store, 3), 1.0)[0]  # behind the damaged one
+    assert 2 == decide(store, commit(store, 3), 1.0).number  # behind the damaged one
+
+
+def test_a_record_that_says_something_else_is_damaged(store: Store) -> None:
+    """Names that are none never become paths."""
+    log = Log(store, "models/m/versions")
+    sound = decide(store, commit(store, 1), 3.0).version.model_dump(mode="json")
+    strange = [{"run_id": "../../other"}, {"digest": "0"}, {"bits_per_character": "nan"}]
+    for number, fields in enumerate(strange):
+        log.append("version", sound | fields, after=number)
+    problems: list[DamagedObject] = []
+
+    champion = Registry(store, "m").champion(problems)
+
+    assert champion
+    assert 0 == champion.number
+    assert 3 == len(problems)
