@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+import time
 from contextlib import suppress
 from typing import cast
 from uuid import UUID
@@ -14,16 +15,18 @@ from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
-    update_progress_artifact,
 )
+from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.exceptions import PrefectException
 
 from flows.curve import loss_curve_png
 from flows.outcome import RetrainOutcome
+from flows.server import brief_client
 from flows.storage import reports
 from flows.storage.files import open_store
 from flows.storage.open_run import open_run
 
+progress_seconds = 5  # between updates
 shown_rows = 20  # of a report, in the UI
 shown_characters = 400  # of a sample, in a table
 long_values = ("checkpoint", "report", "read it with")  # would push a table over what is beside it
@@ -34,6 +37,7 @@ class Progress:
 
     def __init__(self, model: str, iteration: int, goal: int) -> None:
         self._goal = goal
+        self._due = 0.0
         # Prefect types its functions as perhaps asynchronous; in a synchronous flow they are not
         self._artifact = create_progress_artifact(
             progress=self._percent(iteration),
@@ -42,11 +46,13 @@ class Progress:
         )
 
     def update(self, iteration: int) -> None:
-        """Show that training stands at `iteration`, if the server is there to hear it."""
-        with suppress(httpx.HTTPError, PrefectException):
-            update_progress_artifact(
-                cast("UUID", self._artifact), progress=self._percent(iteration)
-            )
+        """Show that training stands at `iteration`, if that is news and the server is there."""
+        if iteration < self._goal and time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + progress_seconds
+        shown = ArtifactUpdate(data=self._percent(iteration))
+        with suppress(httpx.HTTPError, PrefectException), brief_client() as client:
+            client.update_artifact(cast("UUID", self._artifact), shown)
 
     def _percent(self, iteration: int) -> float:
         return min(100.0, 100.0 * iteration / self._goal)
