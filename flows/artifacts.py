@@ -4,55 +4,62 @@ from __future__ import annotations
 
 import base64
 import re
-import time
 from contextlib import suppress
+from contextvars import copy_context
+from functools import partial
+from threading import Thread
 from typing import cast
 from uuid import UUID
 
-import httpx
 import pyarrow as pa
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
+    update_progress_artifact,
 )
-from prefect.client.schemas.actions import ArtifactUpdate
-from prefect.exceptions import PrefectException
 
 from flows.curve import loss_curve_png
 from flows.outcome import RetrainOutcome
-from flows.server import brief_client
 from flows.storage import reports
 from flows.storage.files import open_store
 from flows.storage.open_run import open_run
 
-progress_seconds = 5  # between updates
+patience_seconds = 5  # for the server to hear of the end
 shown_rows = 20  # of a report, in the UI
 shown_characters = 400  # of a sample, in a table
 long_values = ("checkpoint", "report", "read it with")  # would push a table over what is beside it
 
 
 class Progress:
-    """How far training is, as an artifact of the flow run."""
+    """How far training is, as an artifact of the flow run; training waits for no server to hear it."""
 
     def __init__(self, model: str, iteration: int, goal: int) -> None:
         self._goal = goal
-        self._due = 0.0
         # Prefect types its functions as perhaps asynchronous; in a synchronous flow they are not
         self._artifact = create_progress_artifact(
             progress=self._percent(iteration),
             key=f"progress-{model}",
             description=f"Training of model {model}",
         )
+        self._telling = Thread()
 
     def update(self, iteration: int) -> None:
-        """Show that training stands at `iteration`, if that is news and the server is there."""
-        if iteration < self._goal and time.monotonic() < self._due:
+        """Show that training stands at `iteration`; in between it may be left out, at the goal not."""
+        is_last = iteration >= self._goal
+        if is_last and self._telling.ident:
+            self._telling.join(patience_seconds)
+        if self._telling.is_alive():
             return
-        self._due = time.monotonic() + progress_seconds
-        shown = ArtifactUpdate(data=self._percent(iteration))
-        with suppress(httpx.HTTPError, PrefectException), brief_client() as client:
-            client.update_artifact(cast("UUID", self._artifact), shown)
+        tell = partial(copy_context().run, self._tell, self._percent(iteration))
+        self._telling = Thread(target=tell, daemon=True)
+        self._telling.start()
+        if is_last:
+            self._telling.join(patience_seconds)
+
+    def _tell(self, percent: float) -> None:
+        with suppress(Exception):  # the server is away, or the flow has ended meanwhile
+            update_progress_artifact(cast("UUID", self._artifact), progress=percent)
 
     def _percent(self, iteration: int) -> float:
         return min(100.0, 100.0 * iteration / self._goal)
