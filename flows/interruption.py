@@ -7,7 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
-from threading import Event
+from functools import partial
+from threading import Event, Thread
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -30,18 +31,25 @@ def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
     take a cancelled run for a crashed one. A cancel that no signal brought sets the event too; then
     the work's result is returned.
     """
-    stop = Event()
+    stop, question = Event(), Thread()
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(copy_context().run, work, stop)
         try:
             while not wait([future], timeout=_seconds_to_question()).done:
-                if is_cancelled():
-                    stop.set()
+                if not question.is_alive():  # a server may be long about an answer
+                    ask = partial(copy_context().run, _stop_if_cancelled, stop)
+                    question = Thread(target=ask, daemon=True)
+                    question.start()
         except BaseException:
             stop.set()
             wait([future])
             raise
     return future.result()
+
+
+def _stop_if_cancelled(stop: Event) -> None:
+    if is_cancelled():
+        stop.set()
 
 
 def _seconds_to_question() -> float:
@@ -64,7 +72,7 @@ def is_cancelled() -> bool:
 
 
 def _ask(run_id: UUID) -> State[Any] | None:
-    # A client of its own: the flow run's would try for a minute where there is no server.
+    # A client of its own: it is used beside the flow run's, in another thread.
     settings = {"timeout": answer_seconds}
     with get_client(httpx_settings=settings, sync_client=True) as client:
         state = client.read_flow_run(run_id).state

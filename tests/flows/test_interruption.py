@@ -156,6 +156,24 @@ def test_a_question_ends_no_run(options: Options, monkeypatch: pytest.MonkeyPatc
     assert retrained(options()).iteration
 
 
+def test_a_slow_answer_holds_no_work_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work's result is there while the server still thinks about a question."""
+    asked, end, answered = threading.Event(), threading.Event(), threading.Event()
+
+    def think() -> bool:
+        asked.set()
+        end.wait(60)
+        answered.set()
+        return False
+
+    monkeypatch.setattr(interruption, "is_cancelled", think)
+    monkeypatch.setattr(interruption, "ask_seconds", 0.01)
+
+    assert finish_when_interrupted(lambda _: asked.wait(60))
+    assert not answered.is_set()
+    end.set()
+
+
 def test_work_ends_before_the_signal_takes_effect() -> None:
     """The work sees the event, ends, and only then the interruption is raised."""
     ended = []
