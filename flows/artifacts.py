@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from contextlib import suppress
-from contextvars import copy_context
 from functools import partial
-from threading import Thread
 from typing import cast
 from uuid import UUID
 
@@ -19,6 +17,7 @@ from prefect.artifacts import (
     update_progress_artifact,
 )
 
+from flows.aside import Aside
 from flows.curve import loss_curve_png
 from flows.outcome import RetrainOutcome
 from flows.storage import reports
@@ -42,20 +41,16 @@ class Progress:
             key=f"progress-{model}",
             description=f"Training of model {model}",
         )
-        self._telling = Thread()
+        self._aside = Aside()
 
     def update(self, iteration: int) -> None:
         """Show that training stands at `iteration`; in between it may be left out, at the goal not."""
         is_last = iteration >= self._goal
-        if is_last and self._telling.ident:
-            self._telling.join(patience_seconds)
-        if self._telling.is_alive():
-            return
-        tell = partial(copy_context().run, self._tell, self._percent(iteration))
-        self._telling = Thread(target=tell, daemon=True)
-        self._telling.start()
         if is_last:
-            self._telling.join(patience_seconds)
+            self._aside.wait(patience_seconds)
+        self._aside.run(partial(self._tell, self._percent(iteration)))
+        if is_last:
+            self._aside.wait(patience_seconds)
 
     def _tell(self, percent: float) -> None:
         with suppress(Exception):  # the server is away, or the flow has ended meanwhile

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from threading import Event, Thread
+from threading import Event
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Running
+
+from flows.aside import Aside
 
 Result = TypeVar("Result")
 
@@ -31,15 +33,12 @@ def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
     take a cancelled run for a crashed one. A cancel that no signal brought sets the event too; then
     the work's result is returned.
     """
-    stop, question = Event(), Thread()
+    stop, question = Event(), Aside()
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(copy_context().run, work, stop)
         try:
             while not wait([future], timeout=_seconds_to_question()).done:
-                if not question.is_alive():  # a server may be long about an answer
-                    ask = partial(copy_context().run, _stop_if_cancelled, stop)
-                    question = Thread(target=ask, daemon=True)
-                    question.start()
+                question.run(partial(_stop_if_cancelled, stop))
         except BaseException:
             stop.set()
             wait([future])
