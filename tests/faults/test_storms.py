@@ -70,7 +70,7 @@ def test_a_server_killed_again_and_again(gateway: Gateway, bucket: str, count: C
         gateway.start_gateway()
         writers.counts["kills of the server"] += 1
 
-    writers.disturb(50, kill_server)
+    writers.disturb(kill_server, lambda: writers.counts["kills of the server"] == 50)
 
     newest = log.newest()
     assert newest is not None

@@ -88,14 +88,22 @@ class Writers:
         self._processes: list[BaseProcess] = []
 
     def kill(self, times: int, patience: float) -> None:
-        """Start all, kill one at a random instant, look at the store; so many times."""
-        self.disturb(times, lambda: self._kill_one(patience))
+        """Start all, kill one at a random instant, look at the store; so many times and more.
 
-    def disturb(self, times: int, disturbance: Callable[[], None]) -> None:
-        """Start all, have something happen, look at the store; so many times."""
+        It goes on until a quarter of the kills fell inside a commit, or three times as long.
+        """
+
+        def enough() -> bool:
+            kills = self.counts["kills"]
+            return times <= kills and (not self._few_inside() or 3 * times <= kills)
+
+        self.disturb(lambda: self._kill_one(patience), enough)
+
+    def disturb(self, disturbance: Callable[[], None], enough: Callable[[], bool]) -> None:
+        """Start all, have something happen and look at the store until it is enough."""
         try:
             self._processes = [self._start(number) for number in range(len(self._lengths))]
-            for _ in range(times):
+            while not enough():
                 disturbance()
                 self._restart_the_dead()
                 self._look()
@@ -113,7 +121,7 @@ class Writers:
         return process
 
     def _kill_one(self, patience: float) -> None:
-        """Half of the kills wait for a commit to begin, half come whenever they come."""
+        """Half of the kills, all while few were inside one, wait for a commit to begin."""
         number = self._random.randrange(len(self._processes))
         process, progress = self._processes[number], self._progress[number]
         before = progress.commits.value
@@ -122,7 +130,7 @@ class Writers:
             assert process.is_alive(), "a writer ended before it was killed"
             time.sleep(patience / 100)
         time.sleep(self._random.uniform(0, patience))
-        if self._random.random() < 0.5:
+        if self._random.random() < 0.5 or self._few_inside():
             while not progress.committing.value and time.monotonic() < deadline:
                 pass
             time.sleep(self._random.uniform(0, progress.seconds.value))
@@ -131,6 +139,9 @@ class Writers:
         self.counts["kills"] += 1
         self.counts["kills inside a commit"] += progress.committing.value
         progress.committing.value = 0
+
+    def _few_inside(self) -> bool:
+        return 4 * self.counts["kills inside a commit"] < self.counts["kills"]
 
     def _restart_the_dead(self) -> None:
         for number, process in enumerate(self._processes):
