@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.storage.splits import SplitMethod
+from flows.storage.urls import secret_query
 from rnncore import Hyperparameters
 
 bundled_corpus = "data/corpus/*.txt"
@@ -23,11 +24,11 @@ def titled(title: str) -> Any:
 
 
 # A server refuses such an address before it writes it down; pydantic's own patterns look nowhere.
-no_password = {"pattern": "^(?!.*://[^/@]*:[^/@]*@)"}
-Address = Annotated[str, Field(min_length=1, json_schema_extra=no_password)]
+no_secret = {"pattern": f"^(?!.*://[^/@]*:[^/@]*@)(?!.*{secret_query})"}
+Address = Annotated[str, Field(min_length=1, json_schema_extra=no_secret)]
 Corpus = Annotated[Address | Annotated[list[Address], Field(min_length=1)], titled("Corpus")]
 Encoding = Annotated[str, Field(min_length=1), titled("Encoding")]
-StoreUrl = Annotated[str, Field(min_length=1, json_schema_extra=no_password | {"title": "Store"})]
+StoreUrl = Annotated[str, Field(min_length=1, json_schema_extra=no_secret | {"title": "Store"})]
 ModelName = Annotated[str, Field(pattern=model_name_pattern), titled("Model")]
 RunId = Annotated[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None, titled("Run")]
 Seed = Annotated[int, Field(ge=0, le=2**63 - 1), titled("Seed")]

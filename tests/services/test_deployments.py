@@ -94,6 +94,8 @@ def test_run_asked_for_in_the_form(site: Site, tmp_path: Path) -> None:
         ({"corpus": [""]}, "corpus[0]"),
         ({"corpus": "https://me:hidden@127.0.0.1/text"}, "corpus"),
         ({"store": "s3://key:hidden@bucket/store"}, "store"),
+        ({"corpus": ["https://127.0.0.1/text?X-Amz-Signature=hidden"]}, "corpus[0]"),
+        ({"store": "s3://bucket/store?a=1&token=hidden"}, "store"),
         ({"modle": "kjv"}, "modle"),
     ],
 )
