@@ -40,6 +40,9 @@ def make_plan(parameters: dict[str, Any]) -> Plan:
         steps |= _ingest_step(store, dataset)
         if "training" in parameters:
             steps |= _training_step(store, dataset, parameters)
+        if "sampling" in parameters:
+            champion = _champion(store, parameters["model"]) or "no champion yet"
+            steps["decision"] = f"by comparison with {champion}"
     if "sampling" in parameters:
         steps |= _report_step(store, parameters)
     return Plan(steps=steps)
@@ -100,6 +103,12 @@ def _report_step(store: Store, parameters: dict[str, Any]) -> dict[str, str]:
 
 
 def _source_of_report(store: Store, model: str, run_id: str | None) -> str:
-    if run_id is None and (champion := Registry(store, model).champion([])):
-        return f"the champion, version {champion.number} at iteration {champion.record.iteration:,}"
+    if run_id is None and (champion := _champion(store, model)):
+        return champion
     return f"the newest checkpoint of run {run_id or newest_run(store, model)}"
+
+
+def _champion(store: Store, model: str) -> str | None:
+    if champion := Registry(store, model).champion([]):
+        return f"the champion, version {champion.number} at iteration {champion.record.iteration:,}"
+    return None

@@ -8,8 +8,8 @@ from flows.storage.exceptions import DamagedObject, StoreError
 from flows.storage.files import open_store
 from flows.storage.payload import write_payload
 from rnncore import train
-from tests.faults.writers import run_id, tokens, undisturbed
-from tests.storage.conftest import facts, make_state, vocabulary
+from tests.faults.writers import run_id, undisturbed
+from tests.storage.conftest import facts, make_state, tokens, vocabulary
 
 
 def commit_many(url: str, commits: int) -> None:

@@ -19,9 +19,8 @@ from flows.storage.files import open_store
 from flows.storage.log import Log
 from flows.storage.payload import write_payload
 from rnncore import train
-from tests.storage.conftest import facts, make_state, text, vocabulary
+from tests.storage.conftest import facts, make_state, tokens, vocabulary
 
-tokens = vocabulary.encode(text)
 run_id = "0" * 16
 
 

@@ -199,7 +199,9 @@ def test_dry_run_knows_what_is_done(
 
     assert "to be written" in before
     assert "iterations to train" in before
+    assert "comparison with no champion" in before
     assert "in the store already" in after
+    assert "comparison with the champion, version 0" in after
     assert "nothing left to train" in after
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from flows.storage import datasets, splits
+from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, Evaluation
 from flows.storage.datasets import Dataset
 from flows.storage.files import Store, open_store
 from flows.storage.vocabulary import Vocabulary
@@ -19,6 +20,7 @@ from rnncore import Hyperparameters, TrainingState, train
 
 vocabulary = Vocabulary("\n abcdefg")
 text = "abba cab fade\nbad cafe\ndeaf face\n" * 6
+tokens = vocabulary.encode(text)
 facts: Mapping[str, object] = {
     "loss": 1.5,
     "smooth_loss": 1.75,
@@ -122,7 +124,7 @@ def make_state(dtype: str = "float64", batch_size: int = 1, iterations: int = 5)
     """A small state, trained a little, so that no array of it is all zero."""
     options = Hyperparameters(hidden_size=6, seq_length=4, batch_size=batch_size, dtype=dtype)
     state = TrainingState.initial(len(vocabulary), options, seed=3)
-    train(state, vocabulary.encode(text), iterations)
+    train(state, tokens, iterations)
     return state
 
 
@@ -158,3 +160,24 @@ def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
     damaged = bytearray(data)
     damaged[position] ^= 1 << bit
     return bytes(damaged)
+
+
+def open_log(store: Store, run_id: str = "0" * 16) -> CheckpointLog:
+    """The checkpoints of a run of the default model."""
+    return CheckpointLog(store, "default", run_id)
+
+
+def commit(log: CheckpointLog, iterations: int, after: int | None = None) -> CheckpointRecord:
+    """Commit the state of that iteration, behind what is there or behind `after`."""
+    after = log.head() if after is None else after
+    return log.commit(make_state(iterations=iterations), vocabulary, facts, after=after)
+
+
+def evaluation_of(record: CheckpointRecord, bits: float = 2.5) -> Evaluation:
+    """An evaluation of that checkpoint."""
+    return Evaluation(
+        iteration=record.iteration,
+        digest=record.digest,
+        train_bits_per_character=bits,
+        held_out_bits_per_character=None,
+    )

@@ -16,7 +16,8 @@ from flows.storage import checkpoints, garbage, local_store, log
 from flows.storage.exceptions import StorageError, StoreError
 from flows.storage.files import Store
 from tests.storage import (
-    test_checkpoints,
+    test_checkpoint_conflicts,
+    test_damaged_checkpoints,
     test_faults,
     test_files,
     test_garbage,
@@ -74,7 +75,7 @@ mutants = [
         "token from a second listing",
         *commit,
         *("content, after)", "content, self.head())"),
-        test_checkpoints.test_another_checkpoint_of_another_run_is_a_conflict,
+        test_checkpoint_conflicts.test_another_checkpoint_of_another_run_is_a_conflict,
     ),
     Mutant(
         "no read-back",
@@ -139,7 +140,7 @@ mutants = [
     Mutant(
         "no fallback",
         *(checkpoints.CheckpointLog, "newest", "problems.append(error)", "raise"),
-        test_checkpoints.test_a_damaged_payload_is_named_and_the_one_before_it_found,
+        test_damaged_checkpoints.test_a_damaged_payload_is_named_and_the_one_before_it_found,
         {"damage": None, "reason": "is missing"},
     ),
     Mutant(

@@ -20,7 +20,7 @@ from flows.storage.exceptions import DamagedObject, NewerFormat
 from flows.storage.payload import longest_header, metadata_key, read_payload, write_payload
 from flows.storage.vocabulary import Vocabulary
 from rnncore import train
-from tests.storage.conftest import assert_same_state, flipped, make_state, text, vocabulary
+from tests.storage.conftest import assert_same_state, flipped, make_state, tokens, vocabulary
 
 Header = dict[str, Any]
 sound = write_payload(make_state("float32"), vocabulary)
@@ -284,7 +284,6 @@ def test_a_truncated_file_is_refused(length: int) -> None:
 
 def test_a_state_read_back_trains_on_as_if_never_stored() -> None:
     """Losses and bytes are the same with and without the detour."""
-    tokens = vocabulary.encode(text)
     state = make_state("float32")
     restored = read_payload("name", sound).state
 

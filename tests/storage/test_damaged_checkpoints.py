@@ -1,0 +1,171 @@
+"""What is damaged is named, and the newest sound checkpoint found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from flows.storage.canonical import digest
+from flows.storage.checkpoints import newest_run
+from flows.storage.exceptions import DamagedObject, NewerFormat
+from flows.storage.files import Store
+from flows.storage.log import Log
+from rnncore import train
+from tests.storage.conftest import (
+    commit,
+    facts,
+    flipped,
+    open_log,
+    overwrite,
+    tokens,
+    vocabulary,
+)
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda data: flipped(data, len(data) // 2), "sha256 mismatch, bytes were altered"),
+        (lambda data: flipped(data, 9), "sha256 mismatch, bytes were altered"),
+        (lambda data: data[:50], "truncated, 50 of "),
+        (lambda _: b"", "truncated, 0 of "),
+        (None, "is missing"),
+    ],
+    ids=["flipped", "header flipped", "truncated", "empty", "missing"],
+)
+def test_a_damaged_payload_is_named_and_the_one_before_it_found(
+    store: Store, damage: Callable[[bytes], bytes] | None, reason: str
+) -> None:
+    """The newest sound checkpoint is the newest; the run goes on behind the damaged number."""
+    log = open_log(store)
+    commit(log, 3)
+    commit(log, 4)
+    path = log.payload_path(commit(log, 5).digest)
+    data = store.read(path)
+    store.remove(path)
+    if damage:
+        store.put(path, damage(data))
+    problems: list[DamagedObject] = []
+    newest = log.newest(problems)
+
+    assert newest is not None
+    assert 4 == newest.record.iteration
+    assert 2 == newest.after
+    assert [f"checkpoint 5 ({store.location(path)})"] == [problem.name for problem in problems]
+    assert problems[0].reason.startswith(reason)
+
+
+def test_a_checkpoint_made_again_repairs_its_payload(store: Store) -> None:
+    """From the sound one before, the same work gives the same bytes, and they are written anew."""
+    log = open_log(store)
+    commit(log, 3)
+    record = commit(log, 5)
+    overwrite(store, log.payload_path(record.digest), b"damaged")
+    newest = log.newest()
+    assert newest is not None
+    state = newest.payload.state
+    train(state, tokens, 2)
+    again = log.commit(state, vocabulary, facts, after=newest.after)
+    problems: list[DamagedObject] = []
+    found = log.newest(problems)
+
+    assert record == again
+    assert found is not None
+    assert (5, 2) == (found.record.iteration, found.after)
+    assert [] == problems
+    assert [3, 5] == [record.iteration for record in log.records()]
+
+
+def test_a_damaged_record_is_named_and_passed_over(store: Store) -> None:
+    """As a damaged payload is."""
+    log = open_log(store)
+    commit(log, 3)
+    commit(log, 5)
+    path = f"models/default/runs/{'0' * 16}/log/{1:012}.json"
+    overwrite(store, path, store.read(path)[:-10])
+    problems: list[DamagedObject] = []
+    newest = log.newest(problems)
+
+    assert newest is not None
+    assert (3, 1) == (newest.record.iteration, newest.after)
+    assert [store.location(path)] == [problem.name for problem in problems]
+    assert [3] == [record.iteration for record in log.records()]
+
+
+def test_a_run_of_damaged_checkpoints_alone_has_no_newest(store: Store) -> None:
+    """Each is named, newest first."""
+    log = open_log(store)
+    for iteration in (3, 5):
+        store.remove(log.payload_path(commit(log, iteration).digest))
+    problems: list[DamagedObject] = []
+
+    assert log.newest(problems) is None
+    assert ["checkpoint 5", "checkpoint 3"] == [
+        problem.name.partition(" (")[0] for problem in problems
+    ]
+
+
+def test_a_payload_of_a_newer_format_stops(store: Store) -> None:
+    """Going on from an older one would fork the run."""
+    log = open_log(store)
+    commit(log, 3)
+    record = commit(log, 5)
+    data = store.read(log.payload_path(record.digest))
+    newer = data.replace(b'\\"format\\":1', b'\\"format\\":9')
+    content = record.model_dump(mode="json") | {"digest": digest(newer)}
+    store.put(log.payload_path(digest(newer)), newer)
+    Log(store, f"models/default/runs/{'0' * 16}/log").append("checkpoint", content, after=1)
+
+    assert newer != data
+    with pytest.raises(NewerFormat, match=r"format 9 is newer than this program \(1\)"):
+        log.newest()
+
+
+def test_a_record_that_lacks_a_field_is_damaged(store: Store) -> None:
+    """Sealed, but no checkpoint: it is passed over and named."""
+    log = open_log(store)
+    commit(log, 3)
+    raw = Log(store, f"models/default/runs/{'0' * 16}/log")
+    raw.append("checkpoint", {"iteration": 5}, after=0)
+    raw.append("evaluation", {"iteration": 5}, after=1)
+    problems: list[DamagedObject] = []
+    newest = log.newest(problems)
+
+    assert newest is not None
+    assert (3, 2) == (newest.record.iteration, newest.after)
+    assert ["not a checkpoint"] == [problem.reason for problem in problems]
+    assert [3] == [record.iteration for record in log.records()]
+    assert 3 == log.record(newest.record.digest).iteration
+    assert log.evaluation(newest.record.digest) is None
+
+
+def test_a_payload_under_the_record_of_another_is_damage(store: Store) -> None:
+    """Sound in itself, it is not the checkpoint that the record promises."""
+    log = open_log(store)
+    record = commit(log, 3)
+
+    with pytest.raises(DamagedObject, match=r"checkpoint 4 .*: holds iteration 3"):
+        log.read(record.model_copy(update={"iteration": 4}))
+
+
+def test_a_digest_that_is_none_is_no_path(store: Store) -> None:
+    """A record that names anything but a digest is not read from there."""
+    log = open_log(store)
+    record = commit(log, 3)
+    raw = Log(store, f"models/default/runs/{'0' * 16}/log")
+    raw.append("checkpoint", record.model_dump(mode="json") | {"digest": "../../x"}, after=0)
+    problems: list[DamagedObject] = []
+
+    newest = log.newest(problems)
+    assert newest is not None
+    assert record == newest.record
+    assert ["record 1: not a checkpoint"] == [str(problem) for problem in problems]
+
+
+def test_a_stray_file_beside_the_runs_is_no_run(store: Store) -> None:
+    """Such as a file manager leaves."""
+    commit(open_log(store), 3)
+    store.put("models/default/runs/.DS_Store", b"")
+
+    assert "0" * 16 == newest_run(store, "default")
