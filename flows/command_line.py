@@ -7,19 +7,23 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn, get_type_hints
 
+import httpx
 from prefect import Flow
+from prefect.context import SyncClientContext
 from prefect.exceptions import CancelledRun
+from prefect.settings import get_current_settings
 from pydantic import Field, ValidationError, create_model
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
-from flows.exceptions import expected_errors
+from flows.exceptions import ServerUnavailable, expected_errors
 from flows.outcome import Outcome
 from flows.storage.exceptions import CorpusError, StoreError
-from flows.storage.urls import check_no_secret, check_url, urls_of
+from flows.storage.urls import check_no_secret, check_url, public_text, public_url, urls_of
 
 bad_input = 2  # exit status
 
@@ -146,9 +150,35 @@ def _run_in_terminal(flow: Flow[..., Any], parameters: dict[str, Any], *, quiet:
 
     if not quiet and not os.environ.get("PREFECT_API_URL"):
         print("Starting Prefect's embedded server (about ten seconds) …", file=sys.stderr)
-    with terminal(quiet=quiet):
+    with terminal(quiet=quiet), _server():
         outcome: Outcome = flow(**parameters)
         return outcome
+
+
+@contextmanager
+def _server() -> Iterator[None]:
+    """The connection that the flow will use, made beforehand: to say in a sentence what is wrong."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(SyncClientContext.get_or_create())
+        except (RuntimeError, httpx.HTTPError) as error:
+            raise ServerUnavailable(_why_no_server(error)) from error
+        yield
+
+
+def _why_no_server(error: Exception) -> str:
+    settings = get_current_settings()
+    if not (url := settings.api.url):
+        return (
+            f"Prefect's embedded server did not start ({error}): see that {settings.home} can be"
+            " written, and run again"
+        )
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"the server at {public_url(url)} wants a password: set PREFECT_API_AUTH_STRING"
+    return (
+        f"no Prefect server to run under ({public_text(str(error))}): start it, or unset"
+        " PREFECT_API_URL to run under an embedded one"
+    )
 
 
 def show_outcome(name: str, outcome: Outcome, *, as_json: bool) -> None:

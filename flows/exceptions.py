@@ -2,7 +2,8 @@
 
 FlowError
 ├── TrainingStopped     training diverged; the last good checkpoint is kept
-└── RunCancelled        somebody cancelled the run, and a checkpoint was written
+├── RunCancelled        somebody cancelled the run, and a checkpoint was written
+└── ServerUnavailable   Prefect's server does not answer, or does not let us in
 """
 
 from flows.storage.exceptions import StorageError
@@ -19,6 +20,10 @@ class TrainingStopped(FlowError):
 
 class RunCancelled(FlowError):
     """Somebody cancelled the run, and a checkpoint was written."""
+
+
+class ServerUnavailable(FlowError):
+    """Prefect's server does not answer, or does not let us in."""
 
 
 expected_errors = (FlowError, StorageError, RnncoreError)  # each message is for people

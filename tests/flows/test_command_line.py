@@ -250,6 +250,32 @@ def test_process_as_scripts_start_it(arguments: list[str], environment: dict[str
     assert json.loads(done.stdout)["trained_iterations"] > 0
 
 
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "start it, or unset PREFECT_API_URL"),
+        ({"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "1"}, "server did not start"),
+    ],
+    ids=["server away", "embedded server too slow"],
+)
+def test_without_a_server_one_sentence_says_so(
+    arguments: list[str], environment: dict[str, str], setting: dict[str, str], expected: str
+) -> None:
+    """Nothing is begun, and the last line says what to do."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.retrain", *arguments, "--json"],
+        capture_output=True,
+        text=True,
+        env=environment | setting,
+        check=False,
+        timeout=120,
+    )
+
+    assert 2 == done.returncode
+    assert expected in done.stderr
+    assert 1 == len(done.stderr.splitlines()), done.stderr
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_stopped_process_says_so_and_leaves_no_server(
     corpus: Path, environment: dict[str, str], store: Path, number: signal.Signals

@@ -13,15 +13,19 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 
+from tests.commands import start
 from tests.services.conftest import Site, small, started
 
 
 def test_server_behind_a_password(mortal: Site, tmp_path: Path) -> None:
-    """Without it nothing is shown, and deploying says what is missing; with it a run completes."""
+    """Without it nothing is shown, and commands say what is missing; with it a run completes."""
     assert httpx.codes.UNAUTHORIZED == httpx.get(f"{mortal.url}/api/flows/count").status_code
     with pytest.raises(subprocess.CalledProcessError) as refused:
         mortal.deploy(PREFECT_API_AUTH_STRING="")
     assert "set PREFECT_API_AUTH_STRING" in refused.value.stderr
+    stranger = {"PREFECT_API_URL": f"{mortal.url}/api", "PREFECT_API_AUTH_STRING": ""}
+    _, errors = start(tmp_path, environment=stranger).communicate(timeout=180)
+    assert "set PREFECT_API_AUTH_STRING" in errors
 
     run = mortal.finished(mortal.run("retrain/manual", store=str(tmp_path), **small))
     assert "COMPLETED" == run["state_type"]
@@ -50,8 +54,8 @@ def database() -> Iterator[str]:
             as_owner = ["runuser", "-u", "postgres", "--"]
         control = [*as_owner, str(installed / "pg_ctl"), f"--pgdata={folder}/data", "--silent"]
         subprocess.run([*control, "init", "--options=--auth=trust --username=prefect"], check=True)
-        start = [*control, "start", f"--options={listening}", f"--log={folder}/log"]
-        subprocess.run(start, check=True)
+        begin = [*control, "start", f"--options={listening}", f"--log={folder}/log"]
+        subprocess.run(begin, check=True)
         try:
             yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
         finally:
