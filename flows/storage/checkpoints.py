@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from flows.storage.canonical import digest
 from flows.storage.exceptions import DamagedObject, ObjectMissing, RunConflict, UnknownObject
-from flows.storage.files import Store
+from flows.storage.files import Store, read_again_if_damaged
 from flows.storage.log import Log, Record, RecordConflict
 from flows.storage.payload import Payload, read_payload, write_payload
 from flows.storage.runs import is_run_id, run_folder
@@ -105,6 +105,7 @@ class CheckpointLog:
         """Number of the newest record, sound or not; -1 where there is none."""
         return self._log.look().head
 
+    @read_again_if_damaged
     def read(self, record: CheckpointRecord) -> Payload:
         """The payload of `record`, verified."""
         path = self.payload_path(record.digest)

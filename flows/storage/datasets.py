@@ -21,7 +21,7 @@ from flows.storage.exceptions import (
     StoreError,
     UnknownObject,
 )
-from flows.storage.files import Store, open_store
+from flows.storage.files import Store, open_store, read_again_if_damaged
 from flows.storage.local_store import LocalStore
 from flows.storage.vocabulary import Vocabulary
 
@@ -123,6 +123,7 @@ def exists(store: Store, dataset_id: str) -> bool:
     return "manifest.json" in store.names(dataset_folder(dataset_id))
 
 
+@read_again_if_damaged
 def load_manifest(store: Store, dataset_id: str) -> Manifest:
     """The manifest of a dataset, checked."""
     path = f"{dataset_folder(dataset_id)}/manifest.json"
@@ -150,11 +151,7 @@ def load(store_url: str, dataset_id: str) -> Dataset:
     store = open_store(store_url)
     manifest = load_manifest(store, dataset_id)
     folder = dataset_folder(dataset_id)
-    path = f"{folder}/vocabulary.json"
-    data = _read_part(store, path)
-    if digest(data) != manifest.vocabulary_sha256:
-        raise DamagedObject(store.location(path), "sha256 mismatch, bytes were altered")
-    vocabulary = Vocabulary.from_json(strict_json(data), store.location(path))
+    vocabulary = _load_vocabulary(store, f"{folder}/vocabulary.json", manifest)
     if len(vocabulary) != manifest.vocabulary_size:
         name = store.location(f"{folder}/manifest.json")
         raise DamagedObject(name, f"vocabulary_size is not {len(vocabulary)}, bytes were altered")
@@ -178,6 +175,15 @@ def _read_part(store: Store, path: str) -> bytes:
         raise DamagedObject(store.location(path), "is missing from its dataset") from error
 
 
+@read_again_if_damaged
+def _load_vocabulary(store: Store, path: str, manifest: Manifest) -> Vocabulary:
+    data = _read_part(store, path)
+    if digest(data) != manifest.vocabulary_sha256:
+        raise DamagedObject(store.location(path), "sha256 mismatch, bytes were altered")
+    return Vocabulary.from_json(strict_json(data), store.location(path))
+
+
+@read_again_if_damaged
 def _map_tokens(store: Store, path: str, manifest: Manifest) -> TokenArray:
     """Tokens (N,) mapped into memory from a file whose bytes were verified."""
     name = store.location(path)

@@ -7,15 +7,27 @@ two writers of one path exactly one succeeds. `put` is for payloads named by the
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from functools import wraps
+from typing import ParamSpec, Protocol, TypeVar
 
-from flows.storage.exceptions import ObjectExists, StoreError, UnsafeStore
+from flows.storage.exceptions import (
+    DamagedObject,
+    NewerFormat,
+    ObjectExists,
+    StoreError,
+    UnsafeStore,
+)
 from flows.storage.local_store import LocalStore
 from flows.storage.remote_store import RemoteStore
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
 
+Asked = ParamSpec("Asked")
+Found = TypeVar("Found")
+
 probe_prefix = "probe-"
+read_tries = 3
 
 
 class Store(Protocol):
@@ -71,7 +83,7 @@ def check_store(store: Store, *, single_writer: bool = False) -> None:
             store.create(path, data)
         honoured = False
     except ObjectExists:
-        honoured = store.exclusive and store.read(path) == b"first"
+        honoured = store.exclusive and store.read(path) != b"second"
     with suppress(StoreError):  # a probe that stays does no harm
         store.remove(path)
     if not (honoured or single_writer):
@@ -80,3 +92,20 @@ def check_store(store: Store, *, single_writer: bool = False) -> None:
             " other there: use an object store with conditional writes, or set single_writer"
             " to true if only one run at a time will ever write there"
         )
+
+
+def read_again_if_damaged(read: Callable[Asked, Found]) -> Callable[Asked, Found]:
+    """Have `read` try again before it calls an object damaged: its reply may be, on the way."""
+
+    @wraps(read)
+    def patient_read(*args: Asked.args, **kwargs: Asked.kwargs) -> Found:
+        for _ in range(read_tries - 1):
+            try:
+                return read(*args, **kwargs)
+            except NewerFormat:
+                raise
+            except DamagedObject:
+                continue
+        return read(*args, **kwargs)
+
+    return patient_read

@@ -24,11 +24,10 @@ from flows.storage.exceptions import (
     StorageError,
     StoreError,
 )
-from flows.storage.files import Store
+from flows.storage.files import Store, read_again_if_damaged
 
 record_format = 1
 number_digits = 12
-read_back_tries = 3  # a reply can be damaged on its way; the object is not
 field_types = {
     "format": int,
     "number": int,
@@ -81,6 +80,7 @@ class Log:
         matches = (pattern.fullmatch(name) for name in self._store.names(self._folder))
         return Listing(self, [int(match[1]) for match in matches if match])
 
+    @read_again_if_damaged
     def read(self, number: int) -> Record:
         """Record `number`; `DamagedObject` if it is not sound."""
         return parse_record(self.location(number), self._store.read(self.path(number)), number)
@@ -104,23 +104,14 @@ class Log:
         try:
             self._store.create(path, canonical_json(sealed))
         except StoreError as error:
-            found = self._read_back(after + 1, error)
+            try:
+                found = self.read(after + 1)
+            except ObjectMissing:
+                raise error from None
             if found.nonce != record["nonce"]:
                 raise RecordConflict(self._store.location(path), found) from error
             return found
         return parse_record(path, canonical_json(sealed), after + 1)
-
-    def _read_back(self, number: int, failure: StoreError) -> Record:
-        """The record that lies at `number` after a create that failed with `failure`."""
-        for tries_left in reversed(range(read_back_tries)):
-            try:
-                return self.read(number)
-            except ObjectMissing:
-                raise failure from None
-            except DamagedObject:
-                if not tries_left:
-                    raise
-        raise failure
 
 
 class Listing:

@@ -17,7 +17,7 @@ from flows.storage.files import Store, open_store
 from flows.storage.local_store import LocalStore
 from flows.storage.runs import run_folder
 from tests.commands import kill, outcome, start
-from tests.faults.proxy import FaultProxy, records
+from tests.faults.proxy import FaultProxy, every_request, reads, records, spoiled_reads
 from tests.services.s3 import happens
 from tests.storage.test_faults import shown
 
@@ -123,3 +123,28 @@ def test_the_main_job_killed_on_s3(
     assert unkilled["checkpoint_digest"] == killed["checkpoint_digest"]
     assert 0.25 * counts["kills"] <= counts["kills inside a commit"]
     count(shown("main job killed, S3", counts))
+
+
+bad_networks = {
+    "lossy": {"faults": every_request, "share": 0.25},
+    "spoiling": {"faults": spoiled_reads, "share": 0.1, "only": reads},
+}
+
+
+@pytest.mark.parametrize("kind", bad_networks)
+def test_the_main_job_over_a_bad_network(
+    tmp_path: Path, s3: dict[str, str], bucket: str, kind: str, count: Count
+) -> None:
+    """A quarter of all requests goes wrong, or a tenth of all reads is spoiled: the same bytes."""
+    options = (f"--corpus={min(corpus.glob('*.txt'))}", *shape, "--training.checkpoint_every=500")
+    undisturbed = outcome(start(tmp_path, *options, f"--store={tmp_path}/store"))
+
+    bad: dict[str, Any] = bad_networks[kind]
+    with FaultProxy(s3["AWS_ENDPOINT_URL"], seed=11, **bad) as proxy:
+        through = {"AWS_ENDPOINT_URL": proxy.url}
+        process = start(tmp_path, *options, f"--store=s3://{bucket}/store", environment=through)
+        found = outcome(process, within=600)
+
+    for name in ("checkpoint_digest", "report_id", "held_out_bits_per_character"):
+        assert undisturbed[name] == found[name]
+    count(shown(f"main job over a {kind} network", proxy.counts))

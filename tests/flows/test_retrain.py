@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ from flows.ingest import ingest_corpus
 from flows.purpose import Purpose
 from flows.storage.files import open_store
 from flows.storage.open_run import open_run
+from flows.storage.remote_store import RemoteStore
 from flows.train import prepare_run, train_chunk, train_run
 from rnncore import TrainingState, bits_per_character, train
 from tests.flows.conftest import files_below, retrained
+from tests.storage.conftest import flipped
 
 Options = Callable[..., dict[str, Any]]
 
@@ -180,6 +183,33 @@ def test_store_behind_a_url_gives_the_same_bytes(options: Options) -> None:
     assert remote.report_url.startswith("memory://retrain-test/reports/samples/")
     names = open_store("memory://retrain-test").names(f"models/default/runs/{remote.run_id}/data")
     assert f"{remote.checkpoint_digest}.safetensors" in names
+
+
+def test_replies_damaged_on_their_way_change_nothing(
+    options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each object of a store behind a URL comes back spoiled twice before it comes back sound."""
+    times: Counter[str] = Counter()
+    read = RemoteStore.read
+
+    def spoiled_read(store: RemoteStore, path: str) -> bytes:
+        times[path] += 1
+        data = read(store, path)
+        return flipped(data, len(data) // 2) if times[path] % 3 else data
+
+    chosen = options(store="memory://spoiled-test")
+    sound = retrained(options())
+    monkeypatch.setattr(RemoteStore, "read", spoiled_read)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+    spoiled = retrained(chosen)
+    again = retrained(options(training={"epochs": 3}, store=chosen["store"]))
+
+    assert sound.checkpoint_digest == spoiled.checkpoint_digest
+    assert sound.report_id == spoiled.report_id
+    assert again.trained_iterations < again.iteration
+    kinds = {path.partition("/")[0] for path in times}
+    assert {"datasets", "models", "reports"} <= kinds
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ mutants = [
     Mutant(
         "no read-back",
         *append,
-        *("found = self._read_back(after + 1, error)", "raise error"),
+        *("found = self.read(after + 1)", "raise error"),
         *(lost_reply, reply),
     ),
     Mutant(
@@ -94,11 +94,6 @@ mutants = [
         *append,
         *('found.nonce != record["nonce"]', "False"),
         test_log.test_a_number_that_is_taken_names_its_winner,
-    ),
-    Mutant(
-        "damaged read-back believed to be final",
-        *(log.Log, "_read_back", "if not tries_left:", "if True:"),
-        *(test_log.test_a_read_back_damaged_on_its_way_is_tried_again, {"count": 1}),
     ),
     Mutant(
         "rename instead of link",
