@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect import flow, task
+from prefect import flow, get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.outcome import IngestOutcome, ingest_outcome
@@ -20,6 +20,7 @@ from flows.retries import retried
 from flows.run_names import of_corpus
 from flows.storage import corpus as sources
 from flows.storage import datasets
+from flows.storage.exceptions import DamagedObject
 from flows.storage.files import check_store, open_store
 from flows.storage.urls import public_url, urls_of
 
@@ -40,8 +41,11 @@ def ingest_corpus(
     manifest = dataset.manifest
     target = open_store(store)
     check_store(target, single_writer=single_writer)
-    if not datasets.exists(target, manifest.dataset_id):
+    problems: list[DamagedObject] = []
+    if not datasets.is_whole(store, manifest.dataset_id, problems):
         datasets.save(target, dataset)
+    for problem in problems:
+        get_run_logger().warning("%s; written again", problem)
     return DatasetRef(
         store=store,
         dataset_id=manifest.dataset_id,

@@ -21,7 +21,7 @@ from flows.storage.exceptions import (
     StoreError,
     UnknownObject,
 )
-from flows.storage.files import Store, open_store, read_again_if_damaged
+from flows.storage.files import Store, open_store, read_again_if_damaged, removable
 from flows.storage.local_store import LocalStore
 from flows.storage.vocabulary import Vocabulary
 
@@ -102,7 +102,7 @@ def npy_bytes(tokens: TokenArray) -> bytes:
 
 
 def save(store: Store, dataset: Dataset) -> None:
-    """Write a dataset, its manifest last; one that is there already is left alone."""
+    """Write a dataset, its manifest last; parts that are there already are mended by this."""
     manifest = dataset.manifest
     folder = dataset_folder(manifest.dataset_id)
     store.put(f"{folder}/tokens.npy", npy_bytes(dataset.tokens))
@@ -123,6 +123,20 @@ def exists(store: Store, dataset_id: str) -> bool:
     return "manifest.json" in store.names(dataset_folder(dataset_id))
 
 
+def is_whole(store_url: str, dataset_id: str, problems: list[DamagedObject]) -> bool:
+    """Whether a dataset is in the store, sound in every byte; damage is added to `problems`."""
+    if not exists(open_store(store_url), dataset_id):
+        return False
+    try:
+        load(store_url, dataset_id)
+    except NewerFormat:
+        raise
+    except DamagedObject as error:
+        problems.append(error)
+    return not problems
+
+
+@removable()
 @read_again_if_damaged
 def load_manifest(store: Store, dataset_id: str) -> Manifest:
     """The manifest of a dataset, checked."""

@@ -7,8 +7,8 @@ two writers of one path exactly one succeeds. `put` is for payloads named by the
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -109,3 +109,15 @@ def read_again_if_damaged(read: Callable[Asked, Found]) -> Callable[Asked, Found
         return read(*args, **kwargs)
 
     return patient_read
+
+
+@contextmanager
+def removable() -> Iterator[None]:
+    """Decorates what reads an object that a run makes anew where there is none."""
+    try:
+        yield
+    except NewerFormat:
+        raise
+    except DamagedObject as error:
+        reason = f"{error.reason}: remove it, and the next run makes it anew"
+        raise DamagedObject(error.name, reason) from error

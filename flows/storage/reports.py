@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flows.storage.exceptions import DamagedObject, StoreError
-from flows.storage.files import Store, read_again_if_damaged
+from flows.storage.files import Store, read_again_if_damaged, removable
 
 report_format = 1
 report_folder = "reports/samples"
@@ -108,6 +108,7 @@ def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
             raise
 
 
+@removable()
 @read_again_if_damaged
 def load(store: Store, model: str, report_id: str) -> pa.Table:
     """A report as a table."""

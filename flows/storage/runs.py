@@ -16,7 +16,7 @@ from flows.storage.exceptions import (
     StoreError,
     UnknownObject,
 )
-from flows.storage.files import Store, read_again_if_damaged
+from flows.storage.files import Store, read_again_if_damaged, removable
 from flows.storage.splits import SplitMethod
 from rnncore import Hyperparameters
 
@@ -85,6 +85,7 @@ def save_run(store: Store, model: str, run: Run) -> None:
             raise error from None
 
 
+@removable()
 @read_again_if_damaged
 def load_run(store: Store, model: str, run_id: str) -> Run:
     """The run of that name, checked: its content must give its name."""

@@ -42,7 +42,7 @@ def prefect_server() -> Iterator[None]:
     }
     with (
         temporary_settings(settings),
-        prefect_test_harness(server_startup_timeout=120),
+        prefect_test_harness(server_startup_timeout=300),
     ):
         yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,9 @@ import pytest
 
 from flows.ingest import ingest_corpus
 from flows.purpose import Purpose
+from flows.retrain import retrain
+from flows.storage import datasets, splits
+from flows.storage.exceptions import DamagedObject
 from flows.storage.files import open_store
 from flows.storage.open_run import open_run
 from flows.storage.remote_store import RemoteStore
@@ -32,6 +36,12 @@ def payloads(store: Path) -> dict[str, bytes]:
 def purpose_of(chosen: dict[str, Any]) -> Purpose:
     """What `retrain` makes of its options for the tasks."""
     return Purpose(training=chosen["training"], evaluation=chosen["evaluation"])
+
+
+def forget() -> None:
+    """Have the next run read its dataset afresh, as a process of its own does."""
+    datasets.load.cache_clear()
+    splits.load_split.cache_clear()
 
 
 def test_outcome_says_what_was_done(options: Options, text: str, store: Path) -> None:
@@ -183,6 +193,46 @@ def test_store_behind_a_url_gives_the_same_bytes(options: Options) -> None:
     assert remote.report_url.startswith("memory://retrain-test/reports/samples/")
     names = open_store("memory://retrain-test").names(f"models/default/runs/{remote.run_id}/data")
     assert f"{remote.checkpoint_digest}.safetensors" in names
+
+
+@pytest.mark.parametrize(
+    ("part", "damage"),
+    [("tokens.npy", lambda path: path.write_bytes(b"damaged")), ("vocabulary.json", Path.unlink)],
+)
+def test_a_damaged_dataset_is_mended(
+    options: Options, store: Path, part: str, damage: Callable[[Path], None]
+) -> None:
+    """The next run has the text at hand, and writes the part again."""
+    first = retrained(options())
+    (file,) = store.glob(f"datasets/*/{part}")
+    sound = file.read_bytes()
+    damage(file)
+    forget()
+
+    again = retrained(options())
+
+    assert sound == file.read_bytes()
+    assert first.checkpoint_digest == again.checkpoint_digest
+
+
+@pytest.mark.parametrize("kind", ["datasets/*/manifest", "models/*/runs/*/run", "reports/*/*"])
+def test_a_damaged_object_that_is_never_overwritten_is_named_with_the_remedy(
+    options: Options, store: Path, kind: str
+) -> None:
+    """It may be removed: the next run makes it anew."""
+    first = retrained(options())
+    (file,) = (path for path in store.glob(f"{kind}.*") if path.is_file())
+    file.write_bytes(b"damaged")
+    forget()
+    named = f"{re.escape(str(file))}: .*: remove it, and the next run makes it anew"
+
+    with pytest.raises(DamagedObject, match=named):
+        retrain(**options())
+    file.unlink()
+    again = retrained(options())
+
+    assert first.checkpoint_digest == again.checkpoint_digest
+    assert file.stat().st_size > len(b"damaged")
 
 
 def test_replies_damaged_on_their_way_change_nothing(
