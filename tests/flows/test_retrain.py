@@ -247,17 +247,14 @@ def test_replies_damaged_on_their_way_change_nothing(
         data = read(store, path)
         return flipped(data, len(data) // 2) if times[path] % 3 else data
 
-    chosen = options(store="memory://spoiled-test")
     sound = retrained(options())
     monkeypatch.setattr(RemoteStore, "read", spoiled_read)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    spoiled = retrained(chosen)
-    again = retrained(options(training={"epochs": 3}, store=chosen["store"]))
+    spoiled = retrained(options(store="memory://spoiled-test"))
 
     assert sound.checkpoint_digest == spoiled.checkpoint_digest
     assert sound.report_id == spoiled.report_id
-    assert again.trained_iterations < again.iteration
     kinds = {path.partition("/")[0] for path in times}
     assert {"datasets", "models", "reports"} <= kinds
 
