@@ -59,18 +59,18 @@ def finish(site: Site, store: Path, model: str) -> dict[str, Any]:
     return site.finished(run, within=120)
 
 
-def test_cancelled_run_writes_a_checkpoint(site: Site, tmp_path: Path) -> None:
+def test_cancelled_run_writes_a_checkpoint(mortal: Site, tmp_path: Path) -> None:
     """The run stops between two planned checkpoints and says where; the next goes on there."""
-    run_id = begin(site, tmp_path, "cancelled")
+    run_id = begin(mortal, tmp_path, "cancelled")
 
-    assert "CANCELLED" == cancel(site, run_id)["state_type"]
+    assert "CANCELLED" == cancel(mortal, run_id)["state_type"]
     last = checkpoints(tmp_path, "cancelled")[-1].iteration
     assert last % planned
-    logs = site.filter("logs", logs={"flow_run_id": {"any_": [run_id]}})
+    logs = mortal.filter("logs", logs={"flow_run_id": {"any_": [run_id]}})
     sentence = f"stopped at iteration {last}, checkpoint written: run again to go on"
     assert sentence in [log["message"] for log in logs]
 
-    assert "COMPLETED" == finish(site, tmp_path, "cancelled")["state_type"]
+    assert "COMPLETED" == finish(mortal, tmp_path, "cancelled")["state_type"]
     numbers = [record.iteration for record in checkpoints(tmp_path, "cancelled")]
     assert last in numbers[:-1]
     assert sorted(set(numbers)) == numbers
