@@ -29,7 +29,7 @@ test: .venv/dev  ## everything that needs nothing but Python
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-services: .venv/dev .venv/services  ## what needs servers: starts real ones on loopback
-	$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder tests/services
+	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/services
 
 faults: .venv/dev .venv/services  ## the long fault tests
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/faults

@@ -21,7 +21,6 @@ from tests.services.s3 import bucket, careless_server, gateway, owner, s3  # noq
 root = Path(__file__).parents[2]
 linked = ("Makefile", "prefect.toml", "prefect.yaml", "flows", "rnncore", "data/corpus")
 final_states = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-shared_servers = ("mortal", "site", "gateway")  # fixtures, each as long as all tests
 crowded = 3  # times as long may all take: these tests run side by side, on few cores
 small = {"training": {"hidden_size": 8, "epochs": 1}, "sampling": {"length": 20}}
 
@@ -29,17 +28,9 @@ small = {"training": {"hidden_size": 8, "epochs": 1}, "sampling": {"length": 20}
 Result = TypeVar("Result")
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that share a server in one process: no server is started twice, one is busy each.
-
-    What shares none fills the gaps at the end.
-    """
-    for item in items:
-        needed: tuple[str, ...] = getattr(item, "fixturenames", ())
-        if shared := next(filter(needed.__contains__, shared_servers), None):
-            item.add_marker(pytest.mark.xdist_group(shared))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+    """Put the longest file first, so that none is left waiting for it at the end."""
+    items.sort(key=lambda item: item.path.stem != "test_stopping")
 
 
 class Patient(httpx.HTTPTransport):

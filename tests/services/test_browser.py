@@ -101,12 +101,10 @@ def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> N
     assert not [run for run in site.runs_of("retrain/manual") if "Comer" in str(run)]
 
     field(page, "Model").fill("newcomer")
-    page.get_by_role(
-        "button", name="Submit"
-    ).click()  # the first after a refusal only takes it back
+    # The form asks again by itself; a click before its answer would be held against the old value.
     expect(page.get_by_text("does not match")).to_have_count(0, timeout=patience)
     page.get_by_role("button", name="Submit").click()
-    page.wait_for_url(lambda url: "/run?" not in url)
+    page.wait_for_url(lambda url: "/run?" not in url, wait_until="commit")
     (run,) = (run for run in site.runs_of("retrain/manual") if "newcomer" in str(run["parameters"]))
     page.goto(f"{site.url}/v2/runs/flow-run/{run['id']}")
     expect(page.get_by_text("retrain newcomer #1").first).to_be_visible(timeout=patience)
@@ -139,7 +137,7 @@ def worker_is_done_with(site: Site, run_id: str) -> bool:
 
 def test_retry_goes_on_from_the_last_checkpoint(site: Site, page: Page, tmp_path: Path) -> None:
     """A run whose process was killed, retried by a click, trains what was left, and no more."""
-    training = {"hidden_size": 8, "epochs": 1000, "checkpoint_every": 400_000}
+    training = {"hidden_size": 8, "epochs": 400, "checkpoint_every": 200_000}
     run_id = site.run("retrain/manual", model="retried", store=str(tmp_path), training=training)
     lock = tmp_path / "models/retried/lock"
     eventually(lambda: len(list(tmp_path.rglob("*.safetensors"))) > 1, within=90)
@@ -157,4 +155,4 @@ def test_retry_goes_on_from_the_last_checkpoint(site: Site, page: Page, tmp_path
     after = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
     assert before.items() < after.items()
     numbers = [record.iteration for record in checkpoints(tmp_path, "retried")]
-    assert [*range(0, numbers[-1], 400_000), numbers[-1]] == numbers
+    assert [*range(0, numbers[-1], 200_000), numbers[-1]] == numbers
