@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from flows.storage.canonical import digest
 from flows.storage.exceptions import DamagedObject, ObjectMissing, RunConflict, UnknownObject
@@ -15,8 +15,6 @@ from flows.storage.payload import Payload, read_payload, write_payload
 from flows.storage.runs import is_run_id, run_folder
 from flows.storage.vocabulary import Vocabulary
 from rnncore import TrainingState
-
-Content = TypeVar("Content", bound=BaseModel)
 
 
 class Snapshot(BaseModel):
@@ -89,10 +87,9 @@ class CheckpointLog:
         listing = self._log.look()
         problems = [] if problems is None else problems
         found = None
-        for record in listing.newest_first("checkpoint"):
+        for _, record in listing.contents("checkpoint", CheckpointRecord):
             try:
-                content = parse_content(CheckpointRecord, record)
-                found = Checkpoint(content, self.read(content), listing.head)
+                found = Checkpoint(record, self.read(record), listing.head)
                 break
             except DamagedObject as error:
                 if type(error) is not DamagedObject:
@@ -125,7 +122,7 @@ class CheckpointLog:
 
     def record(self, sha256: str) -> CheckpointRecord:
         """The newest record that names the payload of that digest."""
-        for record in _parse_sound(CheckpointRecord, self._log.look().newest_first("checkpoint")):
+        for _, record in self._log.look().contents("checkpoint", CheckpointRecord):
             if record.digest == sha256:
                 return record
         raise UnknownObject(f"{self._what} has no checkpoint {sha256}")
@@ -148,19 +145,17 @@ class CheckpointLog:
             {"iteration": state.iteration, "digest": digest(data), "size": len(data), **facts}
         )
         self._store.put(self.payload_path(content.digest), data)
-        return parse_content(CheckpointRecord, self._append("checkpoint", content, after))
+        return self._append("checkpoint", content, after).parse(CheckpointRecord)
 
     def records(self) -> list[CheckpointRecord]:
         """Every sound checkpoint record by iteration; what was written twice is listed once."""
-        found = self._log.look().newest_first("checkpoint")
-        by_iteration = {
-            record.iteration: record for record in _parse_sound(CheckpointRecord, found)
-        }
+        found = self._log.look().contents("checkpoint", CheckpointRecord)
+        by_iteration = {record.iteration: record for _, record in found}
         return [by_iteration[iteration] for iteration in sorted(by_iteration)]
 
     def evaluation(self, sha256: str) -> Evaluation | None:
         """The evaluation of the checkpoint with that digest, if it was made."""
-        for evaluation in _parse_sound(Evaluation, self._log.look().newest_first("evaluation")):
+        for _, evaluation in self._log.look().contents("evaluation", Evaluation):
             if evaluation.digest == sha256:
                 return evaluation
         return None
@@ -168,7 +163,7 @@ class CheckpointLog:
     def add_evaluation(self, evaluation: Evaluation) -> Evaluation:
         """Write down how good a checkpoint is."""
         head = self.head()
-        return parse_content(Evaluation, self._append("evaluation", evaluation, head))
+        return self._append("evaluation", evaluation, head).parse(Evaluation)
 
     def _append(self, kind: str, content: CheckpointRecord | Evaluation, after: int) -> Record:
         """Append behind `after`, or behind records of another kind that came in between."""
@@ -199,20 +194,3 @@ def newest_run(store: Store, model: str) -> str:
     if not times:
         raise UnknownObject(f"model {model} has no checkpoint in {store.url}: train it first")
     return max(times)[1]
-
-
-def _parse_sound(model: type[Content], records: Iterable[Record]) -> Iterator[Content]:
-    """The records that are sound in their fields too."""
-    for record in records:
-        try:
-            yield parse_content(model, record)
-        except DamagedObject:
-            continue
-
-
-def parse_content(model: type[Content], record: Record) -> Content:
-    """What a record says, as `model`; `DamagedObject` if it does not say that."""
-    try:
-        return model.model_validate(record.content)
-    except ValidationError as error:
-        raise DamagedObject(f"record {record.number}", f"not a {record.kind}") from error

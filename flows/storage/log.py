@@ -14,7 +14,9 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.exceptions import (
@@ -28,6 +30,7 @@ from flows.storage.files import Store, read_again_if_damaged
 
 record_format = 1
 number_digits = 12
+Content = TypeVar("Content", bound=BaseModel)
 field_types = {
     "format": int,
     "number": int,
@@ -49,6 +52,13 @@ class Record:
     writer: str  # host and process
     nonce: str
     content: dict[str, Any]
+
+    def parse(self, model: type[Content]) -> Content:
+        """What the record says, as `model`; `DamagedObject` if it does not say that."""
+        try:
+            return model.model_validate(self.content)
+        except ValidationError as error:
+            raise DamagedObject(f"record {self.number}", f"not a {self.kind}") from error
 
 
 class RecordConflict(StorageError):
@@ -143,6 +153,16 @@ class Listing:
                 continue
             if record.kind == kind:
                 yield record
+
+    def contents(self, kind: str, model: type[Content]) -> Iterator[tuple[int, Content]]:
+        """Numbers of the sound records of `kind`, newest first, and what they say as `model`."""
+        for record in self.newest_first(kind):
+            try:
+                content = record.parse(model)
+            except DamagedObject as error:
+                self.damaged.append(error)
+            else:
+                yield record.number, content
 
 
 def parse_record(name: str, data: bytes, number: int) -> Record:

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, parse_content
+from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.exceptions import DamagedObject, NewerFormat, UnknownObject
 from flows.storage.files import Store
 from flows.storage.log import Listing, Log, RecordConflict
@@ -107,11 +107,6 @@ class Registry:
 
 def _versions(listing: Listing, problems: list[DamagedObject]) -> dict[int, Version]:
     """Sound versions by number, newest first."""
-    found = {}
-    for record in listing.newest_first("version"):
-        try:
-            found[record.number] = parse_content(Version, record)
-        except DamagedObject as error:
-            problems.append(error)
+    found = dict(listing.contents("version", Version))
     problems.extend(listing.damaged)
     return found
