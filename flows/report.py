@@ -81,10 +81,13 @@ def write_report(checkpoint: CheckpointRef, sampling: SamplingOptions) -> Report
         dataset_id=run.dataset_id,
         created_at=datetime.now(UTC),
     )
-    is_new = not reports.exists(store, run.model, shared.report_id)
+    is_new = not reports.complete(store, run.model, shared.report_id)
     if is_new:
         reports.save(store, shared, _rows(opened, checkpoint, sampling))
-    table = reports.load(store, run.model, shared.report_id)
+    problems: list[DamagedObject] = []
+    table = reports.load(store, run.model, shared.report_id, problems)
+    for problem in problems:
+        get_run_logger().warning("%s; passed over", problem)
     url = store.location(reports.report_path(run.model, shared.report_id))
     artifacts.show_samples(run.model, table)
     sentence = "report %s: %d rows in %s" if is_new else "report %s is there: %d rows in %s"

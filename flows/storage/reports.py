@@ -1,4 +1,4 @@
-"""Sample reports: one Parquet file a report, one row a sample, for people and SQL."""
+"""Sample reports: one Parquet file a report, one row a sample; and the log of what was written."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, Field
 
+from flows.storage.canonical import digest
 from flows.storage.exceptions import DamagedObject, StoreError
 from flows.storage.files import Store, read_again_if_damaged, removable
+from flows.storage.log import Log, RecordConflict
 
 report_format = 1
 report_folder = "reports/samples"
@@ -82,6 +85,17 @@ class SharedValues(NamedTuple):
     created_at: datetime  # UTC
 
 
+class Manifest(BaseModel):
+    """What the log says of a report."""
+
+    model_config = ConfigDict(frozen=True)
+
+    report_id: str = Field(pattern=r"^[0-9a-f]{16}$")
+    path: str  # in the store
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int  # bytes
+
+
 def report_path(model: str, report_id: str) -> str:
     """Path of a report in the store."""
     return f"{report_folder}/{model}-{report_id}.parquet"
@@ -94,27 +108,63 @@ def exists(store: Store, model: str, report_id: str) -> bool:
 
 
 def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
-    """Write a report whole; one that is there already is left as it is."""
+    """Write a report whole, then its manifest; one that is there already is left as it is."""
+    model, report_id = shared.model, shared.report_id
+    path = report_path(model, report_id)
     records = [shared._asdict() | row._asdict() | {"characters": len(row.text)} for row in rows]
     buffer = io.BytesIO()
     table = pa.Table.from_pylist(records, schema=schema)
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    after = _log(store, model).look().head
     try:
-        path = report_path(shared.model, shared.report_id)
         store.create(path, buffer.getvalue(), private=False)
     except StoreError:
         # Another run wrote the same report, or the reply to this one's was lost.
-        if not exists(store, shared.model, shared.report_id):
+        if not complete(store, model, report_id):
             raise
+    else:
+        _add_manifest(store, model, report_id, buffer.getvalue(), after)
+
+
+def complete(store: Store, model: str, report_id: str) -> bool:
+    """Whether a report is there; its manifest is added if its writer was killed before it could."""
+    if not exists(store, model, report_id):
+        return False
+    if not manifest(store, model, report_id, []):
+        after = _log(store, model).look().head
+        data, _ = _load(store, report_path(model, report_id), None)
+        _add_manifest(store, model, report_id, data, after)
+    return True
+
+
+def manifest(
+    store: Store, model: str, report_id: str, problems: list[DamagedObject]
+) -> Manifest | None:
+    """The newest manifest of a report; what is damaged is passed over and added to `problems`."""
+    listing = _log(store, model).look()
+    contents = (content for _, content in listing.contents("report", Manifest))
+    found = next((content for content in contents if content.report_id == report_id), None)
+    problems.extend(listing.damaged)
+    return found
+
+
+def load(
+    store: Store, model: str, report_id: str, problems: list[DamagedObject] | None = None
+) -> pa.Table:
+    """A report as a table, compared with its manifest if it has one."""
+    noted = manifest(store, model, report_id, [] if problems is None else problems)
+    _, table = _load(store, report_path(model, report_id), noted)
+    return table
 
 
 @removable()
 @read_again_if_damaged
-def load(store: Store, model: str, report_id: str) -> pa.Table:
-    """A report as a table."""
-    path = report_path(model, report_id)
+def _load(store: Store, path: str, noted: Manifest | None) -> tuple[bytes, pa.Table]:
     name = store.location(path)
     data = store.read(path)
+    # Without a manifest nothing says what the bytes must be, but that two readings agree.
+    if digest(data) != (noted.sha256 if noted else digest(store.read(path))):
+        raise DamagedObject(name, "sha256 mismatch, bytes were altered")
     try:
         file = pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True)
         _check_counts(file.metadata)
@@ -125,7 +175,23 @@ def load(store: Store, model: str, report_id: str) -> pa.Table:
         raise DamagedObject(name, f"not a Parquet report ({reason})") from error
     if not table.schema.equals(schema):
         raise DamagedObject(name, "its columns are not those of a report")
-    return table
+    return data, table
+
+
+def _log(store: Store, model: str) -> Log:
+    return Log(store, f"models/{model}/reports")
+
+
+def _add_manifest(store: Store, model: str, report_id: str, data: bytes, after: int) -> None:
+    """Append what is to be known of a report, behind what other runs append meanwhile."""
+    path = report_path(model, report_id)
+    noted = Manifest(report_id=report_id, path=path, sha256=digest(data), size=len(data))
+    content, found = noted.model_dump(), None
+    while found != content:
+        try:
+            found = _log(store, model).append("report", content, after=after).content
+        except RecordConflict as conflict:
+            found, after = conflict.winner.content, conflict.winner.number
 
 
 def _check_counts(metadata: pq.FileMetaData) -> None:

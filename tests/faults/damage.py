@@ -52,6 +52,7 @@ class Subject:
             f"{dataset}/vocabulary.json": self.read_dataset,
             f"{dataset}/tokens.npy": self.read_dataset,
             report: lambda _: reports.load(self.store, "default", self.run_id).to_pydict(),
+            "models/default/reports/000000000000.json": self.read_manifest,
         }
 
     def read_newest(self, problems: list[DamagedObject]) -> Any:
@@ -64,6 +65,10 @@ class Subject:
         datasets.load.cache_clear()
         found = datasets.load(self.store.url, self.dataset_id)
         return found.vocabulary.decode(found.tokens)
+
+    def read_manifest(self, problems: list[DamagedObject]) -> Any:
+        """What the log says of the report."""
+        return reports.manifest(self.store, "default", self.run_id, problems)
 
     def _add_report(self) -> None:
         digest, iteration = self.newest.digest, self.newest.iteration
@@ -114,7 +119,7 @@ def look(read: Read, expected: Any) -> str:
     except DamagedObject:
         return "reported"
     if problems:
-        return "reported, and the checkpoint before it taken"
+        return "reported and passed over"
     return "harmless" if found == expected else "silent"
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from flows.storage import checkpoints, garbage, local_store, log
+from flows.storage import checkpoints, garbage, local_store, log, reports
 from flows.storage.exceptions import StorageError, StoreError
 from flows.storage.files import Store
 from tests.storage import (
@@ -23,6 +23,7 @@ from tests.storage import (
     test_garbage,
     test_local_store,
     test_log,
+    test_reports,
 )
 
 
@@ -137,6 +138,11 @@ mutants = [
         *(checkpoints.CheckpointLog, "newest", "problems.append(error)", "raise"),
         test_damaged_checkpoints.test_a_damaged_payload_is_named_and_the_one_before_it_found,
         {"damage": None, "reason": "is missing"},
+    ),
+    Mutant(
+        "report's digest not checked",
+        *(reports, "_load", "digest(data) !=", "False and"),
+        test_reports.test_a_report_that_is_not_what_was_noted_is_refused,
     ),
     Mutant(
         "garbage without grace",

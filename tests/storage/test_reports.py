@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from flows.storage import reports
 from flows.storage.exceptions import DamagedObject, ObjectMissing, StoreError
 from flows.storage.files import Store
+from flows.storage.log import Log
 from flows.storage.reports import Row, SharedValues
 from tests.storage.conftest import PassingStore, flipped, overwrite
 
@@ -257,3 +259,132 @@ def test_rows_that_vanish_are_noticed(local: Store) -> None:
         except DamagedObject:
             continue
         assert found.equals(expected)
+
+
+def manifests(store: Store) -> list[dict[str, object]]:
+    """What the log says of reports, oldest first."""
+    records = Log(store, f"models/{shared.model}/reports").look().newest_first("report")
+    return [record.content for record in records][::-1]
+
+
+def noted(store: Store, report_id: str = shared.report_id) -> dict[str, object]:
+    """What the log should say of a report."""
+    where = reports.report_path(shared.model, report_id)
+    data = store.read(where)
+    sha256 = hashlib.sha256(data).hexdigest()
+    return {"report_id": report_id, "path": where, "sha256": sha256, "size": len(data)}
+
+
+def test_a_report_is_noted_in_its_models_log(store: Store) -> None:
+    """With the digest of its bytes; once, however often it is asked for."""
+    assert not reports.complete(store, shared.model, shared.report_id)
+    reports.save(store, shared, rows)
+    reports.save(store, shared, rows)
+
+    assert reports.complete(store, shared.model, shared.report_id)
+    assert [noted(store)] == manifests(store)
+
+
+def test_a_report_whose_writer_was_killed_is_noted_later(store: Store) -> None:
+    """The kill came between the report and its manifest."""
+
+    class KilledStore(PassingStore):
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            if path.startswith("models/"):
+                raise KeyboardInterrupt
+            super().create(path, data, private=private)
+
+    with pytest.raises(KeyboardInterrupt):
+        reports.save(KilledStore(store), shared, rows)
+    assert [] == manifests(store)
+    assert len(rows) == reports.load(store, shared.model, shared.report_id).num_rows
+
+    assert reports.complete(store, shared.model, shared.report_id)
+    assert [noted(store)] == manifests(store)
+
+
+def test_a_spoiled_reply_is_not_noted(store: Store) -> None:
+    """What is written down of a report is what two readings of it agree on."""
+
+    class SpoilingStore(PassingStore):
+        replies = 0
+
+        def read(self, path: str) -> bytes:
+            self.replies += path.endswith(".parquet")
+            data = super().read(path)
+            return flipped(data, len(data) - 10) if self.replies == 1 else data
+
+    reports.save(store, shared, rows)
+    store.remove("models/default/reports/000000000000.json")
+    reports.complete(SpoilingStore(store), shared.model, shared.report_id)
+
+    assert [noted(store)] == manifests(store)
+
+
+def test_a_damaged_report_is_not_noted(local: Store) -> None:
+    """A manifest would make its bytes the right ones."""
+    reports.save(local, shared, rows)
+    local.remove("models/default/reports/000000000000.json")
+    overwrite(local, path, local.read(path)[:-1])
+
+    with pytest.raises(DamagedObject, match="not a Parquet report"):
+        reports.complete(local, shared.model, shared.report_id)
+    assert [] == manifests(local)
+
+
+def test_a_report_that_is_not_what_was_noted_is_refused(local: Store) -> None:
+    """Even one that is sound in itself."""
+    reports.save(local, shared._replace(report_id="f" * 16), rows)
+    reports.save(local, shared, rows[:2])
+    overwrite(local, path, local.read(reports.report_path(shared.model, "f" * 16)))
+
+    with pytest.raises(DamagedObject, match=f"{path}: sha256 mismatch, .*: remove it"):
+        reports.load(local, shared.model, shared.report_id)
+    local.remove(path)
+    reports.save(local, shared, rows[:1])
+    assert 1 == reports.load(local, shared.model, shared.report_id).num_rows
+
+
+def test_a_damaged_manifest_is_named_and_made_anew(local: Store) -> None:
+    """The report is there all the same."""
+    reports.save(local, shared, rows)
+    record = "models/default/reports/000000000000.json"
+    overwrite(local, record, local.read(record)[:-1])
+    problems: list[DamagedObject] = []
+
+    assert len(rows) == reports.load(local, shared.model, shared.report_id, problems).num_rows
+    assert [local.location(record)] == [problem.name for problem in problems]
+    assert reports.complete(local, shared.model, shared.report_id)
+    assert [noted(local)] == manifests(local)
+
+
+def test_reports_written_at_the_same_time_are_all_noted(store: Store) -> None:
+    """Each writer's manifest goes behind those that came first."""
+    others = ["a" * 16, "b" * 16]
+
+    class CrowdedStore(PassingStore):
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            if others and path.startswith("models/"):
+                reports.save(store, shared._replace(report_id=others.pop()), rows)
+            super().create(path, data, private=private)
+
+    reports.save(CrowdedStore(store), shared, rows)
+
+    expected = [noted(store, report_id) for report_id in ("b" * 16, "a" * 16, shared.report_id)]
+    assert expected == manifests(store)
+
+
+@pytest.mark.parametrize("slow", ["reports/", "models/"])
+def test_one_report_written_twice_at_the_same_time_is_noted_once(store: Store, slow: str) -> None:
+    """The slower writer finds the report, or its manifest, and takes it for its own."""
+    theirs = shared._replace(created_at=shared.created_at + timedelta(seconds=1))
+
+    class CrowdedStore(PassingStore):
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            if path.startswith(slow):
+                reports.save(store, theirs, rows)
+            super().create(path, data, private=private)
+
+    reports.save(CrowdedStore(store), shared, rows)
+
+    assert [noted(store)] == manifests(store)
