@@ -89,7 +89,7 @@ def show_outcome(outcome: RetrainOutcome, store: str) -> None:
         f"# Model {outcome.model} at iteration {outcome.iteration:,}",
         f"**{_escape(values.pop('decision'))}**\n",
         f"![Loss curve: bits per character by iteration](data:image/png;base64,{picture})",
-        "| | |\n|---|---|",
+        "| metric | value |\n|---|---|",
         *(f"| {name} | {_escape(value)} |" for name, value in values.items()),
         "\n## Samples",
         *_samples_by_temperature(table),

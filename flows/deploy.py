@@ -175,10 +175,15 @@ def deploy(client: SyncPrefectClient) -> None:
         for schedule in deployment.schedules
         if not schedule.active
     }
+    # Prefect makes the automations of prefect.yaml anew each time, and switches them on.
+    switched_off = [found.name for found in client.read_automations() if not found.enabled]
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
+    for name in switched_off:
+        for automation in client.read_automations_by_name(name):
+            client.pause_automation(automation.id)
     for deployment in read_deployments(client):
         refuse_unknown_parameters(client, deployment)
         for schedule in deployment.schedules:

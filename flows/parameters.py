@@ -24,7 +24,7 @@ def titled(title: str) -> Any:
 
 
 # A server refuses such an address before it writes it down; pydantic's own patterns look nowhere.
-no_secret = {"pattern": f"^(?!.*://[^/@]*:[^/@]*@)(?!.*{secret_query})"}
+no_secret = {"pattern": f"^(?!.*://[^/?#]*@)(?!.*{secret_query})"}
 Address = Annotated[str, Field(min_length=1, json_schema_extra=no_secret)]
 Corpus = Annotated[Address | Annotated[list[Address], Field(min_length=1)], titled("Corpus")]
 Encoding = Annotated[str, Field(min_length=1), titled("Encoding")]

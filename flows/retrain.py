@@ -58,7 +58,7 @@ def retrain(
         corpus: Path, pattern or fsspec URL of the text to train on, or a list of them
         encoding: Encoding of the text's bytes, such as utf-8 or latin-1
         model: Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit
-        seed: Seed of the first weights and of the snapshots drawn while training
+        seed: Seed of the first weights and of the snapshots drawn while training; 0 or more
         when_busy: What to do while another run trains the same model: wait, or stop
         training: The network, and how long and in what steps it is trained
         evaluation: Text that is kept from training, to measure on

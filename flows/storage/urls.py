@@ -11,7 +11,10 @@ from flows.storage.exceptions import StorageError
 
 local_protocols = ("file", "local")
 # Letter by letter, since it stands in JSON schemas too, whose patterns know no flags.
-_secrets = ("signature", "token", "secret", "password", "credential", "sig", "key")
+_secrets = (
+    *("signature", "token", "secret", "password", "credential"),
+    *("auth", "key", "passwd", "pwd", "sig"),
+)
 _in_any_case = ("".join(f"[{letter}{letter.upper()}]" for letter in word) for word in _secrets)
 secret_query = rf"://.*[?&][\w.-]*(?:{'|'.join(_in_any_case)})=(?!\$)"
 

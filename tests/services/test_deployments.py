@@ -51,20 +51,33 @@ def test_schedules_are_on(site: Site) -> None:
 
 
 def test_deploying_again_changes_nothing(site: Site) -> None:
-    """No second pool, automation or deployment; a schedule paused by hand stays paused."""
+    """No second pool, automation or deployment; what was switched off by hand stays off."""
 
     def holdings() -> dict[str, list[str]]:
         kinds = ("work_pools", "automations", "deployments")
         return {kind: sorted(entry["name"] for entry in site.filter(kind)) for kind in kinds}
 
+    def automations() -> dict[str, str]:
+        enabled = [entry for entry in site.filter("automations") if entry["enabled"]]
+        return {entry["name"]: entry["id"] for entry in enabled}
+
+    def switch(name: str, *, on: bool) -> None:
+        (found,) = (entry for entry in site.filter("automations") if entry["name"] == name)
+        site.api.patch(f"/automations/{found['id']}", json={"enabled": on}).raise_for_status()
+
     weekly = site.deployment("report/weekly")
     paused = f"/deployments/{weekly['id']}/schedules/{weekly['schedules'][0]['id']}"
     site.api.patch(paused, json={"active": False}).raise_for_status()
-    before = holdings()
+    watched = "retrain when a corpus changes"
+    switch(watched, on=False)
+    before, on_before = holdings(), automations()
 
     said = site.deploy()
 
     assert before == holdings()
+    assert on_before == automations()
+    assert watched not in on_before
+    switch(watched, on=True)
     assert all(f"deployed {name}: " in said for name in every_deployment)
     assert schedules(site)["report/weekly"][2] is False
 
@@ -94,6 +107,8 @@ def test_run_asked_for_in_the_form(site: Site, tmp_path: Path) -> None:
         ({"corpus": [""]}, "corpus[0]"),
         ({"corpus": "https://me:hidden@127.0.0.1/text"}, "corpus"),
         ({"store": "s3://key:hidden@bucket/store"}, "store"),
+        ({"corpus": "https://hidden@127.0.0.1/text"}, "corpus"),
+        ({"corpus": "https://127.0.0.1/text?pwd=hidden"}, "corpus"),
         ({"corpus": ["https://127.0.0.1/text?X-Amz-Signature=hidden"]}, "corpus[0]"),
         ({"store": "s3://bucket/store?a=1&token=hidden"}, "store"),
         ({"modle": "kjv"}, "modle"),
