@@ -13,13 +13,12 @@ from pathlib import Path
 from prefect.testing.utilities import prefect_test_harness
 
 from benchmarks.texts import king_james
-from flows.outcome import TrainOutcome
 from flows.parameters import EvaluationOptions, TrainingOptions
+from flows.results import TrainResult
 from flows.storage import datasets
-from flows.storage.files import open_store
 from flows.storage.log import Log
 from flows.storage.runs import run_folder
-from flows.storage.splits import split
+from flows.storage.stores import open_store
 from flows.train import train as train_flow
 from rnncore import TrainingState, iterations_per_epoch, train
 
@@ -36,7 +35,7 @@ def tax() -> str:
     text = king_james() or "the tide goes out, the tide comes in, and the lamp is lit.\n" * 20_000
     options, evaluation = TrainingOptions(), EvaluationOptions()
     dataset = datasets.tokenise([text])
-    training = split(dataset, evaluation.held_out, evaluation.split).training
+    training = dataset.split(evaluation.held_out, evaluation.split).training
     per_epoch = iterations_per_epoch(len(training), options.network())
     epochs = max(1, round(chunks * options.checkpoint_every / per_epoch))
     iterations = epochs * per_epoch
@@ -55,11 +54,11 @@ def tax() -> str:
             store=store,
             training=options.model_copy(update={"epochs": epochs}),
         )
-        assert isinstance(outcome, TrainOutcome)
+        assert isinstance(outcome, TrainResult)
         log = Log(open_store(store), f"{run_folder('default', outcome.run_id)}/log")
         times = sorted(
             datetime.fromisoformat(record.created_at)
-            for record in log.look().newest_first("checkpoint")
+            for record in log.list_records().newest_first("checkpoint")
         )
         under_prefect = (times[-1] - times[0]).total_seconds()
     count = len(times) - 1

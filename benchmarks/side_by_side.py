@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from flows.machine import cpu_model, library_versions
+from flows.lifecycle.machine import cpu_model, library_versions
 
 Work = Callable[[], float]  # does some work and returns how much, in the claim's unit
 

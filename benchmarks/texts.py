@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.storage.vocabulary import Vocabulary
+from flows.text.vocabulary import Vocabulary
 
 Tokens = NDArray[np.unsignedinteger]
 

@@ -1,17 +1,101 @@
-"""What can go wrong in a flow, beyond what its lower floors raise.
+"""Every error that this project raises on purpose. Each message is one sentence for people.
 
+StorageError
+├── CorpusError             a source that cannot be read, or a text that cannot be trained on
+│   └── CorpusUnavailable   the same, but it may work later (transient)
+├── StoreError              a store that cannot be used
+│   ├── StoreUnavailable    the same, but it may work later (transient)
+│   ├── ObjectMissing       object not found
+│   ├── ObjectExists        the object exists already (create-if-absent)
+│   └── UnsafeStore         two writers could overwrite each other there
+├── NotDurable              written, but not synced to disk (transient)
+├── DamagedObject           a corrupt object: its bytes are not what its record says
+├── NewerFormat             written by a newer version of this program
+├── UnknownObject           no dataset, run or checkpoint of that name
+└── RunConflict             another run has advanced the same model
 FlowError
-├── TrainingStopped     training diverged; the last good checkpoint is kept
-├── RunCancelled        somebody cancelled the run, and a checkpoint was written
-└── ServerUnavailable   Prefect's server does not answer, or does not let us in
+├── TrainingStopped         training diverged; the last good checkpoint is kept
+├── RunCancelled            the run was cancelled, and a checkpoint was written
+└── ServerUnavailable       Prefect's server does not answer, or refuses the connection
 """
 
-from flows.storage.exceptions import StorageError
 from rnncore import RnncoreError
 
 
+class TransientError(Exception):
+    """Mixin of errors that may not occur again: the only ones after which a task is retried."""
+
+
+class StorageError(Exception):
+    """Base of every error of corpora and stores."""
+
+
+class CorpusError(StorageError):
+    """A source cannot be read, or its text cannot be trained on."""
+
+
+class CorpusUnavailable(CorpusError, TransientError):
+    """A source cannot be read now: a network, a server or a disk failed."""
+
+
+class StoreError(StorageError):
+    """The store cannot be used as it is."""
+
+
+class StoreUnavailable(StoreError, TransientError):
+    """The store cannot be used now: a network, a server or a disk failed."""
+
+
+class ObjectMissing(StoreError):
+    """The store has no object at that path."""
+
+
+class ObjectExists(StoreError):
+    """Create-if-absent found an object at that path."""
+
+
+class UnsafeStore(StoreError):
+    """The store ignores create-if-absent, so two writers could overwrite each other."""
+
+
+class NotDurable(StorageError, TransientError):
+    """The object exists, but could not be synced: it may not survive a loss of power.
+
+    No `StoreError`: code that catches one reads what exists at the path, and would find it.
+    """
+
+
+class DamagedObject(StorageError):
+    """A corrupt object: its bytes are not what its record says; names the object and the reason."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
+        self.reason = reason
+
+
+class NewerFormat(StorageError):
+    """Written by a newer version of this program: intact, but not readable by this one."""
+
+    def __init__(self, name: str, found: object, known: int) -> None:
+        super().__init__(
+            f"{name}: format {found} is newer than this program ({known}): update it to read this"
+        )
+        self.name = name
+        self.found = found
+        self.known = known
+
+
+class UnknownObject(StorageError):
+    """The store has no dataset, run or checkpoint of that name."""
+
+
+class RunConflict(StorageError):
+    """Another run has advanced the same model since this one read its log."""
+
+
 class FlowError(Exception):
-    """Base of every error that the flows raise on purpose."""
+    """Base of every error of the flows themselves."""
 
 
 class TrainingStopped(FlowError):
@@ -19,11 +103,11 @@ class TrainingStopped(FlowError):
 
 
 class RunCancelled(FlowError):
-    """Somebody cancelled the run, and a checkpoint was written."""
+    """The run was cancelled, and a checkpoint was written."""
 
 
 class ServerUnavailable(FlowError):
-    """Prefect's server does not answer, or does not let us in."""
+    """Prefect's server does not answer, or refuses the connection."""
 
 
 expected_errors = (FlowError, StorageError, RnncoreError)  # each message is for people

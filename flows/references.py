@@ -1,4 +1,4 @@
-"""What passes between tasks: small names of things in the store, never the things."""
+"""What passes between tasks: references to objects in the store, never the objects."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Reference(BaseModel):
-    """Frozen and made of JSON's types."""
+    """Frozen, and made of JSON's types."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,6 +18,7 @@ class DatasetRef(Reference):
 
     store: str
     dataset_id: str
+    url: str  # of its folder
     characters: int
     vocabulary_size: int
     corpus: tuple[str, ...]  # URLs that it was read from, without secrets
@@ -30,6 +31,7 @@ class RunRef(Reference):
     model: str
     run_id: str
     dataset_id: str
+    iterations_per_epoch: int
     corpus: tuple[str, ...]
 
 
@@ -39,6 +41,8 @@ class CheckpointRef(Reference):
     run: RunRef
     iteration: int
     digest: str  # SHA-256 of the payload
+    url: str  # of the payload
+    characters_per_second: float | None  # while it was trained; None where that is unknown
 
 
 class VersionRef(Reference):
@@ -48,6 +52,7 @@ class VersionRef(Reference):
     decision: Literal["promoted", "rejected"]
     reason: str
     champion: int | None  # number of the model's champion now
+    champion_bits_per_character: float | None  # of the champion it was compared with, on its text
 
 
 class ReportRef(Reference):

@@ -1,4 +1,4 @@
-"""One way to write JSON down, so that equal content has equal bytes and equal digests."""
+"""Canonical JSON: equal content has equal bytes, and so equal digests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def canonical_json(content: Any) -> bytes:
 
 
 def strict_json(data: bytes) -> Any:
-    """What `data` says in UTF-8, or ValueError.
+    """The content of `data`, JSON in UTF-8, or ValueError.
 
     Duplicate keys, NaN, infinity, numbers too large for a float and deep nesting are refused too.
     """
@@ -55,7 +55,7 @@ def identity(content: Any) -> str:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        raise ValueError("a key stands twice")
+        raise ValueError("a key occurs twice")
     return content
 
 

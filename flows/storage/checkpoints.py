@@ -7,18 +7,19 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.exceptions import DamagedObject, ObjectMissing, RunConflict, UnknownObject
 from flows.storage.canonical import digest
-from flows.storage.exceptions import DamagedObject, ObjectMissing, RunConflict, UnknownObject
-from flows.storage.files import Store, read_again_if_damaged
-from flows.storage.log import Log, Record, RecordConflict
+from flows.storage.damage import read_again_if_damaged, report
+from flows.storage.log import Log, Record
 from flows.storage.payload import Payload, read_payload, write_payload
 from flows.storage.runs import is_run_id, run_folder
-from flows.storage.vocabulary import Vocabulary
+from flows.storage.stores import Store
+from flows.text import Vocabulary
 from rnncore import TrainingState
 
 
 class Snapshot(BaseModel):
-    """A short text drawn from the training's own memory, as the notebook prints it."""
+    """A short text sampled from the training's own hidden state, as the notebook prints it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,7 +30,7 @@ class Snapshot(BaseModel):
 
 
 class CheckpointRecord(BaseModel):
-    """What the log says of a checkpoint. Losses are nats a character: the records are the curve."""
+    """A checkpoint in the log. Losses are in nats per character: the records are the loss curve."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,8 +47,8 @@ class CheckpointRecord(BaseModel):
     versions: dict[str, str]
 
 
-class Evaluation(BaseModel):
-    """What the log says of a checkpoint's quality."""
+class EvaluationRecord(BaseModel):
+    """How well a checkpoint predicts text, in the log."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,7 +59,7 @@ class Evaluation(BaseModel):
 
 
 class Checkpoint(NamedTuple):
-    """A checkpoint read back, and the number that the next record goes behind."""
+    """A checkpoint read back, and the number to append the next record after."""
 
     record: CheckpointRecord
     payload: Payload
@@ -78,29 +79,23 @@ class CheckpointLog:
         """Path of a payload in the store."""
         return f"{self._folder}/data/{sha256}.safetensors"
 
-    def newest(self, problems: list[DamagedObject] | None = None) -> Checkpoint | None:
-        """The newest checkpoint that is sound in every byte, or None where there is none.
+    def newest(self) -> Checkpoint | None:
+        """The newest checkpoint that is intact in every byte, or None where there is none.
 
-        What is damaged is passed over and added to `problems`; one of a newer format is an error,
-        since going on behind it would fork the run.
+        What is corrupt is reported and skipped; one of a newer format is an error, since to go on
+        behind it would fork the run.
         """
-        listing = self._log.look()
-        problems = [] if problems is None else problems
-        found = None
+        listing = self._log.list_records()
         for _, record in listing.contents("checkpoint", CheckpointRecord):
             try:
-                found = Checkpoint(record, self.read(record), listing.head)
-                break
+                return Checkpoint(record, self.read(record), listing.head)
             except DamagedObject as error:
-                if type(error) is not DamagedObject:
-                    raise
-                problems.append(error)
-        problems.extend(listing.damaged)
-        return found
+                report(self._store.cache, error, "going on from the newest intact checkpoint")
+        return None
 
     def head(self) -> int:
-        """Number of the newest record, sound or not; -1 where there is none."""
-        return self._log.look().head
+        """Number of the newest record, intact or not; -1 where there is none."""
+        return self._log.list_records().head
 
     @read_again_if_damaged
     def read(self, record: CheckpointRecord) -> Payload:
@@ -122,7 +117,7 @@ class CheckpointLog:
 
     def record(self, sha256: str) -> CheckpointRecord:
         """The newest record that names the payload of that digest."""
-        for _, record in self._log.look().contents("checkpoint", CheckpointRecord):
+        for _, record in self._log.list_records().contents("checkpoint", CheckpointRecord):
             if record.digest == sha256:
                 return record
         raise UnknownObject(f"{self._what} has no checkpoint {sha256}")
@@ -148,39 +143,41 @@ class CheckpointLog:
         return self._append("checkpoint", content, after).parse(CheckpointRecord)
 
     def records(self) -> list[CheckpointRecord]:
-        """Every sound checkpoint record by iteration; what was written twice is listed once."""
-        found = self._log.look().contents("checkpoint", CheckpointRecord)
+        """Every intact checkpoint record by iteration; what was written twice is listed once."""
+        found = self._log.list_records().contents("checkpoint", CheckpointRecord)
         by_iteration = {record.iteration: record for _, record in found}
         return [by_iteration[iteration] for iteration in sorted(by_iteration)]
 
-    def evaluation(self, sha256: str) -> Evaluation | None:
-        """The evaluation of the checkpoint with that digest, if it was made."""
-        for _, evaluation in self._log.look().contents("evaluation", Evaluation):
+    def evaluation(self, sha256: str) -> EvaluationRecord | None:
+        """The evaluation of the checkpoint with that digest, if there is one."""
+        for _, evaluation in self._log.list_records().contents("evaluation", EvaluationRecord):
             if evaluation.digest == sha256:
                 return evaluation
         return None
 
-    def add_evaluation(self, evaluation: Evaluation) -> Evaluation:
-        """Write down how good a checkpoint is."""
-        head = self.head()
-        return self._append("evaluation", evaluation, head).parse(Evaluation)
+    def add_evaluation(self, evaluation: EvaluationRecord) -> EvaluationRecord:
+        """Record how well a checkpoint predicts text."""
+        return self._append("evaluation", evaluation, self.head()).parse(EvaluationRecord)
 
-    def _append(self, kind: str, content: CheckpointRecord | Evaluation, after: int) -> Record:
+    def _append(
+        self, kind: str, content: CheckpointRecord | EvaluationRecord, after: int
+    ) -> Record:
         """Append behind `after`, or behind records of another kind that came in between."""
-        while True:
-            try:
-                return self._log.append(kind, content.model_dump(mode="json"), after=after)
-            except RecordConflict as conflict:
-                winner = conflict.winner
-                theirs = (winner.content.get("iteration"), winner.content.get("digest"))
-                if winner.kind == kind and theirs == (content.iteration, content.digest):
-                    return winner  # the work is deterministic: theirs is ours
-                if winner.kind == kind == "checkpoint":
-                    raise RunConflict(
-                        f"{self._what} was advanced by another run ({winner.writer}) to iteration"
-                        f" {theirs[0]} at {winner.created_at}: start again to go on from there"
-                    ) from conflict
-                after = winner.number
+
+        def draft(winner: Record | None) -> CheckpointRecord | EvaluationRecord | Record:
+            if winner is None or winner.kind != kind:
+                return content
+            theirs = (winner.content.get("iteration"), winner.content.get("digest"))
+            if theirs == (content.iteration, content.digest):
+                return winner  # the work is deterministic: their record is as good as ours
+            if kind == "checkpoint":
+                raise RunConflict(
+                    f"{self._what} was advanced by another run ({winner.writer}) to iteration"
+                    f" {theirs[0]} at {winner.created_at}: start again to go on from there"
+                )
+            return content
+
+        return self._log.update(kind, draft, after=after)
 
 
 def newest_run(store: Store, model: str) -> str:
@@ -188,7 +185,7 @@ def newest_run(store: Store, model: str) -> str:
     times = []
     for run_id in filter(is_run_id, store.names(f"models/{model}/runs")):
         log = Log(store, f"{run_folder(model, run_id)}/log")
-        record = next(log.look().newest_first("checkpoint"), None)
+        record = next(log.list_records().newest_first("checkpoint"), None)
         if record:
             times.append((record.created_at, run_id))
     if not times:

@@ -5,28 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from functools import lru_cache
 from itertools import accumulate
 from pathlib import Path
+from typing import ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from flows.exceptions import DamagedObject, ObjectMissing, UnknownObject
 from flows.storage.canonical import canonical_json, digest, identity, strict_json
-from flows.storage.exceptions import (
-    DamagedObject,
-    NewerFormat,
-    ObjectMissing,
-    StoreError,
-    UnknownObject,
-)
-from flows.storage.files import Store, open_store, read_again_if_damaged, removable
-from flows.storage.local_store import LocalStore
-from flows.storage.vocabulary import Vocabulary
+from flows.storage.damage import read_again_if_damaged, report
+from flows.storage.documents import Document, create_document, load_document
+from flows.storage.stores import Store, open_store
+from flows.text import Split, SplitMethod, TokenArray, Vocabulary, split_text
 
 dataset_format = 1
-TokenArray = NDArray[np.unsignedinteger]
 
 
 class FileEntry(BaseModel):
@@ -38,12 +31,12 @@ class FileEntry(BaseModel):
     sha256: str  # of the text in UTF-8
 
 
-class Manifest(BaseModel):
-    """`manifest.json`: written last, so where it lies the dataset is complete."""
+class DatasetManifest(Document):
+    """`manifest.json`: written last, so where it exists the dataset is complete."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    what: ClassVar[str] = "a dataset's manifest"
+    newest_format: ClassVar[int] = dataset_format
 
-    format: int
     dataset_id: str
     characters: int
     vocabulary_size: int
@@ -52,13 +45,25 @@ class Manifest(BaseModel):
     tokens_dtype: str
     files: tuple[FileEntry, ...]
 
+    @property
+    def name(self) -> str:
+        """As `dataset_id`."""
+        return self.dataset_id
+
+    @model_validator(mode="after")
+    def _check_files(self) -> Self:
+        characters = sum(file.characters for file in self.files)
+        if (_identity(self.files), characters) != (self.dataset_id, self.characters):
+            raise ValueError("its files do not give its id and length")
+        return self
+
 
 class Dataset(BaseModel):
-    """A dataset opened for reading: what it is, its vocabulary, its tokens (N,) mapped from disk."""
+    """A dataset opened for reading: its manifest, vocabulary, and tokens (N,) mapped from disk."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    manifest: Manifest
+    manifest: DatasetManifest
     vocabulary: Vocabulary
     tokens: TokenArray
 
@@ -67,19 +72,23 @@ class Dataset(BaseModel):
         """Where each file ends, in characters from the start of the corpus."""
         return list(accumulate(file.characters for file in self.manifest.files))
 
+    def split(self, share: float, method: SplitMethod) -> Split:
+        """The text to train on, and the share of it to hold out."""
+        return split_text(self.tokens, self.vocabulary, self.file_ends, share, method)
 
-def describe(texts: list[str], vocabulary: Vocabulary, tokens: bytes) -> Manifest:
+
+def describe(texts: list[str], vocabulary: Vocabulary, tokens: bytes) -> DatasetManifest:
     """The manifest of `texts`; the id depends on their content and order alone."""
     files = tuple(
         FileEntry(characters=len(text), sha256=digest(text.encode("utf-8", "surrogatepass")))
         for text in texts
     )
-    return Manifest(
+    return DatasetManifest(
         format=dataset_format,
         dataset_id=_identity(files),
         characters=sum(file.characters for file in files),
         vocabulary_size=len(vocabulary),
-        vocabulary_sha256=vocabulary.digest,
+        vocabulary_sha256=digest(_vocabulary_json(vocabulary)),
         tokens_sha256=digest(tokens),
         tokens_dtype=vocabulary.dtype.name,
         files=files,
@@ -102,20 +111,14 @@ def npy_bytes(tokens: TokenArray) -> bytes:
 
 
 def save(store: Store, dataset: Dataset) -> None:
-    """Write a dataset, its manifest last; parts that are there already are mended by this."""
+    """Write a dataset, its manifest last; this repairs parts that are corrupt."""
     manifest = dataset.manifest
     folder = dataset_folder(manifest.dataset_id)
     store.put(f"{folder}/tokens.npy", npy_bytes(dataset.tokens))
-    store.put(f"{folder}/vocabulary.json", canonical_json(dataset.vocabulary.to_json()))
-    try:
-        store.create(f"{folder}/manifest.json", canonical_json(manifest.model_dump(mode="json")))
-    except StoreError:
-        # Another run finished the same work, or the reply to this one's was lost.
-        if not exists(store, manifest.dataset_id):
-            raise
-        if load_manifest(store, manifest.dataset_id) != manifest:
-            name = store.location(f"{folder}/manifest.json")
-            raise DamagedObject(name, "is not the manifest of these texts") from None
+    store.put(f"{folder}/vocabulary.json", _vocabulary_json(dataset.vocabulary))
+    path = f"{folder}/manifest.json"
+    if create_document(store, path, manifest) != manifest:
+        raise DamagedObject(store.location(path), "is not the manifest of these texts")
 
 
 def exists(store: Store, dataset_id: str) -> bool:
@@ -123,46 +126,44 @@ def exists(store: Store, dataset_id: str) -> bool:
     return "manifest.json" in store.names(dataset_folder(dataset_id))
 
 
-def is_whole(store_url: str, dataset_id: str, problems: list[DamagedObject]) -> bool:
-    """Whether a dataset is in the store, sound in every byte; damage is added to `problems`."""
-    if not exists(open_store(store_url), dataset_id):
+def is_intact(store: Store, dataset_id: str) -> bool:
+    """Whether a dataset is in the store, verified in every byte; damage is reported."""
+    if not exists(store, dataset_id):
         return False
     try:
-        load(store_url, dataset_id)
-    except NewerFormat:
-        raise
+        load(store, dataset_id)
     except DamagedObject as error:
-        problems.append(error)
-    return not problems
+        report(store.cache, error, "written again")
+        return False
+    return True
 
 
-@removable()
-@read_again_if_damaged
-def load_manifest(store: Store, dataset_id: str) -> Manifest:
+def load_manifest(store: Store, dataset_id: str) -> DatasetManifest:
     """The manifest of a dataset, checked."""
     path = f"{dataset_folder(dataset_id)}/manifest.json"
-    name = store.location(path)
     try:
-        content = strict_json(store.read(path))
-        if isinstance(content, dict) and content.get("format", 0) > dataset_format:
-            raise NewerFormat(name, content["format"], dataset_format)
-        manifest = Manifest.model_validate(content)
+        return load_document(store, path, DatasetManifest, dataset_id)
     except ObjectMissing as error:
         raise UnknownObject(f"no dataset {dataset_id} in {store.url}: ingest it first") from error
-    except (ValidationError, ValueError, TypeError) as error:
-        raise DamagedObject(name, "not a dataset's manifest") from error
-    if manifest.dataset_id != dataset_id:
-        raise DamagedObject(name, f"is of dataset {manifest.dataset_id}")
-    characters = sum(file.characters for file in manifest.files)
-    if _identity(manifest.files) != dataset_id or manifest.characters != characters:
-        raise DamagedObject(name, "its files do not give its id, bytes were altered")
-    return manifest
 
 
-@lru_cache(maxsize=2)  # a run asks for the same dataset at each of its chunks
-def load(store_url: str, dataset_id: str) -> Dataset:
+def load(store: Store, dataset_id: str) -> Dataset:
     """Open a dataset and verify every byte; tokens of a remote store go through a local cache."""
-    store = open_store(store_url)
+    return store.cache.get("dataset", dataset_id, lambda: _load(store, dataset_id))
+
+
+def load_split(store: Store, dataset_id: str, share: float, method: SplitMethod) -> Split:
+    """The split of a stored dataset."""
+    key = dataset_id, share, method
+    return store.cache.get("split", key, lambda: load(store, dataset_id).split(share, method))
+
+
+def dataset_folder(dataset_id: str) -> str:
+    """Folder of a dataset in the store."""
+    return f"datasets/{dataset_id}"
+
+
+def _load(store: Store, dataset_id: str) -> Dataset:
     manifest = load_manifest(store, dataset_id)
     folder = dataset_folder(dataset_id)
     vocabulary = _load_vocabulary(store, f"{folder}/vocabulary.json", manifest)
@@ -173,13 +174,12 @@ def load(store_url: str, dataset_id: str) -> Dataset:
     return Dataset(manifest=manifest, vocabulary=vocabulary, tokens=tokens)
 
 
-def dataset_folder(dataset_id: str) -> str:
-    """Folder of a dataset in the store."""
-    return f"datasets/{dataset_id}"
-
-
 def _identity(files: tuple[FileEntry, ...]) -> str:
     return identity([dataset_format, [file.model_dump() for file in files]])
+
+
+def _vocabulary_json(vocabulary: Vocabulary) -> bytes:
+    return canonical_json(list(vocabulary.characters))
 
 
 def _read_part(store: Store, path: str) -> bytes:
@@ -190,23 +190,23 @@ def _read_part(store: Store, path: str) -> bytes:
 
 
 @read_again_if_damaged
-def _load_vocabulary(store: Store, path: str, manifest: Manifest) -> Vocabulary:
-    data = _read_part(store, path)
+def _load_vocabulary(store: Store, path: str, manifest: DatasetManifest) -> Vocabulary:
+    data, name = _read_part(store, path), store.location(path)
     if digest(data) != manifest.vocabulary_sha256:
-        raise DamagedObject(store.location(path), "sha256 mismatch, bytes were altered")
-    return Vocabulary.from_json(strict_json(data), store.location(path))
+        raise DamagedObject(name, "sha256 mismatch, bytes were altered")
+    try:
+        return Vocabulary.from_list(strict_json(data))
+    except ValueError as error:
+        raise DamagedObject(name, str(error)) from error
 
 
 @read_again_if_damaged
-def _map_tokens(store: Store, path: str, manifest: Manifest) -> TokenArray:
+def _map_tokens(store: Store, path: str, manifest: DatasetManifest) -> TokenArray:
     """Tokens (N,) mapped into memory from a file whose bytes were verified."""
     name = store.location(path)
-    if isinstance(store, LocalStore):
-        file = Path(name)
-        if not file.is_file():
-            raise DamagedObject(name, "is missing from its dataset")
-    else:
-        file = _cached_copy(store, path, manifest.tokens_sha256)
+    file = store.local_file(path) or _cached_copy(store, path, manifest.tokens_sha256)
+    if not file.is_file():
+        raise DamagedObject(name, "is missing from its dataset")
     with file.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha256").hexdigest()
     if found != manifest.tokens_sha256:
@@ -223,9 +223,9 @@ def _map_tokens(store: Store, path: str, manifest: Manifest) -> TokenArray:
 
 
 def _cached_copy(store: Store, path: str, sha256: str) -> Path:
-    """A local copy of a remote object, made once: mapping wants a file."""
+    """A local copy of a remote object, made once: only a file can be mapped."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = LocalStore(str(Path(base) / "rnn-retraining"))
+    cache = open_store(str(Path(base) / "rnn-retraining"))
     name = f"{sha256}.npy"
     if name not in cache.names("tokens") or digest(cache.read(f"tokens/{name}")) != sha256:
         cache.put(f"tokens/{name}", _read_part(store, path))

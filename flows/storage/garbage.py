@@ -1,11 +1,11 @@
-"""What interrupted runs left behind: removed once it has lain about for long enough."""
+"""What interrupted runs left behind: removed once it is old enough."""
 
 from __future__ import annotations
 
-from flows.storage.files import Store, probe_prefix
-from flows.storage.local_store import temporary_prefix
+from flows.storage.backends.local import temporary_prefix
 from flows.storage.log import Log
 from flows.storage.runs import run_folder
+from flows.storage.stores import Store, probe_prefix
 
 places = ("sources", "datasets", "models", "reports")  # all folders of a store
 grace_seconds = 24 * 3600.0  # far longer than a commit takes, and than clocks may differ
@@ -14,10 +14,10 @@ grace_seconds = 24 * 3600.0  # far longer than a commit takes, and than clocks m
 def collect_garbage(
     store: Store, model: str, run_id: str, *, grace: float = grace_seconds
 ) -> list[str]:
-    """Remove what nobody wrote in the last `grace` seconds and nobody will ever read.
+    """Remove what is older than `grace` seconds and will never be read.
 
     That is temporary files and probes anywhere in the store, and payloads of the run whose record
-    was never written. Records are never removed. Returns the paths that were removed.
+    was never written. Records are never removed. Returns the removed paths.
     """
     named_so = (temporary_prefix, probe_prefix)
     garbage = [name for name in store.leftovers("", grace) if name.startswith(named_so)]
@@ -30,19 +30,19 @@ def collect_garbage(
 
 
 def _unnamed_payloads(store: Store, folder: str, grace: float) -> list[str]:
-    """Payloads that no record names; none while a record is damaged, which may name any of them."""
+    """Payloads that no record names; none while a record is corrupt, which may name any of them."""
 
     def old() -> set[str]:
         return _payloads(store.leftovers(f"{folder}/data", grace))
 
     if not (payloads := old()):
         return []
-    # Listed behind the payloads: what is committed meanwhile is named by then.
-    listing = Log(store, f"{folder}/log").look()
+    # Listed after the payloads: what is committed meanwhile has its record by then.
+    listing = Log(store, f"{folder}/log").list_records()
     named = {record.content.get("digest") for record in listing.newest_first("checkpoint")}
     if listing.damaged or not (unnamed := payloads - named):
         return []
-    # A writer puts a payload again before it names it, which makes it young: look once more.
+    # A writer puts a payload again before its record, which makes it new: check its age again.
     return [f"{folder}/data/{digest}.safetensors" for digest in sorted(unnamed & old())]
 
 

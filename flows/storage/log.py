@@ -11,25 +11,21 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from flows.exceptions import DamagedObject, NewerFormat, StorageError
 from flows.storage.canonical import canonical_json, digest, strict_json
-from flows.storage.exceptions import (
-    DamagedObject,
-    NewerFormat,
-    ObjectMissing,
-    StorageError,
-    StoreError,
-)
-from flows.storage.files import Store, read_again_if_damaged
+from flows.storage.damage import read_again_if_damaged, report
+from flows.storage.stores import Store, create_or_read
 
 record_format = 1
 number_digits = 12
+most_races = 1000  # lost in a row, by one writer, for one record
 Content = TypeVar("Content", bound=BaseModel)
 field_types = {
     "format": int,
@@ -44,7 +40,7 @@ field_types = {
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One entry of a log, verified: its number, kind and time, who wrote it, and what it says."""
+    """One entry of a log, verified: its number, kind and time, who wrote it, and its content."""
 
     number: int
     kind: str
@@ -54,11 +50,14 @@ class Record:
     content: dict[str, Any]
 
     def parse(self, model: type[Content]) -> Content:
-        """What the record says, as `model`; `DamagedObject` if it does not say that."""
+        """The content as `model`; `DamagedObject` if it does not fit."""
         try:
             return model.model_validate(self.content)
         except ValidationError as error:
             raise DamagedObject(f"record {self.number}", f"not a {self.kind}") from error
+
+
+Draft = Callable[[Record | None], BaseModel | Record]
 
 
 class RecordConflict(StorageError):
@@ -73,7 +72,7 @@ class Log:
     """The records under one folder of a store."""
 
     def __init__(self, store: Store, folder: str) -> None:
-        self._store = store
+        self.store = store
         self._folder = folder
 
     def path(self, number: int) -> str:
@@ -82,46 +81,63 @@ class Log:
 
     def location(self, number: int) -> str:
         """Where a person finds record `number`."""
-        return self._store.location(self.path(number))
+        return self.store.location(self.path(number))
 
-    def look(self) -> Listing:
+    def list_records(self) -> Listing:
         """List the log afresh; its records are read as they are asked for."""
         pattern = re.compile(rf"([0-9]{{{number_digits}}})\.json")
-        matches = (pattern.fullmatch(name) for name in self._store.names(self._folder))
+        matches = (pattern.fullmatch(name) for name in self.store.names(self._folder))
         return Listing(self, [int(match[1]) for match in matches if match])
 
-    @read_again_if_damaged
     def read(self, number: int) -> Record:
-        """Record `number`; `DamagedObject` if it is not sound."""
-        return parse_record(self.location(number), self._store.read(self.path(number)), number)
+        """Record `number`, read once; `DamagedObject` if it is corrupt."""
+        return self.store.cache.get("record", self.path(number), lambda: self._read(number))
+
+    def update(self, kind: str, draft: Draft, *, after: int) -> Record:
+        """Append what `draft` makes behind number `after`, or behind what others append meanwhile.
+
+        `draft` is called with None, and again with the winner's record each time another writer
+        was first. It returns the content to append, or the record that already says it, or raises.
+        """
+        winner = None
+        for _ in range(most_races):
+            content = draft(winner)
+            if isinstance(content, Record):
+                return content
+            try:
+                return self.append(kind, content.model_dump(mode="json"), after=after)
+            except RecordConflict as conflict:
+                winner = conflict.winner
+                after = winner.number
+        raise StorageError(
+            f"{self.location(after)} and {most_races} records before it were each written by"
+            " another run first: let the other runs end, and start again"
+        )
 
     def append(self, kind: str, content: dict[str, Any], *, after: int) -> Record:
         """Add a record behind number `after`; `RecordConflict` if another writer was first.
 
-        Whatever the create said, what lies there now decides: a lost reply is not a lost race.
+        The record that exists then decides, by its nonce: a lost reply is not a lost race.
         """
-        path = self.path(after + 1)
+        number = after + 1
         record = {
             "format": record_format,
-            "number": after + 1,
+            "number": number,
             "kind": kind,
             "created_at": datetime.now(UTC).isoformat(timespec="microseconds"),
             "writer": f"{socket.gethostname()} process {os.getpid()}",
             "nonce": secrets.token_hex(16),
             "content": content,
         }
-        sealed = record | {"checksum": digest(canonical_json(record))}
-        try:
-            self._store.create(path, canonical_json(sealed))
-        except StoreError as error:
-            try:
-                found = self.read(after + 1)
-            except ObjectMissing:
-                raise error from None
-            if found.nonce != record["nonce"]:
-                raise RecordConflict(self._store.location(path), found) from error
-            return found
-        return parse_record(path, canonical_json(sealed), after + 1)
+        data = canonical_json(record | {"checksum": digest(canonical_json(record))})
+        found = create_or_read(self.store, self.path(number), data, lambda: self.read(number))
+        if found and found.nonce != record["nonce"]:
+            raise RecordConflict(self.location(number), found)
+        return found or parse_record(self.location(number), data, number)
+
+    @read_again_if_damaged
+    def _read(self, number: int) -> Record:
+        return parse_record(self.location(number), self.store.read(self.path(number)), number)
 
 
 class Listing:
@@ -130,43 +146,48 @@ class Listing:
     def __init__(self, log: Log, numbers: list[int]) -> None:
         self._log = log
         self._numbers = numbers
-        self.damaged: list[DamagedObject] = []  # met so far, newest first
+        self.damaged: list[DamagedObject] = []  # found so far, newest first
 
     @property
     def head(self) -> int:
-        """The highest number listed, sound or not: what to append after. -1 for an empty log."""
+        """The highest number listed, intact or not: what to append after. -1 for an empty log."""
         return self._numbers[-1] if self._numbers else -1
 
     def newest_first(self, kind: str) -> Iterator[Record]:
-        """Sound records of `kind`; those that are damaged go to `damaged` and are passed over."""
+        """Intact records of `kind`; corrupt and missing ones are reported and skipped.
+
+        `NewerFormat` is raised: an older program must not continue a newer one's log.
+        """
         after = self.head
         for number in reversed(self._numbers):
             if number < after - 1:
-                self.damaged.append(DamagedObject(self._log.location(after - 1), "is missing"))
+                self._skip(DamagedObject(self._log.location(after - 1), "is missing"))
             after = number
             try:
                 record = self._log.read(number)
-            except NewerFormat:
-                raise  # an older program must not go on behind a newer one's back
             except DamagedObject as error:
-                self.damaged.append(error)
+                self._skip(error)
                 continue
             if record.kind == kind:
                 yield record
 
-    def contents(self, kind: str, model: type[Content]) -> Iterator[tuple[int, Content]]:
-        """Numbers of the sound records of `kind`, newest first, and what they say as `model`."""
+    def contents(self, kind: str, model: type[Content]) -> Iterator[tuple[Record, Content]]:
+        """The intact records of `kind`, newest first, each with its content as `model`."""
         for record in self.newest_first(kind):
             try:
                 content = record.parse(model)
             except DamagedObject as error:
-                self.damaged.append(error)
+                self._skip(error)
             else:
-                yield record.number, content
+                yield record, content
+
+    def _skip(self, error: DamagedObject) -> None:
+        self.damaged.append(error)
+        report(self._log.store.cache, error)
 
 
 def parse_record(name: str, data: bytes, number: int) -> Record:
-    """The record that `data` holds; `DamagedObject` with the reason if it is not sound."""
+    """The record that `data` holds; `DamagedObject` with the reason if it is corrupt."""
     try:
         sealed = strict_json(data)
         checksum = sealed.pop("checksum", None) if isinstance(sealed, dict) else None

@@ -1,44 +1,56 @@
-"""A run opened for work: its description, its texts, its checkpoints."""
+"""A run opened for work: each part of it is read when it is asked for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flows.exceptions import CorpusError
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.exceptions import CorpusError
-from flows.storage.files import open_store
 from flows.storage.runs import Run, load_run
-from flows.storage.splits import Split, load_split
-from flows.storage.vocabulary import Vocabulary
+from flows.storage.stores import Store, open_store
+from flows.text import Split, Vocabulary
 from rnncore import Hyperparameters, iterations_per_epoch
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRun:
-    """Everything that a task on a run needs."""
+    """A run of a model in a store. The store keeps what was read, so nothing is read twice."""
 
-    run: Run
-    split: Split
-    vocabulary: Vocabulary
-    log: CheckpointLog
+    store: Store
+    model: str
+    run_id: str
+
+    @property
+    def run(self) -> Run:
+        """Its description."""
+        return load_run(self.store, self.model, self.run_id)
+
+    @property
+    def log(self) -> CheckpointLog:
+        """Its checkpoints and evaluations."""
+        return CheckpointLog(self.store, self.model, self.run_id)
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The characters of its dataset; verifies the whole dataset."""
+        return datasets.load(self.store, self.run.dataset_id).vocabulary
+
+    @property
+    def split(self) -> Split:
+        """Its texts; verifies the whole dataset."""
+        run = self.run
+        return datasets.load_split(self.store, run.dataset_id, run.held_out, run.split)
 
     @property
     def iterations_per_epoch(self) -> int:
-        """Iterations that one pass through the training text takes."""
+        """Iterations of one pass through the training text."""
         return iterations_per_epoch(len(self.split.training), self.run.network())
 
 
 def open_run(store_url: str, model: str, run_id: str) -> OpenRun:
-    """The run of that name, read from the store."""
-    store = open_store(store_url)
-    run = load_run(store, model, run_id)
-    return OpenRun(
-        run=run,
-        split=load_split(store_url, run.dataset_id, run.held_out, run.split),
-        vocabulary=datasets.load(store_url, run.dataset_id).vocabulary,
-        log=CheckpointLog(store, model, run_id),
-    )
+    """The run of that name; nothing is read yet."""
+    return OpenRun(open_store(store_url), model, run_id)
 
 
 def check_split(split: Split, network: Hyperparameters, held_out: float) -> None:

@@ -1,4 +1,4 @@
-"""A training state as the bytes of a safetensors file, and back through a reader that trusts nothing.
+"""A training state as the bytes of a safetensors file, and read back by a strict reader.
 
 One metadata key holds canonical JSON, and tensors have a fixed order, so equal states have equal
 bytes. Any safetensors library reads these files.
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from flows.exceptions import DamagedObject, NewerFormat
 from flows.storage.canonical import canonical_json, strict_json
-from flows.storage.exceptions import DamagedObject, NewerFormat
-from flows.storage.vocabulary import Vocabulary
+from flows.text import Vocabulary
 from rnncore import Hyperparameters, Parameters, TrainingState
 from rnncore.parameters import FloatArray
 
@@ -62,7 +62,7 @@ def read_payload(name: str, data: bytes) -> Payload:
         if type(found) is int and found > payload_format:
             raise NewerFormat(name, found, payload_format)
         hyperparameters = Hyperparameters(**metadata["hyperparameters"])
-        vocabulary = Vocabulary.from_json(list(metadata["vocabulary"]), name)
+        vocabulary = Vocabulary.from_list(list(metadata["vocabulary"]))
         layout = _layout(hyperparameters, len(vocabulary))
         # Compared as text: in Python true equals 1 and 1.0 equals 1, in a header they do not.
         if canonical_json(header) != canonical_json(layout):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.exceptions import DamagedObject, UnknownObject
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
-from flows.storage.exceptions import DamagedObject, NewerFormat, UnknownObject
-from flows.storage.files import Store
-from flows.storage.log import Listing, Log, RecordConflict
+from flows.storage.damage import report
+from flows.storage.log import Log, Record
 from flows.storage.payload import Payload
+from flows.storage.stores import Store
 
 
 class Version(BaseModel):
-    """What was decided of a checkpoint, and on what grounds."""
+    """What was decided about a checkpoint, and why."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -55,58 +55,48 @@ class Registry:
         self._model = model
         self._log = Log(store, f"models/{model}/versions")
 
-    def champion(self, problems: list[DamagedObject]) -> Champion | None:
-        """The version promoted last, of those that are sound with their checkpoints.
+    def champion(self) -> Champion | None:
+        """The version promoted last, of those that are intact with their checkpoints.
 
-        What is damaged is passed over and added to `problems`.
+        What is corrupt is reported and skipped.
         """
-        return self._champion(_versions(self._log.look(), problems), problems)
-
-    def decide(
-        self,
-        run_id: str,
-        sha256: str,
-        judge: Callable[[Champion | None], Version],
-        problems: list[DamagedObject],
-    ) -> Decision:
-        """What was decided of a checkpoint, or else what `judge` decides now beside the champion.
-
-        It is asked again, with the new champion, where another run decides at the same time.
-        """
-        while True:
-            problems.clear()
-            listing = self._log.look()
-            versions = _versions(listing, problems)
-            champion = self._champion(versions, problems)
-            number = champion.number if champion else None
-            for known, version in versions.items():
-                if (version.run_id, version.digest) == (run_id, sha256):
-                    return Decision(known, version, number)
-            version = judge(champion)
-            content = version.model_dump(mode="json")
-            with suppress(RecordConflict):
-                added = self._log.append("version", content, after=listing.head).number
-                return Decision(added, version, added if version.decision == "promoted" else number)
-
-    def _champion(
-        self, versions: dict[int, Version], problems: list[DamagedObject]
-    ) -> Champion | None:
-        for number, version in versions.items():
+        for record, version in self._log.list_records().contents("version", Version):
             if version.decision != "promoted":
                 continue
             log = CheckpointLog(self._store, self._model, version.run_id)
             try:
-                record = log.record(version.digest)
-                return Champion(number, version, record, log.read(record))
-            except NewerFormat:
-                raise
+                checkpoint = log.record(version.digest)
+                return Champion(record.number, version, checkpoint, log.read(checkpoint))
             except (DamagedObject, UnknownObject) as error:
-                problems.append(DamagedObject(f"version {number} of {self._model}", str(error)))
+                name = f"version {record.number} of {self._model}"
+                report(self._store.cache, DamagedObject(name, str(error)), "not used as champion")
         return None
 
+    def decide(
+        self, run_id: str, sha256: str, judge: Callable[[Champion | None], Version]
+    ) -> Decision:
+        """What was decided about a checkpoint, or else what `judge` decides now.
 
-def _versions(listing: Listing, problems: list[DamagedObject]) -> dict[int, Version]:
-    """Sound versions by number, newest first."""
-    found = dict(listing.contents("version", Version))
-    problems.extend(listing.damaged)
-    return found
+        `judge` gets the champion; it is called again where another run decides at the same time.
+        """
+        champion: Champion | None = None
+        known: Record | None = None
+
+        def draft(_: Record | None) -> Version | Record:
+            nonlocal champion, known
+            champion, known = self.champion(), self._decided(run_id, sha256)
+            return known or judge(champion)
+
+        record = self._log.update("version", draft, after=self._log.list_records().head)
+        version = record.parse(Version)
+        number = champion.number if champion else None
+        if known is None and version.decision == "promoted":
+            number = record.number
+        return Decision(record.number, version, number)
+
+    def _decided(self, run_id: str, sha256: str) -> Record | None:
+        """The newest decision about a checkpoint."""
+        for record, version in self._log.list_records().contents("version", Version):
+            if (version.run_id, version.digest) == (run_id, sha256):
+                return record
+        return None

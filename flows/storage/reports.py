@@ -10,15 +10,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.exceptions import DamagedObject, ObjectMissing
 from flows.storage.canonical import digest
-from flows.storage.exceptions import DamagedObject, StoreError
-from flows.storage.files import Store, read_again_if_damaged, removable
-from flows.storage.log import Log, RecordConflict
+from flows.storage.damage import read_again_if_damaged, removable
+from flows.storage.log import Log, Record
+from flows.storage.stores import Store, create_or_read
 
 report_format = 1
 report_folder = "reports/samples"
 
-# name, type, what it means: the schema's metadata carries the meaning to every reader
+# Name, type, meaning. The file's metadata carries the meaning to every reader: a change of words
+# changes the bytes of reports.
 columns: tuple[tuple[str, pa.DataType, str], ...] = (
     ("report_id", pa.string(), "Name of the report; equal for equal checkpoint and options"),
     ("model", pa.string(), "Name of the model"),
@@ -76,7 +78,7 @@ class Row(NamedTuple):
 
 
 class SharedValues(NamedTuple):
-    """What all rows of a report have in common."""
+    """The values that all rows of a report have in common."""
 
     report_id: str
     model: str
@@ -85,8 +87,8 @@ class SharedValues(NamedTuple):
     created_at: datetime  # UTC
 
 
-class Manifest(BaseModel):
-    """What the log says of a report."""
+class ReportManifest(BaseModel):
+    """A report in the log."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -108,62 +110,55 @@ def exists(store: Store, model: str, report_id: str) -> bool:
 
 
 def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
-    """Write a report whole, then its manifest; one that is there already is left as it is."""
+    """Write a report whole, then its manifest; one that exists already is left as it is."""
     model, report_id = shared.model, shared.report_id
-    path = report_path(model, report_id)
     records = [shared._asdict() | row._asdict() | {"characters": len(row.text)} for row in rows]
     buffer = io.BytesIO()
     table = pa.Table.from_pylist(records, schema=schema)
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-    after = _log(store, model).look().head
-    try:
-        store.create(path, buffer.getvalue(), private=False)
-    except StoreError:
-        # Another run wrote the same report, or the reply to this one's was lost.
-        if not complete(store, model, report_id):
-            raise
-    else:
-        _add_manifest(store, model, report_id, buffer.getvalue(), after)
+    data, path = buffer.getvalue(), report_path(model, report_id)
+    after = _log(store, model).list_records().head
+
+    def complete_existing() -> bool:
+        if complete(store, model, report_id):
+            return True
+        raise ObjectMissing(f"object not found: {store.location(path)}")
+
+    if create_or_read(store, path, data, complete_existing, private=False) is None:
+        _add_manifest(store, model, report_id, data, after)
 
 
 def complete(store: Store, model: str, report_id: str) -> bool:
-    """Whether a report is there; its manifest is added if its writer was killed before it could."""
+    """Whether a report exists; its manifest is added if its writer was killed before it could."""
     if not exists(store, model, report_id):
         return False
-    if not manifest(store, model, report_id, []):
-        after = _log(store, model).look().head
+    if not manifest(store, model, report_id):
+        after = _log(store, model).list_records().head
         data, _ = _load(store, report_path(model, report_id), None)
         _add_manifest(store, model, report_id, data, after)
     return True
 
 
-def manifest(
-    store: Store, model: str, report_id: str, problems: list[DamagedObject]
-) -> Manifest | None:
-    """The newest manifest of a report; what is damaged is passed over and added to `problems`."""
-    listing = _log(store, model).look()
-    contents = (content for _, content in listing.contents("report", Manifest))
-    found = next((content for content in contents if content.report_id == report_id), None)
-    problems.extend(listing.damaged)
-    return found
+def manifest(store: Store, model: str, report_id: str) -> ReportManifest | None:
+    """The newest manifest of a report; corrupt ones are reported and skipped."""
+    contents = _log(store, model).list_records().contents("report", ReportManifest)
+    return next((found for _, found in contents if found.report_id == report_id), None)
 
 
-def load(
-    store: Store, model: str, report_id: str, problems: list[DamagedObject] | None = None
-) -> pa.Table:
+def load(store: Store, model: str, report_id: str) -> pa.Table:
     """A report as a table, compared with its manifest if it has one."""
-    noted = manifest(store, model, report_id, [] if problems is None else problems)
-    _, table = _load(store, report_path(model, report_id), noted)
+    path = report_path(model, report_id)
+    _, table = _load(store, path, manifest(store, model, report_id))
     return table
 
 
 @removable()
 @read_again_if_damaged
-def _load(store: Store, path: str, noted: Manifest | None) -> tuple[bytes, pa.Table]:
+def _load(store: Store, path: str, expected: ReportManifest | None) -> tuple[bytes, pa.Table]:
     name = store.location(path)
     data = store.read(path)
-    # Without a manifest nothing says what the bytes must be, but that two readings agree.
-    if digest(data) != (noted.sha256 if noted else digest(store.read(path))):
+    # Without a manifest, two readings that agree are all that can be asked for.
+    if digest(data) != (expected.sha256 if expected else digest(store.read(path))):
         raise DamagedObject(name, "sha256 mismatch, bytes were altered")
     try:
         file = pq.ParquetFile(io.BytesIO(data), page_checksum_verification=True)
@@ -183,15 +178,14 @@ def _log(store: Store, model: str) -> Log:
 
 
 def _add_manifest(store: Store, model: str, report_id: str, data: bytes, after: int) -> None:
-    """Append what is to be known of a report, behind what other runs append meanwhile."""
+    """Append a report's manifest, unless another run has appended the same meanwhile."""
     path = report_path(model, report_id)
-    noted = Manifest(report_id=report_id, path=path, sha256=digest(data), size=len(data))
-    content, found = noted.model_dump(), None
-    while found != content:
-        try:
-            found = _log(store, model).append("report", content, after=after).content
-        except RecordConflict as conflict:
-            found, after = conflict.winner.content, conflict.winner.number
+    content = ReportManifest(report_id=report_id, path=path, sha256=digest(data), size=len(data))
+
+    def draft(winner: Record | None) -> ReportManifest | Record:
+        return winner if winner and winner.content == content.model_dump() else content
+
+    _log(store, model).update("report", draft, after=after)
 
 
 def _check_counts(metadata: pq.FileMetaData) -> None:

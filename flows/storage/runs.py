@@ -1,34 +1,28 @@
-"""A training run: all that decides its bytes, and so its name."""
+"""A training run: everything that decides its bytes, and so its name."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from flows.storage.canonical import canonical_json, identity, strict_json
-from flows.storage.exceptions import (
-    DamagedObject,
-    NewerFormat,
-    ObjectMissing,
-    StoreError,
-    UnknownObject,
-)
-from flows.storage.files import Store, read_again_if_damaged, removable
-from flows.storage.splits import SplitMethod
+from flows.exceptions import ObjectMissing, UnknownObject
+from flows.storage.canonical import identity
+from flows.storage.documents import Document, create_document, load_document
+from flows.storage.stores import Store
+from flows.text import SplitMethod
 from rnncore import Hyperparameters
 
 run_format = 1
 
 
-class Run(BaseModel):
+class Run(Document):
     """What a run trains on and how. Epochs and checkpoint spacing are not in it: more epochs
     continue the run, and a checkpoint's bytes do not depend on how many there were before it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    what: ClassVar[str] = "a run's description"
+    newest_format: ClassVar[int] = run_format
 
     format: int = run_format
     dataset_id: str
@@ -43,8 +37,13 @@ class Run(BaseModel):
         """The run's name: equal for equal work."""
         return identity(self.model_dump(mode="json"))
 
+    @property
+    def name(self) -> str:
+        """As `run_id`."""
+        return self.run_id
+
     def network(self) -> Hyperparameters:
-        """The hyperparameters as the mathematics take them."""
+        """The hyperparameters as `rnncore` takes them."""
         options: dict[str, Any] = self.hyperparameters
         return Hyperparameters(**options)
 
@@ -73,33 +72,17 @@ def run_folder(model: str, run_id: str) -> str:
 
 
 def save_run(store: Store, model: str, run: Run) -> None:
-    """Write `run.json` if it is not there yet."""
-    try:
-        path = f"{run_folder(model, run.run_id)}/run.json"
-        store.create(path, canonical_json(run.model_dump(mode="json")))
-    except StoreError as error:
-        # Another writer was first, or the reply was lost: what lies there decides.
-        try:
-            load_run(store, model, run.run_id)
-        except UnknownObject:
-            raise error from None
+    """Write `run.json` if it does not exist yet."""
+    create_document(store, _path(model, run.run_id), run)
 
 
-@removable()
-@read_again_if_damaged
 def load_run(store: Store, model: str, run_id: str) -> Run:
     """The run of that name, checked: its content must give its name."""
-    path = f"{run_folder(model, run_id)}/run.json"
-    name = store.location(path)
     try:
-        content = strict_json(store.read(path))
-        if isinstance(content, dict) and content.get("format", 0) > run_format:
-            raise NewerFormat(name, content["format"], run_format)
-        run = Run.model_validate(content)
+        return load_document(store, _path(model, run_id), Run, run_id)
     except ObjectMissing as error:
         raise UnknownObject(f"model {model} has no run {run_id} in {store.url}") from error
-    except (ValidationError, ValueError, TypeError) as error:
-        raise DamagedObject(name, "not a run's description") from error
-    if run.run_id != run_id:
-        raise DamagedObject(name, f"describes run {run.run_id}")
-    return run
+
+
+def _path(model: str, run_id: str) -> str:
+    return f"{run_folder(model, run_id)}/run.json"

@@ -1,4 +1,4 @@
-"""Addresses that people give: checked, and stripped of secrets before anything is written down."""
+"""Addresses that people give: checked, and without secrets before anything is written down."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fsspec.registry import known_implementations
 
-from flows.storage.exceptions import StorageError
+from flows.exceptions import StorageError
 
 local_protocols = ("file", "local")
 # Letter by letter, since it stands in JSON schemas too, whose patterns know no flags.
@@ -20,7 +20,7 @@ secret_query = rf"://.*[?&][\w.-]*(?:{'|'.join(_in_any_case)})=(?!\$)"
 
 
 def urls_of(corpus: str | Sequence[str]) -> list[str]:
-    """The addresses of a corpus, which people give as one or as a list."""
+    """The addresses of a corpus, which is given as one or as a list."""
     return [corpus] if isinstance(corpus, str) else list(corpus)
 
 
@@ -31,7 +31,7 @@ def protocol_of(url: str) -> str:
 
 
 def check_url(url: str, what: str, error: type[StorageError]) -> None:
-    """Refuse what fsspec would quietly take for something else, naming `what` it was meant to be."""
+    """Refuse an address that fsspec would silently misread; `what` names it in the message."""
     shown = repr(public_url(url))
     if not url.strip():
         raise error(f"the {what} is empty: give a path or an fsspec URL")
@@ -40,7 +40,9 @@ def check_url(url: str, what: str, error: type[StorageError]) -> None:
     if re.match(r"[A-Za-z]:[\\/]", url):
         raise error(f"the {what} {shown} is a Windows path: give it as file:///C:/…")
     if re.match(r"[a-z][a-z0-9+.-]*:/(?!/)", url):
-        raise error(f"the {what} {shown} has one slash behind its protocol: give it with two")
+        raise error(
+            f"the {what} {shown} has one slash after its protocol: use :// after the protocol"
+        )
     if "://" not in url:
         if "::" in url:
             raise error(f"the {what} {shown} has '::', which chains URLs: rename the file")

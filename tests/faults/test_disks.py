@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.storage.files import open_store
-from tests.faults.damage import damage_everything
-from tests.faults.power import record_run, violations
-from tests.storage.test_faults import shown
+from flows.storage.stores import open_store
+from tests.support.counting import shown
+from tests.support.faults.damage import damage_everything
+from tests.support.faults.power import record_run, violations
 
 Count = Callable[[str], None]
 

@@ -13,13 +13,14 @@ import fsspec
 import pytest
 
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.files import Store, open_store
-from flows.storage.local_store import LocalStore
 from flows.storage.runs import run_folder
-from tests.commands import kill, outcome, start
-from tests.faults.proxy import FaultProxy, every_request, reads, records, spoiled_reads
-from tests.services.s3 import happens
-from tests.storage.test_faults import shown
+from flows.storage.stores import Store, open_store
+from tests.support.commands import kill, outcome, start
+from tests.support.counting import shown
+from tests.support.damage import reported
+from tests.support.faults.proxy import FaultProxy, every_request, reads, records, spoiled_reads
+from tests.support.s3 import happens
+from tests.support.stores import reopened
 
 Count = Callable[[str], None]
 corpus = Path(__file__).parents[2] / "data" / "corpus"
@@ -41,15 +42,14 @@ def kill_again_and_again(
     times as long.
     """
     rng = random.Random(seed)
-    folder = run_folder("default", run_id)
+    run = run_folder("default", run_id)
     log = CheckpointLog(store, "default", run_id)
     counts: Counter[str] = Counter()
 
     def written(kind: str) -> int:
-        place = f"{folder}/{kind}"
-        if isinstance(store, LocalStore):  # a commit is over in some milliseconds: look fast
-            files = Path(store.location(place)).iterdir()
-            return sum(not file.name.startswith(".") for file in files)
+        place = f"{run}/{kind}"
+        if folder := store.local_file(place):  # a commit takes some milliseconds: look fast
+            return sum(not file.name.startswith(".") for file in folder.iterdir())
         return len(store.names(place))
 
     def share_inside() -> float:
@@ -68,8 +68,8 @@ def kill_again_and_again(
             kill(process)
         counts["kills"] += 1
         counts["kills inside a commit"] += written("data") > written("log")
-        problems: list[Any] = []
-        assert log.newest(problems) is not None
+        with reported() as problems:
+            assert CheckpointLog(reopened(store.url), "default", run_id).newest() is not None
         assert [] == problems
     counts["checkpoints"] = len(log.records())
     return counts

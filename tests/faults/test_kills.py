@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.storage.exceptions import ObjectExists
-from flows.storage.files import open_store
-from tests.faults.writers import Writers
-from tests.storage.conftest import at_once
-from tests.storage.test_faults import shown
+from flows.exceptions import ObjectExists
+from flows.storage.stores import open_store
+from tests.support.counting import shown
+from tests.support.faults.writers import Writers
+from tests.support.stores import at_once
 
 Count = Callable[[str], None]
 lengths = (3, 5, 2, 7, 3, 4, 6, 5)  # iterations of each writer's chunks

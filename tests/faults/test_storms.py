@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.files import open_store
-from tests.faults.proxy import FaultProxy, every_request, reads, spoiled_reads
-from tests.faults.storms import commit_many, read_spoiled, verify
-from tests.faults.writers import Writers, run_id, undisturbed
-from tests.services.s3 import Gateway, variables
-from tests.storage.test_faults import shown
+from flows.storage.stores import open_store
+from tests.support.counting import shown
+from tests.support.faults.proxy import FaultProxy, every_request, reads, spoiled_reads
+from tests.support.faults.storms import commit_many, read_spoiled, verify
+from tests.support.faults.writers import Writers, run_id, undisturbed
+from tests.support.s3 import Gateway, variables
 
 Count = Callable[[str], None]
 

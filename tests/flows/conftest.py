@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from prefect.settings import (
@@ -16,9 +16,7 @@ from prefect.settings import (
 )
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.outcome import RetrainOutcome
 from flows.parameters import EvaluationOptions, SamplingOptions, TrainingOptions
-from flows.retrain import retrain
 
 sentences = (
     "the keeper lit the lamp and the tide came in.\n",
@@ -89,13 +87,3 @@ def options(corpus: Path, store: Path) -> Callable[..., dict[str, Any]]:
         }
 
     return make
-
-
-def retrained(parameters: dict[str, Any]) -> RetrainOutcome:
-    """What `retrain` comes to; says which of Prefect's two return types is meant."""
-    return cast("RetrainOutcome", retrain(**parameters))
-
-
-def files_below(folder: Path) -> list[Path]:
-    """Every file under `folder`, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())

@@ -11,8 +11,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
 
-from flows.artifacts import _fence
-from tests.flows.conftest import retrained
+from flows.display.artifacts import _fence
+from tests.support.flows import retrained
 
 Options = Callable[..., dict[str, Any]]
 

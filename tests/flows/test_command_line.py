@@ -16,16 +16,20 @@ from typing import Any
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows.command_line import parse, run
+from flows.command_line import run
+from flows.command_line.parsing import parse
 from flows.ingest import ingest
-from flows.outcome import TrainOutcome
 from flows.report import report
+from flows.results import TrainResult
 from flows.retrain import retrain
 from flows.train import train
-from tests.flows.conftest import files_below, retrained
+from flows.watch import watch
+from tests.support.flows import files_below, retrained
 
 Options = Callable[..., dict[str, Any]]
-every_flow = pytest.mark.parametrize("flow", [ingest, train, report, retrain], ids=lambda f: f.name)
+every_flow = pytest.mark.parametrize(
+    "flow", [ingest, train, report, retrain, watch], ids=lambda f: f.name
+)
 
 
 @pytest.fixture
@@ -217,7 +221,7 @@ def test_flows_alone_make_what_retrain_makes(options: Options, store: Path, corp
         training=chosen["training"],
         evaluation=chosen["evaluation"],
     )
-    assert isinstance(trained, TrainOutcome)
+    assert isinstance(trained, TrainResult)
     written = report(store=str(store), sampling=chosen["sampling"])
 
     assert whole.dataset_id == dataset.dataset_id

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pyarrow as pa
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter
@@ -19,13 +20,16 @@ from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect.states import Cancelling, Crashed
 
-from flows import artifacts, chunk, command_line, interruption
-from flows.interruption import finish_when_interrupted
-from flows.outcome import RetrainOutcome
+from flows import command_line
+from flows.display import artifacts
+from flows.display.terminal import LiveTraining
+from flows.results import RetrainResult
 from flows.retrain import retrain
+from flows.runtime import interruption
+from flows.runtime.interruption import finish_when_interrupted
 from flows.storage.open_run import open_run
 from rnncore import TrainingState
-from tests.flows.conftest import retrained
+from tests.support.flows import retrained
 
 Options = Callable[..., dict[str, Any]]
 
@@ -43,11 +47,11 @@ def under_way(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Is set when a chunk has trained some slices."""
     event = threading.Event()
 
-    def on_slice(state: TrainingState, _: float) -> None:
+    def on_slice(_: LiveTraining, state: TrainingState, __: float) -> None:
         if state.iteration > 1000:
             event.set()
 
-    monkeypatch.setattr(chunk, "_progress", lambda _: on_slice)
+    monkeypatch.setattr(LiveTraining, "on_slice", on_slice)
     return event
 
 
@@ -132,14 +136,14 @@ def test_run_cancelled_without_a_signal_ends_cancelled(
 
 def test_cancel_heard_when_all_is_done(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
     """Prefect would leave such a run Cancelling for ever."""
-    show_outcome = artifacts.show_outcome
+    show_page = artifacts.show_page
 
-    def cancel_then_show(outcome: RetrainOutcome, store: str) -> None:
+    def cancel_then_show(result: RetrainResult, picture: bytes, table: pa.Table) -> None:
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(UUID(flow_run.get_id()), Cancelling())
-        show_outcome(outcome, store)
+        show_page(result, picture, table)
 
-    monkeypatch.setattr(artifacts, "show_outcome", cancel_then_show)
+    monkeypatch.setattr("flows.tasks.publish_page.show_page", cancel_then_show)
 
     assert retrain(**options(), return_state=True).is_cancelled()
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
+from flows.command_line import dry_run
+from flows.command_line.dry_run import make_plan
 from flows.parameters import SamplingOptions
-from flows.plan import make_plan
 from flows.report import report
-from flows.storage.files import open_store
 from flows.storage.log import Log
 from flows.storage.open_run import open_run
+from flows.storage.stores import open_store
 from rnncore import bits_per_character
-from tests.flows.conftest import retrained
+from tests.support.flows import retrained
 
 Options = Callable[..., dict[str, Any]]
 weak = {"hidden_size": 1, "epochs": 1}
@@ -44,14 +45,14 @@ def test_better_is_promoted_and_worse_is_not(options: Options, store: Path) -> N
     assert better.checkpoint_digest == by_default.checkpoint_digest
     assert worse.run_id == report(store=str(store), run_id=worse.run_id).run_id
     asked = {"model": "default", "run_id": None, "store": str(store), "sampling": SamplingOptions()}
-    assert "the champion, version 1" in make_plan(asked).steps["report"]
+    assert "the champion, version 1" in make_plan(asked, (dry_run.report,)).steps["report"]
 
 
 def test_the_same_run_again_is_decided_once(options: Options, store: Path) -> None:
     first, again = retrained(options()), retrained(options())
 
     assert (first.version, first.reason) == (again.version, again.reason)
-    assert 0 == Log(open_store(str(store)), "models/default/versions").look().head
+    assert 0 == Log(open_store(str(store)), "models/default/versions").list_records().head
 
 
 def test_an_old_decision_names_the_champion_of_today(options: Options) -> None:
@@ -83,7 +84,7 @@ def test_the_champion_reads_the_newcomers_text(options: Options, corpus: Path, s
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"new": "é"}, "version 0 never saw some characters of the held-out text"),
+        ({"new": "é"}, "version 0's vocabulary lacks characters of the held-out text"),
         ({"held_out": 0}, "nothing is held out to compare on"),
     ],
     ids=str,

@@ -12,18 +12,19 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from flows.ingest import ingest_corpus
-from flows.purpose import Purpose
+from flows.chain import train_run
+from flows.exceptions import DamagedObject
+from flows.lifecycle.request import TrainingRequest
 from flows.retrain import retrain
-from flows.storage import datasets, splits
-from flows.storage.exceptions import DamagedObject
-from flows.storage.files import open_store
+from flows.storage.backends.remote import RemoteStore
 from flows.storage.open_run import open_run
-from flows.storage.remote_store import RemoteStore
-from flows.train import prepare_run, train_chunk, train_run
+from flows.storage.stores import open_store
+from flows.tasks.ingest_corpus import ingest_corpus
+from flows.tasks.prepare_run import prepare_run
+from flows.tasks.train_chunk import train_chunk
 from rnncore import TrainingState, bits_per_character, train
-from tests.flows.conftest import files_below, retrained
-from tests.storage.conftest import flipped
+from tests.support.flows import files_below, retrained
+from tests.support.stores import flipped
 
 Options = Callable[..., dict[str, Any]]
 
@@ -33,15 +34,16 @@ def payloads(store: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in store.rglob("*.safetensors")}
 
 
-def purpose_of(chosen: dict[str, Any]) -> Purpose:
-    """What `retrain` makes of its options for the tasks."""
-    return Purpose(training=chosen["training"], evaluation=chosen["evaluation"])
+def request_of(chosen: dict[str, Any]) -> TrainingRequest:
+    """The request that `retrain` passes to its tasks."""
+    training, evaluation = chosen["training"], chosen["evaluation"]
+    model = chosen.get("model", "default")
+    return TrainingRequest(model=model, seed=0, training=training, evaluation=evaluation)
 
 
 def forget() -> None:
-    """Have the next run read its dataset afresh, as a process of its own does."""
-    datasets.load.cache_clear()
-    splits.load_split.cache_clear()
+    """Let the next run read the store again, as a process of its own does."""
+    open_store.cache_clear()
 
 
 def test_outcome_says_what_was_done(options: Options, text: str, store: Path) -> None:
@@ -119,7 +121,7 @@ def test_run_stopped_between_chunks_ends_with_the_same_bytes(
     """Stopped after any chunk and started again, a run is as if it had never stopped."""
     chosen = options(model="stopped")
     dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
-    start = prepare_run(dataset, "stopped", 0, purpose_of(chosen))
+    start = prepare_run(dataset, request_of(chosen))
     for number in range(chunks):
         train_chunk(start.run, 300 * (number + 1))
 
@@ -224,7 +226,7 @@ def test_a_damaged_object_that_is_never_overwritten_is_named_with_the_remedy(
     (file,) = (path for path in store.glob(f"{kind}.*") if path.is_file())
     file.write_bytes(b"damaged")
     forget()
-    named = f"{re.escape(str(file))}: .*: remove it, and the next run makes it anew"
+    named = f"{re.escape(str(file))}: .*: remove it, and the next run writes it again"
 
     with pytest.raises(DamagedObject, match=named):
         retrain(**options())
@@ -285,7 +287,7 @@ def test_trained_tuple_names_start_and_end(options: Options, store: Path) -> Non
     """The chain of tasks says from which checkpoint it came and to which it went."""
     chosen = options()
     dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
-    start, end = train_run(dataset, "default", 0, purpose_of(chosen), "wait")
+    start, end = train_run(dataset, request_of(chosen), "wait")
 
     assert start.iteration == 0
     assert start.run == end.run

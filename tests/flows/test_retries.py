@@ -1,4 +1,4 @@
-"""Trying again: only after what may pass."""
+"""Retries: only after transient failures, told by the type of an error of ours."""
 
 from __future__ import annotations
 
@@ -12,8 +12,19 @@ from aiohttp import ClientResponseError, RequestInfo, ServerDisconnectedError
 from prefect import State, Task
 from prefect.states import Failed
 
-from flows.retries import retried, worth_another_try
-from flows.storage.exceptions import CorpusError, StoreError
+from flows.corpus.files import unreadable
+from flows.exceptions import (
+    CorpusError,
+    CorpusUnavailable,
+    DamagedObject,
+    NotDurable,
+    RunConflict,
+    StoreError,
+    StoreUnavailable,
+    TrainingStopped,
+)
+from flows.runtime.retries import retries, should_retry
+from flows.storage.backends.failures import store_error
 
 
 def reply(status: HTTPStatus) -> ClientResponseError:
@@ -21,58 +32,66 @@ def reply(status: HTTPStatus) -> ClientResponseError:
     return ClientResponseError(Mock(spec=RequestInfo), (), status=status)
 
 
-def caused_by(cause: Exception) -> State[None]:
-    """The state of a task whose error was raised from `cause`."""
-    error = CorpusError("the corpus cannot be read")
-    error.__cause__ = cause
-    return Failed(data=error)
-
-
-def tried_again(state: State[None]) -> bool:
+def retried(state: State[None]) -> bool:
     """Whether Prefect would run the task once more."""
-    return worth_another_try(Mock(spec=Task), Mock(), state)
+    return should_retry(Mock(spec=Task), Mock(), state)
 
 
-@pytest.mark.parametrize(
-    "cause",
-    [
-        ConnectionResetError(),
-        TimeoutError(),
-        OSError(errno.EIO, "input/output error"),
-        ServerDisconnectedError(),
-        reply(HTTPStatus.SERVICE_UNAVAILABLE),
-        reply(HTTPStatus.TOO_MANY_REQUESTS),
-    ],
-)
-def test_what_may_pass_is_tried_again(cause: Exception) -> None:
-    """Networks, servers and disks come back."""
-    assert tried_again(caused_by(cause))
+transient = [
+    ConnectionResetError(),
+    TimeoutError(),
+    OSError(errno.EIO, "input/output error"),
+    ServerDisconnectedError(),
+    reply(HTTPStatus.SERVICE_UNAVAILABLE),
+    reply(HTTPStatus.TOO_MANY_REQUESTS),
+]
+permanent = [
+    FileNotFoundError(),
+    PermissionError(),
+    OSError(errno.ENOSPC, "no space left"),
+    UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    reply(HTTPStatus.NOT_FOUND),
+    socket.gaierror(socket.EAI_NONAME, "no such host"),
+]
 
 
-@pytest.mark.parametrize(
-    "cause",
-    [
-        FileNotFoundError(),
-        PermissionError(),
-        OSError(errno.ENOSPC, "no space left"),
-        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
-        reply(HTTPStatus.NOT_FOUND),
-        socket.gaierror(socket.EAI_NONAME, "no such host"),
-    ],
-)
-def test_bad_input_is_not_tried_again(cause: Exception) -> None:
-    """What is wrong stays wrong until someone mends it."""
-    assert not tried_again(caused_by(cause))
+@pytest.mark.parametrize("cause", transient, ids=lambda error: type(error).__name__)
+def test_failures_that_may_not_occur_again_are_retried(cause: Exception) -> None:
+    """Of networks, servers and disks: as they are, and as errors of a corpus or a store."""
+    store, corpus = store_error("the store cannot be read", cause), unreadable("a.txt", cause)
+
+    assert isinstance(store, StoreUnavailable)
+    assert isinstance(corpus, CorpusUnavailable)
+    for error in (cause, store, corpus):
+        assert retried(Failed(data=error))
 
 
-def test_errors_of_our_own_are_not_tried_again() -> None:
-    """A sentence without a failure of input or output behind it is final."""
-    assert not tried_again(Failed(data=StoreError("the store is a file")))
+@pytest.mark.parametrize("cause", permanent, ids=lambda error: type(error).__name__)
+def test_bad_input_is_not_retried(cause: Exception) -> None:
+    """It stays wrong until someone fixes it."""
+    store, corpus = store_error("the store cannot be read", cause), unreadable("a.txt", cause)
+
+    assert type(store) is StoreError
+    assert type(corpus) is CorpusError
+    for error in (cause, store, corpus):
+        assert not retried(Failed(data=error))
+
+
+def test_the_type_of_an_error_of_ours_decides_alone() -> None:
+    """Whatever it was raised from."""
+    for permanent_error in (
+        DamagedObject("record 1", "checksum mismatch"),
+        RunConflict("advanced by another run"),
+        TrainingStopped("the loss became inf"),
+    ):
+        permanent_error.__cause__ = ConnectionResetError()
+        assert not retried(Failed(data=permanent_error))
+    assert retried(Failed(data=NotDurable("cannot sync")))
 
 
 def test_delays_grow() -> None:
     """Two, four and eight seconds, each up to half as long again."""
-    delays = retried["retry_delay_seconds"](retried["retries"])
+    delays = retries["retry_delay_seconds"](retries["retries"])
 
     assert [2, 4, 8] == delays
-    assert retried["retry_jitter_factor"] == 0.5
+    assert retries["retry_jitter_factor"] == 0.5

@@ -12,8 +12,8 @@ import pytest
 
 from flows import command_line
 from flows.retrain import retrain
-from tests.commands import kill, small, start
-from tests.storage.conftest import text
+from tests.support.commands import kill, small, start
+from tests.support.states import text
 
 secret = "planted-6f1c2b"
 

@@ -11,8 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 
-from tests.services.conftest import Site, eventually, root, small
-from tests.services.test_stopping import checkpoints
+from tests.support.site import Site, checkpoints, eventually, root, small
 
 chromium = Path("/usr/bin/chromium")
 flags = (

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from flows.storage.files import open_store
 from flows.storage.log import Log
-from tests.services.conftest import Site, eventually, small
+from flows.storage.stores import open_store
+from tests.support.site import Site, eventually, small
 
 every_deployment = {
     "ingest/manual",
@@ -208,7 +208,7 @@ def test_changed_corpus_is_retrained_on(site: Site, tmp_path: Path) -> None:
     for _ in range(2):
         assert "COMPLETED" == watch(site, corpus, tmp_path / "store")["state_type"]
     log = Log(open_store(str(tmp_path / "store")), f"sources/{source_id(tmp_path)}/log")
-    assert 0 == log.look().head
+    assert 0 == log.list_records().head
     assert not site.runs_of("retrain/on-corpus-change")
 
     second.write_text(text + "And one line more.\n")
@@ -216,7 +216,7 @@ def test_changed_corpus_is_retrained_on(site: Site, tmp_path: Path) -> None:
 
     run = eventually(lambda: site.runs_of("retrain/on-corpus-change"), within=30)[0]
     assert corpus == run["parameters"]["corpus"]
-    assert 1 == log.look().head
+    assert 1 == log.list_records().head
 
 
 def source_id(folder: Path) -> str:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.services.conftest import Site
+from tests.support.site import Site
 
 
 def test_run_is_recorded_by_the_server(site: Site, tmp_path: Path) -> None:

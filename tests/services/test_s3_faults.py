@@ -8,15 +8,15 @@ from threading import Thread
 
 import pytest
 
+from flows.storage.backends.remote import RemoteStore
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.files import open_store
-from flows.storage.remote_store import RemoteStore
-from tests.faults.proxy import FaultProxy, every_request, reads, spoiled_reads
-from tests.faults.storms import commit_many, read_spoiled, verify
-from tests.faults.writers import Writers, run_id
-from tests.services.s3 import Gateway, variables
-from tests.storage.conftest import facts, make_state, vocabulary
-from tests.storage.test_faults import shown
+from flows.storage.stores import open_store
+from tests.support.counting import shown
+from tests.support.faults.proxy import FaultProxy, every_request, reads, spoiled_reads
+from tests.support.faults.storms import commit_many, read_spoiled, verify
+from tests.support.faults.writers import Writers, run_id
+from tests.support.s3 import Gateway, variables
+from tests.support.states import facts, make_state, vocabulary
 
 Count = Callable[[str], None]
 
@@ -34,7 +34,7 @@ def test_a_bad_network_loses_nothing(owner: dict[str, str], bucket: str, count: 
 
 
 def test_spoiled_replies_are_noticed(owner: dict[str, str], bucket: str, count: Count) -> None:
-    """Flipped and short bodies: reported and passed over, or read again; never believed."""
+    """Flipped and short bodies: reported and skipped, or read again; never believed."""
     url = f"s3://{bucket}/store"
     commit_many(url, 4)
     server = owner["AWS_ENDPOINT_URL"]
@@ -105,7 +105,7 @@ def test_an_empty_exclusive_open_would_be_caught(
             return False
         return store.read("object") == b""
 
-    with pytest.raises(Exception, match="is there already"):
+    with pytest.raises(Exception, match="object already exists"):
         both_succeed()
     monkeypatch.setattr(store._fs, "pipe_file", open_exclusively)
     assert both_succeed()

@@ -10,10 +10,10 @@ import fsspec
 import pytest
 
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.files import open_store
-from tests.commands import kill, outcome, small, start
-from tests.services.s3 import eventually, variables
-from tests.storage.conftest import text
+from flows.storage.stores import open_store
+from tests.support.commands import kill, outcome, small, start
+from tests.support.s3 import eventually, variables
+from tests.support.states import text
 
 # What a run comes to, wherever it is stored.
 results = (

@@ -8,10 +8,8 @@ import re
 import fsspec
 import pytest
 
-from flows.storage import datasets
-from flows.storage.checkpoints import CheckpointLog
-from flows.storage.corpus import read_corpus
-from flows.storage.exceptions import (
+from flows.corpus import read_corpus
+from flows.exceptions import (
     CorpusError,
     ObjectExists,
     ObjectMissing,
@@ -19,18 +17,13 @@ from flows.storage.exceptions import (
     StoreError,
     UnsafeStore,
 )
-from flows.storage.files import Store, check_store, open_store
+from flows.storage import datasets
+from flows.storage.checkpoints import CheckpointLog
 from flows.storage.log import Log, RecordConflict
-from tests.services.s3 import Gateway, free_port, variables
-from tests.storage.conftest import (
-    assert_same_state,
-    at_once,
-    facts,
-    make_state,
-    stored,
-    text,
-    vocabulary,
-)
+from flows.storage.stores import Store, check_store, open_store
+from tests.support.s3 import Gateway, free_port, variables
+from tests.support.states import assert_same_state, facts, make_state, stored, text, vocabulary
+from tests.support.stores import at_once, reopened
 
 
 @pytest.fixture
@@ -55,7 +48,7 @@ def test_objects_come_back_as_they_went_in(store: Store) -> None:
     store.remove("folder/put")
     store.remove("folder/put")
     assert ["created"] == store.names("folder")
-    with pytest.raises(ObjectMissing, match=r"nothing lies at s3://.*/folder/put$"):
+    with pytest.raises(ObjectMissing, match=r"object not found: s3://.*/folder/put$"):
         store.read("folder/put")
 
 
@@ -80,10 +73,10 @@ def test_of_eight_racers_exactly_one_creates_a_key(store: Store) -> None:
 def test_the_log_keeps_one_history(store: Store, bucket: str) -> None:
     """A second writer sees the first one's record at once, and loses the number that it took."""
     ours, theirs = (Log(open_store(f"s3://{bucket}/store"), "log") for _ in range(2))
-    assert -1 == theirs.look().head
+    assert -1 == theirs.list_records().head
     winner = ours.append("note", {"by": "first"}, after=-1)
 
-    assert 0 == theirs.look().head
+    assert 0 == theirs.list_records().head
     with pytest.raises(RecordConflict) as caught:
         theirs.append("note", {"by": "second"}, after=-1)
     assert winner == caught.value.winner
@@ -110,7 +103,7 @@ def test_a_dataset_comes_back_token_for_token(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     dataset = stored(store, text)
 
-    found = datasets.load(store.url, dataset.manifest.dataset_id)
+    found = datasets.load(reopened(store.url), dataset.manifest.dataset_id)
     assert dataset.manifest == found.manifest
     assert text == found.vocabulary.decode(found.tokens)
 

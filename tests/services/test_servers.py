@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 
-from tests.commands import start
-from tests.services.conftest import Site, small, started
+from tests.support.commands import start
+from tests.support.site import Site, small, started
 
 
 def test_server_behind_a_password(mortal: Site, tmp_path: Path) -> None:

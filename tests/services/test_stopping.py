@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from flows.deploy import crash_lost_runs, silent_seconds
-from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, newest_run
-from flows.storage.exceptions import UnknownObject
-from flows.storage.files import open_store
+from flows.runtime.automations import lost_runs, silent_seconds
+from flows.storage.checkpoints import newest_run
 from flows.storage.open_run import open_run
-from tests.services.conftest import Site, eventually
+from flows.storage.stores import open_store
+from tests.support.site import Site, checkpoints, eventually
 
 planned = 500_000  # iterations between checkpoints: some seconds
 endless = {"hidden_size": 8, "epochs": 1_000_000, "checkpoint_every": planned}
-
-
-def checkpoints(store: Path, model: str) -> list[CheckpointRecord]:
-    """The checkpoints of the model's newest run, oldest first; none before it has begun."""
-    target = open_store(str(store))
-    with suppress(UnknownObject):
-        return CheckpointLog(target, model, newest_run(target, model)).records()
-    return []
 
 
 def begin(site: Site, store: Path, model: str) -> str:
@@ -121,7 +111,7 @@ def test_run_of_a_dead_worker_is_crashed_and_gone_on_with(mortal: Site, tmp_path
 @pytest.mark.parametrize("states", [["PENDING"], ["PENDING", "RUNNING"]], ids=str)
 def test_run_that_no_process_came_of_is_crashed(mortal: Site, states: list[str]) -> None:
     """A worker may stop when it has taken a run, before anything of it, or hardly, begins."""
-    (automation,) = (a for a in mortal.filter("automations") if a["name"] == crash_lost_runs.name)
+    (automation,) = (a for a in mortal.filter("automations") if a["name"] == lost_runs.name)
     minutes = automation["trigger"]
     seconds = minutes | {"within": 10}
     wanted = {key: automation[key] for key in ("name", "description", "enabled", "actions")}

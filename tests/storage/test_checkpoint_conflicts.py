@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from flows.exceptions import RunConflict, StoreError
 from flows.storage.canonical import digest
-from flows.storage.exceptions import RunConflict, StoreError
-from flows.storage.files import Store
 from flows.storage.log import Log
 from flows.storage.payload import write_payload
+from flows.storage.stores import Store
 from rnncore import train
-from tests.storage.conftest import (
-    PassingStore,
-    at_once,
+from tests.support.states import (
     commit,
     evaluation_of,
     facts,
@@ -21,6 +19,7 @@ from tests.storage.conftest import (
     tokens,
     vocabulary,
 )
+from tests.support.stores import PassingStore, at_once
 
 
 def test_another_checkpoint_of_another_run_is_a_conflict(store: Store) -> None:
@@ -121,7 +120,7 @@ def test_runs_at_once_keep_one_history(store: Store) -> None:
                 conflicts.append(conflict)
 
     at_once(4, work)
-    raw = Log(store, f"models/default/runs/{'0' * 16}/log").look()
+    raw = Log(store, f"models/default/runs/{'0' * 16}/log").list_records()
     history = [record.content for record in raw.newest_first("checkpoint")][::-1]
     iterations = [content["iteration"] for content in history]
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from flows.exceptions import UnknownObject
 from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.checkpoints import CheckpointRecord, newest_run
-from flows.storage.exceptions import UnknownObject
-from flows.storage.files import Store
 from flows.storage.payload import write_payload
+from flows.storage.stores import Store
 from rnncore import train
-from tests.storage.conftest import (
-    PassingStore,
+from tests.support.states import (
     assert_same_state,
     commit,
     evaluation_of,
@@ -21,6 +20,7 @@ from tests.storage.conftest import (
     tokens,
     vocabulary,
 )
+from tests.support.stores import PassingStore
 
 
 def test_a_run_without_checkpoints_has_no_newest(store: Store) -> None:

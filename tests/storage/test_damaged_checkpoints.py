@@ -6,21 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
+from flows.exceptions import DamagedObject, NewerFormat
 from flows.storage.canonical import digest
 from flows.storage.checkpoints import newest_run
-from flows.storage.exceptions import DamagedObject, NewerFormat
-from flows.storage.files import Store
 from flows.storage.log import Log
+from flows.storage.stores import Store
 from rnncore import train
-from tests.storage.conftest import (
-    commit,
-    facts,
-    flipped,
-    open_log,
-    overwrite,
-    tokens,
-    vocabulary,
-)
+from tests.support.damage import reported
+from tests.support.states import commit, facts, open_log, tokens, vocabulary
+from tests.support.stores import flipped, overwrite
 
 
 @pytest.mark.parametrize(
@@ -46,8 +40,8 @@ def test_a_damaged_payload_is_named_and_the_one_before_it_found(
     store.remove(path)
     if damage:
         store.put(path, damage(data))
-    problems: list[DamagedObject] = []
-    newest = log.newest(problems)
+    with reported() as problems:
+        newest = log.newest()
 
     assert newest is not None
     assert 4 == newest.record.iteration
@@ -67,8 +61,8 @@ def test_a_checkpoint_made_again_repairs_its_payload(store: Store) -> None:
     state = newest.payload.state
     train(state, tokens, 2)
     again = log.commit(state, vocabulary, facts, after=newest.after)
-    problems: list[DamagedObject] = []
-    found = log.newest(problems)
+    with reported() as problems:
+        found = log.newest()
 
     assert record == again
     assert found is not None
@@ -84,8 +78,8 @@ def test_a_damaged_record_is_named_and_passed_over(store: Store) -> None:
     commit(log, 5)
     path = f"models/default/runs/{'0' * 16}/log/{1:012}.json"
     overwrite(store, path, store.read(path)[:-10])
-    problems: list[DamagedObject] = []
-    newest = log.newest(problems)
+    with reported() as problems:
+        newest = log.newest()
 
     assert newest is not None
     assert (3, 1) == (newest.record.iteration, newest.after)
@@ -98,9 +92,9 @@ def test_a_run_of_damaged_checkpoints_alone_has_no_newest(store: Store) -> None:
     log = open_log(store)
     for iteration in (3, 5):
         store.remove(log.payload_path(commit(log, iteration).digest))
-    problems: list[DamagedObject] = []
 
-    assert log.newest(problems) is None
+    with reported() as problems:
+        assert log.newest() is None
     assert ["checkpoint 5", "checkpoint 3"] == [
         problem.name.partition(" (")[0] for problem in problems
     ]
@@ -129,8 +123,8 @@ def test_a_record_that_lacks_a_field_is_damaged(store: Store) -> None:
     raw = Log(store, f"models/default/runs/{'0' * 16}/log")
     raw.append("checkpoint", {"iteration": 5}, after=0)
     raw.append("evaluation", {"iteration": 5}, after=1)
-    problems: list[DamagedObject] = []
-    newest = log.newest(problems)
+    with reported() as problems:
+        newest = log.newest()
 
     assert newest is not None
     assert (3, 2) == (newest.record.iteration, newest.after)
@@ -155,9 +149,8 @@ def test_a_digest_that_is_none_is_no_path(store: Store) -> None:
     record = commit(log, 3)
     raw = Log(store, f"models/default/runs/{'0' * 16}/log")
     raw.append("checkpoint", record.model_dump(mode="json") | {"digest": "../../x"}, after=0)
-    problems: list[DamagedObject] = []
-
-    newest = log.newest(problems)
+    with reported() as problems:
+        newest = log.newest()
     assert newest is not None
     assert record == newest.record
     assert ["record 1: not a checkpoint"] == [str(problem) for problem in problems]

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flows.corpus import read_corpus
+from flows.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
 from flows.storage import datasets
 from flows.storage.canonical import canonical_json, digest, strict_json
-from flows.storage.corpus import read_corpus
-from flows.storage.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
-from flows.storage.files import Store, open_store
-from tests.storage.conftest import PassingStore, flipped, overwrite, stored
+from flows.storage.stores import Store, open_store
+from tests.support.states import stored
+from tests.support.stores import PassingStore, flipped, overwrite, reopened
 
 first, second = "abc\nabd\n" * 50, "dcba\n" * 30
 parts = ("manifest.json", "vocabulary.json", "tokens.npy")
@@ -30,7 +31,7 @@ def dataset_id(*texts: str) -> str:
 def test_a_dataset_comes_back(store: Store, store_url: str) -> None:
     """Manifest, vocabulary, tokens and file ends are those that were saved."""
     saved = stored(store, first, second)
-    loaded = datasets.load(store_url, saved.manifest.dataset_id)
+    loaded = datasets.load(reopened(store_url), saved.manifest.dataset_id)
 
     assert saved.manifest == loaded.manifest
     assert saved.vocabulary == loaded.vocabulary
@@ -101,7 +102,7 @@ def test_a_dataset_without_its_manifest_does_not_exist(store: Store, store_url: 
     name = dataset_id(first)
     assert not datasets.exists(store, name)
     with pytest.raises(UnknownObject, match=f"no dataset {name} in {store.url}"):
-        datasets.load(store_url, name)
+        datasets.load(reopened(store_url), name)
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>", pickle.dumps([1])])
@@ -114,7 +115,7 @@ def test_tokens_that_are_no_array_are_damage(store: Store, store_url: str, data:
     overwrite(store, f"{folder}/manifest.json", canonical_json(forged.model_dump(mode="json")))
 
     with pytest.raises(DamagedObject, match="not an array of tokens"):
-        datasets.load(store_url, manifest.dataset_id)
+        datasets.load(reopened(store_url), manifest.dataset_id)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +140,7 @@ def test_a_damaged_part_is_named(
     overwrite(store, path, damage(store.read(path)))
 
     with pytest.raises(DamagedObject, match=f"{part}: sha256 mismatch, bytes were altered"):
-        datasets.load(store_url, name)
+        datasets.load(reopened(store_url), name)
 
 
 @pytest.mark.parametrize("part", parts[1:])
@@ -149,7 +150,7 @@ def test_a_missing_part_is_named(store: Store, store_url: str, part: str) -> Non
     store.remove(f"{datasets.dataset_folder(name)}/{part}")
 
     with pytest.raises(DamagedObject, match=f"{part}: is missing from its dataset"):
-        datasets.load(store_url, name)
+        datasets.load(reopened(store_url), name)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +178,7 @@ def test_an_altered_manifest_is_refused(
     overwrite(store, path, canonical_json(altered))
 
     with pytest.raises(DamagedObject):
-        datasets.load(store_url, name)
+        datasets.load(reopened(store_url), name)
 
 
 def test_no_flipped_bit_of_a_manifest_goes_unseen(local: Store) -> None:
@@ -187,10 +188,9 @@ def test_no_flipped_bit_of_a_manifest_goes_unseen(local: Store) -> None:
     data = local.read(path)
     for position in range(0, len(data), 3):
         overwrite(local, path, flipped(data, position, position % 7))
-        datasets.load.cache_clear()
 
         with pytest.raises(DamagedObject):
-            datasets.load(local.url, name)
+            datasets.load(reopened(local.url), name)
 
 
 def test_saving_over_another_manifest_is_refused(store: Store) -> None:
@@ -211,13 +211,13 @@ def test_a_newer_format_stops(store: Store, store_url: str) -> None:
     overwrite(store, path, canonical_json({"format": 2, "all": "new"}))
 
     with pytest.raises(NewerFormat, match=r"format 2 is newer than this program \(1\)"):
-        datasets.load(store_url, name)
+        datasets.load(reopened(store_url), name)
 
 
 def test_tokens_are_mapped_from_disk(store: Store, store_url: str) -> None:
     """A corpus may be larger than memory; nobody can write into it."""
     name = stored(store, first).manifest.dataset_id
-    tokens = datasets.load(store_url, name).tokens
+    tokens = datasets.load(reopened(store_url), name).tokens
 
     assert isinstance(tokens, np.memmap)
     assert not tokens.flags.writeable
@@ -228,15 +228,14 @@ def test_tokens_of_a_remote_store_are_copied_once(tmp_path: Path) -> None:
     url = "memory://bucket/store"
     store = open_store(url)
     manifest = stored(store, first).manifest
-    datasets.load(url, manifest.dataset_id)
+    datasets.load(reopened(url), manifest.dataset_id)
     copy = tmp_path / f"cache/rnn-retraining/tokens/{manifest.tokens_sha256}.npy"
 
     assert manifest.tokens_sha256 == hashlib.sha256(copy.read_bytes()).hexdigest()
     assert 0o600 == copy.stat().st_mode & 0o777
 
     store.remove(f"{datasets.dataset_folder(manifest.dataset_id)}/tokens.npy")
-    datasets.load.cache_clear()
-    again = datasets.load(url, manifest.dataset_id).tokens
+    again = datasets.load(reopened(url), manifest.dataset_id).tokens
     assert len(first) == len(again)
 
 
@@ -244,11 +243,10 @@ def test_a_damaged_copy_is_fetched_anew(tmp_path: Path) -> None:
     """The cache is a convenience, never trusted."""
     url = "memory://bucket/store"
     manifest = stored(open_store(url), first).manifest
-    datasets.load(url, manifest.dataset_id)
+    datasets.load(reopened(url), manifest.dataset_id)
     copy = tmp_path / f"cache/rnn-retraining/tokens/{manifest.tokens_sha256}.npy"
     copy.write_bytes(flipped(copy.read_bytes(), -1))
-    datasets.load.cache_clear()
-    tokens = datasets.load(url, manifest.dataset_id).tokens
+    tokens = datasets.load(reopened(url), manifest.dataset_id).tokens
 
     assert manifest.tokens_sha256 == hashlib.sha256(copy.read_bytes()).hexdigest()
     assert len(first) == len(tokens)
@@ -260,4 +258,4 @@ def test_a_file_under_the_name_of_a_dataset_is_no_dataset(store: Store, store_ur
         overwrite(store, "datasets/x/manifest.json", data)
 
         with pytest.raises(DamagedObject, match=r"manifest\.json: not a dataset's manifest"):
-            datasets.load(store_url, "x")
+            datasets.load(reopened(store_url), "x")

@@ -10,21 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from flows.storage import datasets, local_store, reports
+from flows.exceptions import NotDurable, ObjectExists
+from flows.storage import datasets, reports
+from flows.storage.backends import local as local_store
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.exceptions import NotDurable, ObjectExists
-from flows.storage.files import Store
 from flows.storage.runs import save_run
-from tests.storage.conftest import facts, make_state, stored, vocabulary
-from tests.storage.test_reports import rows, shared
-from tests.storage.test_runs import run
+from flows.storage.stores import Store
+from tests.support.reports import rows, shared
+from tests.support.runs import run
+from tests.support.states import facts, make_state, stored, vocabulary
+from tests.support.stores import reopened
 
 Synced = list[str]  # folders, by path, in the order in which they were synced
 
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
-    """Notes each folder that is synced; this process knows of none so far."""
+    """Notes each folder that is synced."""
     folders: Synced = []
     fsync = os.fsync
 
@@ -34,8 +36,6 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
             folders.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
 
     monkeypatch.setattr(os, "fsync", note)
-    monkeypatch.setattr(local_store, "entered", set())
-    monkeypatch.setattr(local_store, "lasting", set())
     return folders
 
 
@@ -61,9 +61,8 @@ def test_a_taken_name_is_made_to_last_before_it_is_believed(local: Store, synced
 
 def test_what_a_listing_shows_is_made_to_last(local: Store, synced: Synced) -> None:
     """So a commit whose own sync failed is not taken for done by who looks next."""
-    log = CheckpointLog(local, "default", run.run_id)
-    log.commit(make_state(), vocabulary, facts, after=-1)
-    local_store.lasting.clear()  # as if another process had written it
+    CheckpointLog(local, "default", run.run_id).commit(make_state(), vocabulary, facts, after=-1)
+    log = CheckpointLog(reopened(local.url), "default", run.run_id)
     synced.clear()
 
     for _ in range(2):
@@ -97,7 +96,7 @@ def test_what_the_disk_would_not_keep_is_not_there(
     }
     failing()
 
-    with pytest.raises(NotDurable, match=r"cannot make .* last: Input/output error"):
+    with pytest.raises(NotDurable, match=r"cannot sync .* to disk: Input/output error"):
         save[what]()
 
 
@@ -111,5 +110,4 @@ def test_a_folder_that_cannot_be_synced_may_still_be_listed(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
 
     monkeypatch.setattr(local_store, "_sync_folder", fail)
-    monkeypatch.setattr(local_store, "lasting", set())
-    assert ["record"] == local.names("log")
+    assert ["record"] == reopened(local.url).names("log")

@@ -7,18 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from flows.storage.files import Store, open_store
-from tests.faults.damage import damage_everything
-from tests.faults.errors import fail_everywhere
-from tests.faults.power import record_run, violations
-from tests.faults.writers import Writers
+from flows.storage.stores import Store, open_store
+from tests.support.counting import shown
+from tests.support.faults.damage import damage_everything
+from tests.support.faults.errors import fail_everywhere
+from tests.support.faults.power import record_run, violations
+from tests.support.faults.writers import Writers
 
 Count = Callable[[str], None]
-
-
-def shown(what: str, counts: dict[str, int]) -> str:
-    """Counts as a sentence."""
-    return f"{what}: " + ", ".join(f"{number:,} {name}" for name, number in counts.items())
 
 
 @pytest.mark.parametrize(("lengths", "kills"), [((3,), 50), ((3, 5), 20), ((2, 3, 5, 7), 20)])

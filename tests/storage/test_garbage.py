@@ -13,9 +13,10 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.files import Store, open_store
 from flows.storage.garbage import collect_garbage, grace_seconds
-from tests.storage.conftest import PassingStore, facts, make_state, overwrite, vocabulary
+from flows.storage.stores import Store, open_store
+from tests.support.states import facts, make_state, vocabulary
+from tests.support.stores import PassingStore, overwrite
 
 
 class AgelessFileSystem(MemoryFileSystem):  # type: ignore[misc]

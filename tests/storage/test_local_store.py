@@ -12,8 +12,8 @@ from threading import Event, Thread
 
 import pytest
 
-from flows.storage.exceptions import DamagedObject, ObjectExists, StoreError, UnsafeStore
-from flows.storage.files import Store, check_store, open_store
+from flows.exceptions import DamagedObject, ObjectExists, StoreError, UnsafeStore
+from flows.storage.stores import Store, check_store, open_store
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def test_a_store_below_a_file_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"mine")
 
-    with pytest.raises(StoreError, match=f"lies below {file}, which is a file"):
+    with pytest.raises(StoreError, match=f"is below {file}, which is a file"):
         open_store(f"{file}/sub/store")
 
 
@@ -220,7 +220,7 @@ def test_a_file_system_without_hard_links_is_refused(
         raise OSError(number, os.strerror(number), source, None, target)
 
     monkeypatch.setattr(os, "link", link)
-    with pytest.raises(UnsafeStore, match=f"{local.url} lies on a file system without hard links"):
+    with pytest.raises(UnsafeStore, match=f"{local.url} is on a file system without hard links"):
         check_store(local)
     assert [] == names_below(Path(local.url))
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.storage.exceptions import RunConflict
-from flows.storage.local_store import LocalStore
-from flows.storage.locks import model_lock
+from flows.exceptions import RunConflict
+from flows.storage.backends.local import LocalStore
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -26,7 +25,7 @@ def test_a_lock_is_held_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     store = LocalStore(str(tmp_path))
 
     def lock() -> AbstractContextManager[None]:
-        return model_lock(store, "default", wait=False, on_wait=lambda: None)
+        return store.lock("models/m/lock", "model m", wait=False, on_wait=lambda: None)
 
     holder = "" if full else f"process {os.getpid()}"
     with lock(), pytest.raises(RunConflict, match=rf"by another run \({holder}\)"), lock():

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from flows.exceptions import DamagedObject, NewerFormat, ObjectExists, StoreError
 from flows.storage.canonical import canonical_json, digest, strict_json
-from flows.storage.exceptions import DamagedObject, NewerFormat, ObjectExists, StoreError
-from flows.storage.files import Store
 from flows.storage.log import Log, RecordConflict, parse_record
-from tests.storage.conftest import PassingStore, at_once, flipped, overwrite
+from flows.storage.stores import Store
+from tests.support.stores import PassingStore, at_once, flipped, overwrite
 
 
 def sealed(**changes: Any) -> bytes:
@@ -30,14 +30,14 @@ def sealed(**changes: Any) -> bytes:
 
 def kept(log: Log, kind: str = "note") -> list[dict[str, Any]]:
     """What the sound records say, newest first."""
-    return [record.content for record in log.look().newest_first(kind)]
+    return [record.content for record in log.list_records().newest_first(kind)]
 
 
 def test_an_empty_log_is_appended_to_behind_minus_one(store: Store) -> None:
     """The first record has number 0."""
     log = Log(store, "log")
 
-    assert -1 == log.look().head
+    assert -1 == log.list_records().head
     assert 0 == log.append("note", {}, after=-1).number
     assert ["000000000000.json"] == store.names("log")
 
@@ -51,7 +51,7 @@ def test_records_are_read_newest_first(store: Store) -> None:
 
     assert [{"n": 2}, {"n": 1}, {"n": 0}] == kept(log)
     assert [{"n": 3}] == kept(log, "other")
-    assert 3 == log.look().head
+    assert 3 == log.list_records().head
 
 
 def test_what_append_returns_is_what_read_finds(store: Store) -> None:
@@ -76,14 +76,14 @@ def test_a_number_that_is_taken_names_its_winner(store: Store) -> None:
 def test_a_listing_does_not_move_on_by_itself(store: Store) -> None:
     """The number to append behind is that of the listing which was read."""
     log = Log(store, "log")
-    before = log.look()
+    before = log.list_records()
     log.append("note", {}, after=-1)
 
     assert -1 == before.head
     assert [] == list(before.newest_first("note"))
 
 
-@pytest.mark.parametrize("error", [StoreError("timed out"), ObjectExists("is there already")])
+@pytest.mark.parametrize("error", [StoreError("timed out"), ObjectExists("exists")])
 def test_a_lost_reply_is_not_a_lost_race(store: Store, error: StoreError) -> None:
     """The record was written and the reply lost: it is there, and it is ours."""
 
@@ -98,7 +98,7 @@ def test_a_lost_reply_is_not_a_lost_race(store: Store, error: StoreError) -> Non
 
 
 def test_a_create_that_failed_is_an_error(store: Store) -> None:
-    """Nothing was written and nothing lies there: the reason is passed on."""
+    """Nothing was written and no object exists: the reason is passed on."""
 
     class BrokenStore(PassingStore):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
@@ -147,7 +147,7 @@ def test_a_damaged_record_is_passed_over_by_name_and_reason(store: Store) -> Non
         log.append("note", {"n": number}, after=number - 1)
     path = log.path(2)
     overwrite(store, path, store.read(path).replace(b'"n":2', b'"n":7'))
-    listing = log.look()
+    listing = log.list_records()
 
     assert [{"n": 1}, {"n": 0}] == [record.content for record in listing.newest_first("note")]
     assert [store.location(path)] == [error.name for error in listing.damaged]
@@ -159,9 +159,9 @@ def test_numbers_go_on_behind_a_damaged_head(store: Store) -> None:
     log = Log(store, "log")
     log.append("note", {"n": 0}, after=-1)
     store.create(log.path(1), b"\x00" * 50)
-    log.append("note", {"n": 2}, after=log.look().head)
+    log.append("note", {"n": 2}, after=log.list_records().head)
 
-    assert 2 == log.look().head
+    assert 2 == log.list_records().head
     assert [{"n": 2}, {"n": 0}] == kept(log)
 
 
@@ -191,7 +191,7 @@ def test_a_missing_record_is_damage(store: Store) -> None:
         log.append("note", {"n": number}, after=number - 1)
     store.remove(log.path(2))
 
-    listing = log.look()
+    listing = log.list_records()
     assert 3 == len(list(listing.newest_first("note")))
     assert [f"{log.location(2)}: is missing"] == [str(error) for error in listing.damaged]
 
@@ -203,7 +203,7 @@ def test_other_files_in_the_folder_are_no_records(store: Store) -> None:
     for name in ("1.json", "000000000009.json.bak", "notes.txt", "000000000009.jsonl"):
         store.put(f"log/{name}", b"")
 
-    assert 0 == log.look().head
+    assert 0 == log.list_records().head
     assert [{"n": 0}] == kept(log)
 
 
@@ -252,7 +252,7 @@ def test_writers_at_once_keep_one_history(store: Store) -> None:
     def write(writer: int) -> None:
         log = Log(store, "log")
         for turn in range(10):
-            head = log.look().head
+            head = log.list_records().head
             while True:
                 try:
                     log.append("note", {"writer": writer, "turn": turn}, after=head)

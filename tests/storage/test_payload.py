@@ -16,11 +16,12 @@ import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.storage.exceptions import DamagedObject, NewerFormat
+from flows.exceptions import DamagedObject, NewerFormat
 from flows.storage.payload import longest_header, metadata_key, read_payload, write_payload
-from flows.storage.vocabulary import Vocabulary
+from flows.text.vocabulary import Vocabulary
 from rnncore import train
-from tests.storage.conftest import assert_same_state, flipped, make_state, tokens, vocabulary
+from tests.support.states import assert_same_state, make_state, tokens, vocabulary
+from tests.support.stores import flipped
 
 Header = dict[str, Any]
 sound = write_payload(make_state("float32"), vocabulary)

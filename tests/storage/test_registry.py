@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
-from flows.storage.exceptions import DamagedObject
-from flows.storage.files import Store
 from flows.storage.log import Log
 from flows.storage.registry import Champion, Decision, Registry, Version
-from tests.storage.conftest import at_once, facts, flipped, make_state, overwrite, vocabulary
+from flows.storage.stores import Store
+from tests.support.damage import reported
+from tests.support.states import facts, make_state, vocabulary
+from tests.support.stores import at_once, flipped, overwrite
 
 run_id = "0123456789abcdef"
 
@@ -37,11 +38,11 @@ def decide(store: Store, record: CheckpointRecord, bits: float) -> Decision:
             champion_bits_per_character=theirs,
         )
 
-    return Registry(store, "m").decide(run_id, record.digest, judge, [])
+    return Registry(store, "m").decide(run_id, record.digest, judge)
 
 
 def test_a_model_without_versions_has_no_champion(store: Store) -> None:
-    assert Registry(store, "m").champion([]) is None
+    assert Registry(store, "m").champion() is None
 
 
 def test_the_champion_is_the_version_promoted_last(store: Store) -> None:
@@ -54,7 +55,7 @@ def test_the_champion_is_the_version_promoted_last(store: Store) -> None:
     assert ["promoted", "rejected", "promoted"] == [d.version.decision for d in decisions]
     assert [None, 0, 0] == [decided.version.champion for decided in decisions]
     assert [0, 0, 2] == [decided.champion for decided in decisions]
-    champion = Registry(store, "m").champion([])
+    champion = Registry(store, "m").champion()
     assert champion
     assert (2, better) == (champion.number, champion.record)
     assert 3 == champion.payload.state.iteration
@@ -70,7 +71,7 @@ def test_what_was_decided_once_stands(store: Store) -> None:
 
     assert decided.version == again.version
     assert (0, 1) == (again.number, again.champion)
-    assert 1 == Log(store, "models/m/versions").look().head
+    assert 1 == Log(store, "models/m/versions").list_records().head
 
 
 @pytest.mark.usefixtures("hasty_threads")
@@ -81,14 +82,14 @@ def test_decisions_made_at_once_are_one_history(store: Store) -> None:
 
     at_once(4, lambda number: done.append(decide(store, records[number], 4.0 - number)))
 
-    listing = Log(store, "models/m/versions").look()
+    listing = Log(store, "models/m/versions").list_records()
     versions = [Version(**record.content) for record in listing.newest_first("version")][::-1]
     assert {record.digest for record in records} == {version.digest for version in versions}
     assert not listing.damaged
     for number, version in enumerate(versions):
         promoted = [known for known in range(number) if versions[known].decision == "promoted"]
         assert (promoted[-1] if promoted else None) == version.champion
-    champion = Registry(store, "m").champion([])
+    champion = Registry(store, "m").champion()
     assert champion
     assert records[3].digest == champion.version.digest
 
@@ -102,9 +103,8 @@ def test_a_damaged_champion_gives_way_to_the_one_before(store: Store, what: str)
     payload = CheckpointLog(store, "m", run_id).payload_path(second.digest)
     path = payload if what == "payload" else Log(store, "models/m/versions").path(number)
     overwrite(store, path, flipped(store.read(path), 200))
-    problems: list[DamagedObject] = []
-
-    champion = Registry(store, "m").champion(problems)
+    with reported() as problems:
+        champion = Registry(store, "m").champion()
 
     assert champion
     assert 0 == champion.number
@@ -120,9 +120,8 @@ def test_a_record_that_says_something_else_is_damaged(store: Store) -> None:
     strange = [{"run_id": "../../other"}, {"digest": "0"}, {"bits_per_character": "nan"}]
     for number, fields in enumerate(strange):
         log.append("version", sound | fields, after=number)
-    problems: list[DamagedObject] = []
-
-    champion = Registry(store, "m").champion(problems)
+    with reported() as problems:
+        champion = Registry(store, "m").champion()
 
     assert champion
     assert 0 == champion.number

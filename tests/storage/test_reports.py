@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -11,35 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flows.exceptions import DamagedObject, ObjectMissing, StoreError
 from flows.storage import reports
-from flows.storage.exceptions import DamagedObject, ObjectMissing, StoreError
-from flows.storage.files import Store
 from flows.storage.log import Log
-from flows.storage.reports import Row, SharedValues
-from tests.storage.conftest import PassingStore, flipped, overwrite
+from flows.storage.stores import Store
+from tests.support.damage import reported
+from tests.support.reports import rows, shared
+from tests.support.stores import PassingStore, flipped, overwrite
 
-shared = SharedValues(
-    report_id="0123456789abcdef",
-    model="default",
-    run_id="f" * 16,
-    dataset_id="d" * 16,
-    created_at=datetime(2026, 11, 22, 13, 54, 21, 123456, tzinfo=UTC),
-)
-texts = ("plain", "line\r\nends\x00", "道可道 🦊", "", 'It\'s "quoted"')
-rows = [
-    Row(
-        iteration=2**40,
-        checkpoint_digest="c" * 64,
-        kind="snapshot" if number == 0 else "sample",
-        sample_number=number,
-        seed=2**63 - 1,
-        priming="the ",
-        temperature=0.1 * number,
-        text=text,
-        nats_per_character=1 / 3,
-    )
-    for number, text in enumerate(texts)
-]
 path = reports.report_path(shared.model, shared.report_id)
 types = {
     "report_id": pa.string(),
@@ -263,7 +242,7 @@ def test_rows_that_vanish_are_noticed(local: Store) -> None:
 
 def manifests(store: Store) -> list[dict[str, object]]:
     """What the log says of reports, oldest first."""
-    records = Log(store, f"models/{shared.model}/reports").look().newest_first("report")
+    records = Log(store, f"models/{shared.model}/reports").list_records().newest_first("report")
     return [record.content for record in records][::-1]
 
 
@@ -350,9 +329,9 @@ def test_a_damaged_manifest_is_named_and_made_anew(local: Store) -> None:
     reports.save(local, shared, rows)
     record = "models/default/reports/000000000000.json"
     overwrite(local, record, local.read(record)[:-1])
-    problems: list[DamagedObject] = []
 
-    assert len(rows) == reports.load(local, shared.model, shared.report_id, problems).num_rows
+    with reported() as problems:
+        assert len(rows) == reports.load(local, shared.model, shared.report_id).num_rows
     assert [local.location(record)] == [problem.name for problem in problems]
     assert reports.complete(local, shared.model, shared.report_id)
     assert [noted(local)] == manifests(local)

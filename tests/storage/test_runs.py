@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from flows.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
 from flows.storage.canonical import canonical_json, strict_json
-from flows.storage.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
-from flows.storage.files import Store
-from flows.storage.runs import Run, load_run, make_run, run_folder, save_run
-from rnncore import Hyperparameters
-from tests.storage.conftest import PassingStore, overwrite
+from flows.storage.runs import Run, load_run, run_folder, save_run
+from flows.storage.stores import Store
+from tests.support.runs import network, run
+from tests.support.stores import PassingStore, overwrite
 
-network = Hyperparameters(hidden_size=8)
-run = make_run("0" * 16, held_out=0.1, split="content", seed=0, network=network)
 path = f"{run_folder('default', run.run_id)}/run.json"
 
 
@@ -73,7 +71,9 @@ def test_an_altered_description_is_refused(store: Store) -> None:
     for change in ({"seed": 1}, {"held_out": 0.5}, {"format": 0}, {"parent": "x"}):
         overwrite(store, path, canonical_json(content | change))
 
-        with pytest.raises(DamagedObject, match=r"run\.json: describes run "):
+        with pytest.raises(
+            DamagedObject, match=r"run\.json: its content gives the name \w+, bytes were altered"
+        ):
             load_run(store, "default", run.run_id)
 
 

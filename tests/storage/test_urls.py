@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from flows.storage.exceptions import CorpusError, StorageError, StoreError
-from flows.storage.files import open_store
+from flows.exceptions import CorpusError, StorageError, StoreError
+from flows.storage.stores import open_store
 from flows.storage.urls import check_url, protocol_of, public_text, public_url
 
 bad_urls = [
@@ -17,8 +17,8 @@ bad_urls = [
     ("s4://bucket/key", "unknown protocol 's4'"),
     ("://x", "unknown protocol ''"),
     ("nosuch::https://example.org/a.txt", "unknown protocol 'nosuch'"),
-    ("s3:/bucket/key", "one slash behind its protocol"),
-    ("file:/etc/hosts", "one slash behind its protocol"),
+    ("s3:/bucket/key", "use :// after the protocol"),
+    ("file:/etc/hosts", "use :// after the protocol"),
     ("text.txt::other", "'::', which chains URLs"),
     ("file://host/a.txt", "names a host"),
     ("file://../a.txt", "names a host"),

@@ -1,0 +1,157 @@
+"""The dry run: what a flow would do, found out with the functions that its tasks call.
+
+Each step takes what was asked for and returns lines, by label; a flow names its steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+from prefect.settings import get_current_settings
+
+from flows.corpus.changes import compare
+from flows.lifecycle.machine import cpu_model, library_versions
+from flows.lifecycle.request import TrainingRequest, read_dataset
+from flows.parameters import Sampling, SamplingOptions, default
+from flows.reporting.selection import select_checkpoint
+from flows.results import FlowResult, watch_result
+from flows.runtime.decorators import Step
+from flows.storage import datasets
+from flows.storage.checkpoints import CheckpointLog
+from flows.storage.datasets import Dataset
+from flows.storage.registry import Registry
+from flows.storage.stores import Store, check_store, open_store
+
+Lines = dict[str, str]
+
+
+class Plan(FlowResult):
+    """What would be done, line by line."""
+
+    steps: Lines
+
+    def table(self) -> dict[str, str]:
+        return self.steps
+
+
+class Asked:
+    """The parameters of a flow, and what was found out for more than one step."""
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self.parameters = parameters
+
+    def __getitem__(self, name: str) -> Any:
+        return self.parameters[name]
+
+    @cached_property
+    def store(self) -> Store:
+        """The store, opened."""
+        return open_store(self["store"])
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The corpus, read."""
+        return read_dataset(self["corpus"], self["encoding"], None)
+
+    @cached_property
+    def request(self) -> TrainingRequest:
+        """The training that is asked for."""
+        sampling: SamplingOptions = self.parameters.get("sampling", default(Sampling))
+        names = ("model", "seed", "training", "evaluation")
+        return TrainingRequest(priming=sampling.priming, **{name: self[name] for name in names})
+
+
+def make_plan(parameters: Mapping[str, Any], steps: tuple[Step, ...]) -> Plan:
+    """What a flow with `parameters` would do; what it would refuse is refused here too."""
+    asked = Asked(parameters)
+    lines: Lines = {}
+    for step in (surroundings, *steps):
+        lines |= step(asked)
+    return Plan(steps=lines)
+
+
+def surroundings(asked: Asked) -> Lines:
+    """Versions, server and store."""
+    store = asked.store
+    versions = ", ".join(f"{name} {found}" for name, found in library_versions().items())
+    state = "does not exist yet, will be made"
+    if not store.is_new():
+        check_store(store, single_writer=asked.parameters.get("single_writer", False))
+        state = "writable, and honours create-if-absent"
+    server = get_current_settings().api.url
+    return {
+        "versions": versions,
+        "processor": cpu_model(),
+        "Prefect server": server or "none set: an embedded one, started for the run",
+        "store": f"{store.url}: {state}",
+    }
+
+
+def corpus(asked: Asked) -> Lines:
+    """The corpus, and whether its dataset is in the store."""
+    manifest = asked.dataset.manifest
+    exists = datasets.exists(asked.store, manifest.dataset_id)
+    return {
+        "corpus": f"{manifest.characters:,} characters, {manifest.vocabulary_size} distinct,"
+        f" in {len(manifest.files)} files",
+        "dataset": f"{manifest.dataset_id}:"
+        f" {'in the store already' if exists else 'to be written'}",
+    }
+
+
+def changes(asked: Asked) -> Lines:
+    """Whether the corpus has changed since the last check."""
+    found = watch_result(compare(asked.store, asked["corpus"], asked["encoding"]))
+    return {"corpus": f"{found.files:,} files, {found.finding}", "source": found.source_id}
+
+
+def training(asked: Asked) -> Lines:
+    """Where the run stands, and how much is left to train."""
+    request, dataset = asked.request, asked.dataset
+    texts = request.split(dataset)
+    run_id = request.run_on(dataset.manifest.dataset_id).run_id
+    newest = CheckpointLog(asked.store, request.model, run_id).newest()
+    iteration = newest.record.iteration if newest else 0
+    goal = request.goal(request.iterations_per_epoch(texts))
+    work = "nothing left to train"
+    if iteration < goal:
+        work = f"{goal - iteration:,} iterations to train"
+    return {
+        "held out": f"{len(texts.held_out):,} characters",
+        "run": f"{run_id} of model {request.model}: at iteration {iteration:,},"
+        f" {goal:,} asked for, {work}",
+    }
+
+
+def decision(asked: Asked) -> Lines:
+    """What the checkpoint would be compared with."""
+    champion = Registry(asked.store, asked["model"]).champion()
+    other = "no champion yet"
+    if champion:
+        other = _champion(champion.number, champion.record.iteration)
+    return {"decision": f"by comparison with {other}"}
+
+
+def report_of_run(asked: Asked) -> Lines:
+    """The report about the run that would be trained."""
+    return _report(asked["sampling"], "the run's last checkpoint")
+
+
+def report(asked: Asked) -> Lines:
+    """The report about a checkpoint in the store."""
+    selected = select_checkpoint(asked.store, asked["model"], asked["run_id"])
+    source = f"the newest checkpoint of run {selected.run_id}"
+    if selected.version is not None:
+        source = _champion(selected.version, selected.record.iteration)
+    return _report(asked["sampling"], source)
+
+
+def _report(sampling: SamplingOptions, source: str) -> Lines:
+    count = len(sampling.temperatures) * sampling.samples_each
+    return {"report": f"{count:,} samples of {sampling.length:,} characters from {source}"}
+
+
+def _champion(version: int, iteration: int) -> str:
+    return f"the champion, version {version} at iteration {iteration:,}"

@@ -1,0 +1,95 @@
+"""Run a flow from the command line: exit status, one sentence for what is wrong, the result."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from prefect import Flow
+from prefect.exceptions import CancelledRun
+from pydantic import ValidationError
+from pydantic_settings.exceptions import SettingsError
+
+from flows.command_line.dry_run import make_plan
+from flows.command_line.parsing import (
+    check_addresses,
+    describe_settings,
+    describe_validation,
+    parse,
+)
+from flows.command_line.server import prefect_server
+from flows.display.terminal import closing_table, terminal
+from flows.exceptions import expected_errors
+from flows.results import FlowResult
+from flows.runtime.decorators import dry_run_steps
+
+bad_input = 2  # exit status
+
+
+def main(
+    flow: Flow[..., Any], arguments: Sequence[str] | None = None, prog: str | None = None
+) -> NoReturn:
+    """Run `flow` with `arguments`, by default those of the process, and exit."""
+    # Prefect passes the signal on to this handler; to exit is what ends the embedded server too.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(_stopped(number)))
+    sys.exit(run(flow, sys.argv[1:] if arguments is None else arguments, prog))
+
+
+def run(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None = None) -> int:
+    """Run `flow` with `arguments`; the exit status as in docs/cli.md."""
+    try:
+        command = parse(flow, arguments, prog)
+        names = inspect.signature(flow.fn).parameters
+        parameters = {name: getattr(command, name) for name in names}
+        check_addresses(parameters)
+        if command.dry_run:
+            result: FlowResult = make_plan(parameters, dry_run_steps[flow.name])
+        else:
+            result = _run_in_terminal(flow, parameters, quiet=command.print_json)
+    except ValidationError as error:
+        return _refuse(describe_validation(error, flow))
+    except SettingsError as error:
+        return _refuse(describe_settings(error))
+    except expected_errors as error:
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return _stopped(signal.SIGINT)
+    except CancelledRun:  # from the UI
+        return _stopped(signal.SIGTERM)
+    show_result(flow.name, result, as_json=command.print_json)
+    return 0
+
+
+def _run_in_terminal(
+    flow: Flow[..., Any], parameters: dict[str, Any], *, quiet: bool
+) -> FlowResult:
+    """Run the flow; the terminal shows this project's messages, and few of Prefect's."""
+    if not quiet and not os.environ.get("PREFECT_API_URL"):
+        print("Starting Prefect's embedded server (about ten seconds) …", file=sys.stderr)
+    with terminal(quiet=quiet), prefect_server():
+        result: FlowResult = flow(**parameters)
+        return result
+
+
+def show_result(name: str, result: FlowResult, *, as_json: bool) -> None:
+    """Print the result: a table for people, or one line of JSON for scripts."""
+    if as_json:
+        print(json.dumps(result.model_dump(mode="json")), flush=True)
+    else:
+        closing_table(name, result.table())
+
+
+def _stopped(number: int) -> int:
+    """Say so; the exit status of a process that a signal stopped."""
+    print("stopped: run the same command again to go on", file=sys.stderr)
+    return 128 + number
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return bad_input

@@ -1,0 +1,98 @@
+"""Arguments to parameters: parsed and checked with the same models as the UI's form."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Sequence
+from typing import Any, get_type_hints
+
+from prefect import Flow
+from pydantic import Field, ValidationError, create_model
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
+
+from flows.exceptions import CorpusError, StoreError
+from flows.storage.urls import check_no_secret, check_url, urls_of
+
+
+class Command(BaseSettings):
+    """Options that every flow's command has besides the flow's own parameters."""
+
+    model_config = SettingsConfigDict(
+        cli_implicit_flags=True,
+        cli_exit_on_error=False,
+        cli_hide_none_type=True,
+        cli_avoid_json=False,
+        extra="forbid",
+    )
+
+    dry_run: bool = Field(False, description="Say what would be done, and do nothing")
+    print_json: bool = Field(
+        False, validation_alias="json", description="End with one JSON object instead of a table"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the base class's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The command line alone: an environment variable called MODEL is ignored."""
+        return (init_settings,)
+
+
+def check_addresses(parameters: dict[str, Any]) -> None:
+    """Refuse addresses that are malformed or hold secrets, before Prefect stores them."""
+    for url in urls_of(parameters.get("corpus", [])):
+        check_url(url, "corpus", CorpusError)
+        check_no_secret(url, "corpus", CorpusError)
+    if store := parameters.get("store"):
+        check_url(store, "store", StoreError)
+        check_no_secret(store, "store", StoreError)
+
+
+def parse(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None = None) -> Command:
+    """The parsed command line of `flow`; `prog` is the command's name in its help."""
+    hints = get_type_hints(flow.fn, include_extras=True)
+    described = flow.parameters.properties
+    fields: dict[str, Any] = {
+        name: (
+            hints[name],
+            Field(parameter.default, description=described[name].get("description")),
+        )
+        for name, parameter in inspect.signature(flow.fn).parameters.items()
+    }
+    about = f"{flow.description}\n\nGive an option several times where it takes several values."
+    model = create_model(flow.name, __base__=Command, __doc__=about, **fields)
+    # pydantic-settings takes the arguments by names that a created model's type does not show
+    return model(
+        _cli_parse_args=list(arguments), _cli_prog_name=prog or f"python -m flows.{flow.name}"
+    )
+
+
+def describe_validation(error: ValidationError, flow: Flow[..., Any]) -> str:
+    """One sentence for the first thing that is wrong: where, what was expected, what was found."""
+    first = error.errors()[0]
+    name = ".".join(str(part) for part in first["loc"] if _is_name(part))
+    expected = first["msg"][0].lower() + first["msg"][1:]
+    meaning = flow.parameters.properties.get(name, {}).get("description")
+    about = f" ({name}: {meaning[0].lower()}{meaning[1:]})" if meaning else ""
+    return f"--{name}: {expected}, found {first['input']!r}{about}; see --help"
+
+
+def describe_settings(error: SettingsError) -> str:
+    """One sentence for arguments that could not be read at all."""
+    message = str(error).removeprefix("error parsing CLI: ")
+    if isinstance(error.__cause__, json.JSONDecodeError):
+        section = message.partition('"')[2].partition('"')[0]
+        message = f"--{section}: cannot read {error.__cause__.doc!r} as numbers or JSON"
+    return f"{message}; see --help"
+
+
+def _is_name(part: str | int) -> bool:
+    """Whether a part of an error's location is a field's name, not a branch of a union."""
+    return isinstance(part, int) or part.replace("_", "").isalnum()

@@ -1,0 +1,38 @@
+"""Whether a corpus has changed since it was last seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flows.corpus.fingerprint import fingerprints
+from flows.storage.sources import Fingerprints, Source
+from flows.storage.stores import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A corpus as it is now, and the record of what it was."""
+
+    source: Source
+    files: Fingerprints
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it was never seen before."""
+        return self.source.last_seen is None
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether it was seen before, and differs now."""
+        return not self.is_first and self.source.last_seen != self.files
+
+    def record(self) -> None:
+        """Record the present state, where it is new."""
+        if self.source.last_seen != self.files:
+            self.source.record(self.files)
+
+
+def compare(store: Store, corpus: str | Sequence[str], encoding: str) -> Comparison:
+    """The state of a corpus now, beside the last seen one."""
+    return Comparison(Source(store, corpus, encoding), fingerprints(corpus))

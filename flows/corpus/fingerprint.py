@@ -1,0 +1,39 @@
+"""The state of a corpus's files: cheap where the backend has a tag or a time, else a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from flows.corpus.files import SourceFile, find_files, unreadable
+
+tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
+times = ("mtime", "LastModified", "Last-Modified", "last_modified", "updated")
+read_size = 2**20  # bytes
+
+
+def fingerprints(corpus: str | Sequence[str]) -> list[dict[str, Any]]:
+    """The state of the files of `corpus` now; `CorpusError` for one that does not exist."""
+    return [_fingerprint(file) for file in find_files(corpus)]
+
+
+def _fingerprint(file: SourceFile) -> dict[str, Any]:
+    """The file's own tag, else its size and time, else the digest of its bytes."""
+    try:
+        info = file.filesystem.info(file.path)
+        facts = {"url": file.url, "size": info.get("size")}
+        for name, keys in (("tag", tags), ("time", times)):
+            if found := next((info[key] for key in keys if info.get(key)), None):
+                return facts | {name: str(found)}
+        return facts | {"sha256": _digest_of(file)}
+    except Exception as error:  # backends raise of all kinds
+        raise unreadable(file.url, error) from None
+
+
+def _digest_of(file: SourceFile) -> str:
+    whole = hashlib.sha256()
+    with file.filesystem.open(file.path, "rb") as stream:
+        while piece := stream.read(read_size):
+            whole.update(piece)
+    return whole.hexdigest()

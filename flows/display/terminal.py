@@ -1,0 +1,141 @@
+"""The terminal: a live line while training, samples, the closing table."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+import prefect
+from prefect.logging.configuration import setup_logging
+from prefect.logging.handlers import PrefectConsoleHandler
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from flows.storage.checkpoints import CheckpointRecord
+from rnncore import TrainingState
+
+sample_lines = 6  # of a snapshot, as much as a glance takes in
+
+screen = Console(stderr=True)
+
+
+class LiveTraining:
+    """One line that moves: epoch, iteration, smooth loss, speed and time left.
+
+    Without a `progress` to show it on, it shows nothing.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress = progress
+        self._line: TaskID | None = None
+        self._iterations_per_epoch = 1
+
+    def start(self, iteration: int, goal: int, iterations_per_epoch: int) -> None:
+        """Show a run that is at `iteration` and goes to `goal`."""
+        self._iterations_per_epoch = iterations_per_epoch
+        if self._progress:
+            self._line = self._progress.add_task(
+                "", total=goal, completed=iteration, epoch="", smooth="", speed=""
+            )
+
+    def on_slice(self, state: TrainingState, characters_per_second: float) -> None:
+        """Move the line to where training is."""
+        if self._progress is None or self._line is None:
+            return
+        smooth = state.smooth_loss / state.hyperparameters.seq_length
+        self._progress.update(
+            self._line,
+            completed=state.iteration,
+            epoch=f"epoch {state.iteration / self._iterations_per_epoch:,.1f}",
+            smooth=f"smooth loss {smooth:.3f}",
+            speed=f"{characters_per_second / 1000:,.0f}k chars/s",
+        )
+
+    def show(self, record: CheckpointRecord) -> None:
+        """Print a checkpoint's sample above the line, as the notebook does."""
+        if self._progress is None or record.snapshot is None:
+            return
+        lines = record.snapshot.text.splitlines()[:sample_lines]
+        print_ = self._progress.console.print
+        print_(f"[dim]── iteration {record.iteration:,} ──[/]", highlight=False)
+        print_(Text("\n".join([*map(visible, lines), ""])))
+
+
+def visible(line: str) -> str:
+    """`line` with control characters as escapes: a sample must not control the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+_live: ContextVar[LiveTraining] = ContextVar("live_training")
+
+
+def live_training() -> LiveTraining:
+    """The live line of this terminal; one that shows nothing where there is none."""
+    return _live.get(LiveTraining(None))
+
+
+@contextmanager
+def terminal(*, quiet: bool = False) -> Iterator[None]:
+    """Show a run: live in a real terminal, a line for each chunk in a pipe, or nothing."""
+    live = screen.is_terminal and not quiet
+    _show_own_lines(logging.WARNING if live or quiet else logging.INFO)
+    if not live:
+        yield
+        return
+    texts = (
+        "{task.fields[epoch]}",
+        "iteration {task.completed:,}",
+        "{task.fields[smooth]}",
+        "{task.fields[speed]}",
+    )
+    columns = (BarColumn(bar_width=8), *map(TextColumn, texts), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True) as progress:
+        token = _live.set(LiveTraining(progress))
+        try:
+            yield
+        finally:
+            _live.reset(token)
+
+
+class _OwnLines(logging.Filter):
+    """Lets this project's log lines through, and of Prefect's only warnings.
+
+    Prefect reports a failed run with a traceback; the command line says the same in one sentence.
+    """
+
+    _prefect = str(Path(prefect.__file__).parent)
+
+    def __init__(self, level: int) -> None:
+        super().__init__()
+        self._level = level
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.pathname.startswith(self._prefect):
+            return record.levelno == logging.WARNING
+        return record.levelno >= self._level
+
+
+def _show_own_lines(level: int) -> None:
+    """Let Prefect's console handlers show this project's lines from `level` on."""
+    setup_logging()  # as the flow would: the handlers must exist already
+    names = [name for name in logging.root.manager.loggerDict if name.startswith("prefect")]
+    loggers = [logging.root, *map(logging.getLogger, names)]
+    for handler in {handler for logger in loggers for handler in logger.handlers}:
+        if isinstance(handler, PrefectConsoleHandler):
+            handler.addFilter(_OwnLines(level))
+
+
+def closing_table(title: str, rows: dict[str, str]) -> None:
+    """Print a result on standard output, long values on one line so that they can be copied."""
+    console = Console(file=sys.stdout, emoji=False)
+    width = max(map(len, rows))
+    console.print(f"\n[bold]{title}[/]")
+    for name, value in rows.items():
+        line = f"  [dim]{name:<{width}}[/]  {escape(value)}"
+        console.print(line, soft_wrap=True, highlight=False)

@@ -1,0 +1,1 @@
+"""What to train, from which checkpoint, and which checkpoint becomes the champion. No Prefect."""

@@ -1,0 +1,90 @@
+"""One chunk of training: from one checkpoint to the next, with everything that its record holds."""
+
+from __future__ import annotations
+
+from threading import Event
+
+from flows.exceptions import TrainingStopped
+from flows.lifecycle.machine import cpu_model, library_versions
+from flows.lifecycle.slices import OnSlice, Trained, train_until
+from flows.reporting.samples import draw_snapshot
+from flows.storage.checkpoints import Checkpoint, CheckpointRecord
+from flows.storage.open_run import OpenRun
+from rnncore import TrainingDiverged, TrainingState, bits_per_character
+
+curve_characters = 10_000  # of the held-out text, read at each checkpoint for the loss curve
+
+
+def advance(
+    opened: OpenRun,
+    newest: Checkpoint,
+    goal: int,
+    corpus: tuple[str, ...],
+    on_slice: OnSlice,
+    stop: Event,
+) -> CheckpointRecord:
+    """Train from `newest` to iteration `goal`, or until `stop` is set, and commit that.
+
+    `corpus` are URLs for the record. Raises `TrainingStopped` when training diverges.
+    """
+    state = newest.payload.state
+    try:
+        trained = train_until(state, opened.split.training, goal, on_slice, stop)
+    except TrainingDiverged as error:
+        kept = newest.record.iteration
+        message = f"{error}; the last good checkpoint, of iteration {kept}, is kept"
+        raise TrainingStopped(message) from error
+    planned = state.iteration == goal
+    return _commit(opened, state, trained, corpus, after=newest.after, planned=planned)
+
+
+def commit_initial(opened: OpenRun, corpus: tuple[str, ...]) -> CheckpointRecord:
+    """Commit the state before the first iteration."""
+    run = opened.run
+    state = TrainingState.initial(len(opened.vocabulary), run.network(), seed=run.seed)
+    nothing = Trained(loss=None, characters_per_second=None)
+    return _commit(opened, state, nothing, corpus, after=opened.log.head(), planned=True)
+
+
+def describe(record: CheckpointRecord, iterations_per_epoch: int) -> str:
+    """One line about a checkpoint, for logs."""
+    held_out, speed = record.held_out_bits_per_character, record.characters_per_second
+    return (
+        f"iteration {record.iteration}, epoch {record.iteration / iterations_per_epoch:.1f}:"
+        f" loss {'-' if record.loss is None else f'{record.loss:.3f}'} nats/char,"
+        f" held out {'-' if held_out is None else f'{held_out:.3f}'} bits/char,"
+        f" {'-' if speed is None else f'{speed:,.0f}'} chars/s"
+    )
+
+
+def _commit(
+    opened: OpenRun,
+    state: TrainingState,
+    trained: Trained,
+    corpus: tuple[str, ...],
+    *,
+    after: int,
+    planned: bool,
+) -> CheckpointRecord:
+    """Commit `state` with what the loss curve and the reports need to know of it.
+
+    Snapshot and held-out bits belong to the checkpoints that `checkpoint_every` plans; one that
+    a signal caused has neither, so reports do not depend on when a run was stopped.
+    """
+    training, held_out = opened.split
+    snapshot = measured = None
+    if planned:
+        snapshot = draw_snapshot(state, training, opened.vocabulary, opened.run.seed)
+        if len(held_out):
+            measured = bits_per_character(state.parameters, held_out[:curve_characters])
+    facts = {
+        "loss": trained.loss,
+        "smooth_loss": state.smooth_loss / state.hyperparameters.seq_length,
+        "characters_per_second": trained.characters_per_second,
+        "held_out_bits_per_character": measured,
+        "snapshot": snapshot,
+        "corpus": corpus,
+        "cpu": cpu_model(),
+        "versions": library_versions(),
+    }
+    return opened.log.commit(state, opened.vocabulary, facts, after=after)

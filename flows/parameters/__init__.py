@@ -1,0 +1,36 @@
+"""The parameters of flows: one definition for the UI's form, the REST check and `--help`."""
+
+from flows.parameters.flow_parameters import (
+    Corpus,
+    Encoding,
+    Evaluation,
+    ModelName,
+    RunId,
+    Sampling,
+    Seed,
+    SingleWriter,
+    StoreUrl,
+    Training,
+    WhenBusy,
+    default,
+)
+from flows.parameters.sections import EvaluationOptions, SamplingOptions, Section, TrainingOptions
+
+__all__ = [
+    "Corpus",
+    "Encoding",
+    "Evaluation",
+    "EvaluationOptions",
+    "ModelName",
+    "RunId",
+    "Sampling",
+    "SamplingOptions",
+    "Section",
+    "Seed",
+    "SingleWriter",
+    "StoreUrl",
+    "Training",
+    "TrainingOptions",
+    "WhenBusy",
+    "default",
+]

@@ -1,0 +1,120 @@
+"""The parameters that a flow takes itself: type, bounds, title, description and default of each.
+
+A flow's signature names one as in `encoding: Encoding = default(Encoding)`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import Field
+
+from flows.parameters.sections import EvaluationOptions, SamplingOptions, TrainingOptions
+from flows.storage.urls import secret_query
+
+model_name_pattern = r"^[a-z0-9][a-z0-9-]{0,63}$"  # serves as folder, artifact key and limit name
+
+
+def described(title: str, description: str, **schema: str) -> Any:
+    """Title and description in the form and in `--help`, and more of the form's JSON schema.
+
+    Prefect takes those of a flow's own parameters from `json_schema_extra` alone.
+    """
+    return Field(json_schema_extra={"title": title, "description": description, **schema})
+
+
+class Default(NamedTuple):
+    """The default of a parameter, among the metadata of its type."""
+
+    value: Any
+
+
+def default(parameter: Any) -> Any:
+    """The default that stands in the definition of `parameter`.
+
+    >>> default(Encoding)
+    'utf-8'
+    """
+    return next(item.value for item in parameter.__metadata__ if isinstance(item, Default))
+
+
+# A server refuses such an address before it stores it; pydantic's own patterns have no look-ahead.
+no_secret = {"pattern": f"^(?!.*://[^/?#]*@)(?!.*{secret_query})"}
+Address = Annotated[str, Field(min_length=1, json_schema_extra=no_secret)]
+
+Corpus = Annotated[
+    Address | Annotated[list[Address], Field(min_length=1)],
+    described("Corpus", "Path, pattern or fsspec URL of the text, or a list of them"),
+    Default("data/corpus/*.txt"),
+]
+Encoding = Annotated[
+    str,
+    Field(min_length=1),
+    described("Encoding", "Encoding of the text's bytes, such as utf-8 or latin-1"),
+    Default("utf-8"),
+]
+StoreUrl = Annotated[
+    str,
+    Field(min_length=1),
+    described(
+        "Store",
+        "Folder or fsspec URL where datasets, checkpoints and reports are kept",
+        **no_secret,
+    ),
+    Default("data/store"),
+]
+ModelName = Annotated[
+    str,
+    Field(pattern=model_name_pattern),
+    described(
+        "Model",
+        "Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit",
+    ),
+    Default("default"),
+]
+RunId = Annotated[
+    Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None,
+    described(
+        "Run",
+        "Run to take the checkpoint from, 16 hexadecimal digits as in models/<model>/runs;"
+        " the champion's if not given",
+    ),
+    Default(None),
+]
+Seed = Annotated[
+    int,
+    Field(ge=0, le=2**63 - 1),
+    described(
+        "Seed", "Seed of the first weights and of the snapshots drawn while training; 0 or more"
+    ),
+    Default(0),
+]
+SingleWriter = Annotated[
+    bool,
+    described(
+        "Single writer", "Allow a store that cannot keep two runs apart, since only one ever writes"
+    ),
+    Default(False),
+]
+WhenBusy = Annotated[
+    Literal["wait", "stop"],
+    described(
+        "When busy", "What to do while another run trains the same model: wait for it, or stop"
+    ),
+    Default("wait"),
+]
+Training = Annotated[
+    TrainingOptions,
+    described("Training", "The network, and how long and in what steps it is trained"),
+    Default(TrainingOptions()),
+]
+Evaluation = Annotated[
+    EvaluationOptions,
+    described("Evaluation", "Text that is kept from training, to evaluate on"),
+    Default(EvaluationOptions()),
+]
+Sampling = Annotated[
+    SamplingOptions,
+    described("Sampling", "The samples of the report"),
+    Default(SamplingOptions()),
+]

@@ -1,0 +1,118 @@
+"""The groups of options that flows take: each field with bounds, title, description and default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.text import SplitMethod
+from rnncore import Hyperparameters
+
+
+class Section(BaseModel):
+    """A group of options that belong together; unknown names are refused, not ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def whole_number(default: int, bounds: tuple[int, int], title: str, meaning: str) -> Any:
+    """A field whose description names its bounds, which the form and `--help` do not show."""
+    low, high = bounds
+    description = f"{meaning}; {low} to {high:,}"
+    return Field(default, ge=low, le=high, title=title, description=description)
+
+
+class TrainingOptions(Section):
+    """The network, and how long and in what steps it is trained. Defaults are the notebook's."""
+
+    hidden_size: int = whole_number(100, (1, 8192), "Hidden size", "Hidden units of the network")
+    seq_length: int = whole_number(
+        10, (1, 10_000), "Sequence length", "Characters that one iteration reads and learns from"
+    )
+    batch_size: int = whole_number(
+        1, (1, 8192), "Batch size", "Streams of text trained side by side"
+    )
+    learning_rate: float = Field(
+        0.01,
+        gt=0,
+        le=1e38,
+        title="Learning rate",
+        description="Adagrad's step size (no unit); above 0, usually 0.001 to 0.1",
+    )
+    gradient_clip: float = Field(
+        5.0,
+        gt=0,
+        le=1e38,
+        title="Gradient clip",
+        description="Bound on each element of the gradient (nats per unit of weight); above 0",
+    )
+    epochs: int = whole_number(
+        300,
+        (1, 1_000_000),
+        "Epochs",
+        "Passes through the training text; more of them continue a finished run",
+    )
+    checkpoint_every: int = whole_number(
+        100_000,
+        (1, 10**12),
+        "Checkpoint every",
+        "Iterations between checkpoints, each chunk a task",
+    )
+    dtype: Literal["float32", "float64"] = Field(
+        "float32", title="Number type", description="Type of all weights: speed or precision"
+    )
+
+    def network(self) -> Hyperparameters:
+        """The part that `rnncore` takes."""
+        return Hyperparameters(**self.model_dump(exclude={"epochs", "checkpoint_every"}))
+
+
+class EvaluationOptions(Section):
+    """Text that is kept from training, to measure how well the network predicts unseen text."""
+
+    held_out: float = Field(
+        0.1,
+        ge=0,
+        lt=1,
+        title="Held-out share",
+        description="Share of the text to hold out, from 0 (no evaluation) to under 1",
+    )
+    split: SplitMethod = Field(
+        "content",
+        title="Split",
+        description="How it is chosen: content (by each block's digest, so it stays held out in"
+        " later corpora) or tail (the end of the text)",
+    )
+
+
+class SamplingOptions(Section):
+    """The samples of a report."""
+
+    length: int = whole_number(200, (1, 1_000_000), "Length", "Characters that each sample has")
+    temperatures: tuple[
+        Annotated[float, Field(ge=0, le=100)],
+        ...,
+    ] = Field(
+        (0.5, 0.8, 1.0),
+        min_length=1,
+        max_length=100,
+        title="Temperatures",
+        description="Divisors of the scores, 0 to 100: below 1 safer, above 1 wilder, 0 the likeliest"
+        " character always",
+    )
+    samples_each: int = whole_number(4, (1, 100_000), "Samples each", "Samples at each temperature")
+    priming: str = Field(
+        "",
+        max_length=100_000,
+        title="Priming text",
+        description="Text that the network reads first, up to 100,000 characters; empty: the corpus's"
+        " first character",
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**63 - 1,
+        title="Seed",
+        description="Seed of the samples' random numbers; 0 or more",
+    )

@@ -1,0 +1,1 @@
+"""What people read of a model: samples, reports, the loss curve. No Prefect."""

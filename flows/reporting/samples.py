@@ -1,0 +1,98 @@
+"""Texts that the network generates: snapshots while it trains, samples for reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.parameters import SamplingOptions
+from flows.storage.checkpoints import CheckpointRecord, Snapshot
+from flows.storage.payload import Payload
+from flows.storage.reports import Row
+from flows.text import TokenArray, Vocabulary
+from rnncore import TrainingState, nats_per_character, next_input, read, sample, sample_batch
+from rnncore.parameters import FloatArray, Parameters
+
+snapshot_length = 200  # characters, as in the notebook
+samples_at_once = 256
+
+
+def draw_snapshot(
+    state: TrainingState, tokens: TokenArray, vocabulary: Vocabulary, seed: int
+) -> Snapshot:
+    """A text sampled now, from the training's hidden state and next input character."""
+    hidden, first = next_input(state, tokens)
+    rng = np.random.default_rng([seed, state.iteration])
+    drawn = sample(state.parameters, hidden, first, snapshot_length, rng=rng)
+    return Snapshot(
+        seed=seed,
+        priming=vocabulary.characters[first],
+        text=vocabulary.decode(drawn),
+        nats_per_character=_surprise(state.parameters, hidden, first, drawn),
+    )
+
+
+def snapshot_rows(records: list[CheckpointRecord], until: int) -> list[Row]:
+    """Rows of the snapshots taken up to iteration `until`."""
+    taken = [(record, record.snapshot) for record in records if record.iteration <= until]
+    return [
+        Row(
+            iteration=record.iteration,
+            checkpoint_digest=record.digest,
+            kind="snapshot",
+            sample_number=number,
+            seed=snapshot.seed,
+            priming=snapshot.priming,
+            temperature=1.0,
+            text=snapshot.text,
+            nats_per_character=snapshot.nats_per_character,
+        )
+        for number, (record, snapshot) in enumerate(
+            (record, snapshot) for record, snapshot in taken if snapshot
+        )
+    ]
+
+
+def sample_rows(
+    payload: Payload, digest: str, options: SamplingOptions, first_token: int
+) -> Iterator[Row]:
+    """Rows of the samples that `options` describe; each depends on its seed and number alone.
+
+    `first_token` starts the samples when there is no priming text.
+    """
+    state, vocabulary = payload
+    priming = options.priming or vocabulary.characters[first_token]
+    primed = vocabulary.encode(priming, "priming text")
+    hidden, first = read(state.parameters, primed[:-1]), int(primed[-1])
+    temperatures = np.repeat(options.temperatures, options.samples_each)
+    for start in range(0, len(temperatures), samples_at_once):
+        numbers = range(start, min(start + samples_at_once, len(temperatures)))
+        texts = sample_batch(
+            state.parameters,
+            np.tile(hidden, (len(numbers), 1)),
+            np.full(len(numbers), first),
+            options.length,
+            rngs=[np.random.default_rng([options.seed, number]) for number in numbers],
+            temperature=temperatures[numbers.start : numbers.stop],
+        )
+        for number, drawn in zip(numbers, texts, strict=True):
+            yield Row(
+                iteration=state.iteration,
+                checkpoint_digest=digest,
+                kind="sample",
+                sample_number=number,
+                seed=options.seed,
+                priming=priming,
+                temperature=float(temperatures[number]),
+                text=vocabulary.decode(drawn),
+                nats_per_character=_surprise(state.parameters, hidden, first, drawn),
+            )
+
+
+def _surprise(
+    parameters: Parameters, hidden: FloatArray, first: int, drawn: NDArray[np.integer]
+) -> float:
+    """Mean nats per character of `drawn`, sampled after token `first` from state `hidden`."""
+    return nats_per_character(parameters, np.concatenate([[first], drawn]), hidden)

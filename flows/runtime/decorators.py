@@ -1,0 +1,43 @@
+"""The decorators of all flows and tasks: what a run did is in the store, so Prefect keeps nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import prefect
+from prefect import Flow, Task
+from prefect.cache_policies import NO_CACHE
+
+from flows.runtime.retries import retries
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Step = Callable[[Any], dict[str, str]]
+dry_run_steps: dict[str, tuple[Step, ...]] = {}  # by name of the flow
+
+
+def flow(
+    *, run_name: Callable[[], str], dry_run: tuple[Step, ...]
+) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """A flow whose runs are named by `run_name`.
+
+    `dry_run` are the steps that say what it would do, from `flows.command_line.dry_run`.
+    """
+
+    def decorate(function: Callable[P, R]) -> Flow[P, R]:
+        dry_run_steps[function.__name__] = dry_run
+        return prefect.flow(flow_run_name=run_name, persist_result=False)(function)
+
+    return decorate
+
+
+def task(run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
+    """A task whose runs are named by the template `run_name`; retried after transient failures.
+
+    It looks in the store for finished work first, so it may run again at any time.
+    """
+    return prefect.task(
+        task_run_name=run_name, cache_policy=NO_CACHE, persist_result=False, **retries
+    )

@@ -1,0 +1,244 @@
+"""A store in a local folder: temporary sibling, fsync, hard link, fsync of the folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import stat
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+
+from flows.exceptions import (
+    DamagedObject,
+    NotDurable,
+    ObjectExists,
+    ObjectMissing,
+    StoreError,
+    UnsafeStore,
+)
+from flows.storage.backends.failures import reason, store_error
+from flows.storage.backends.locks import file_lock
+from flows.storage.cache import Cache
+
+private_mode = 0o600
+public_mode = 0o666  # less the umask
+without_links = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}  # what link(2) says there
+temporary_prefix = ".tmp-"
+# What fsync(2) says of folders that this user may not open, or that cannot have changed.
+unsyncable = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
+most_known = 100_000  # names that an opened store remembers as synced
+
+
+class LocalStore:
+    """A folder on a local disk."""
+
+    exclusive = True
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.cache = Cache()
+        self._synced_folders = Known()  # durable in the folder above
+        self._synced_objects = Known()  # by location
+        path = url.partition("://")[2] if "://" in url else url
+        try:
+            self._root = Path(path).expanduser()
+            nearest = next(path for path in (self._root, *self._root.parents) if path.exists())
+        except (OSError, RuntimeError) as error:  # names too long, no permission, ~unknown
+            raise store_error(
+                f"the store {url} cannot be reached: {reason(error)}", error
+            ) from error
+        if not nearest.is_dir():
+            kind = "is" if nearest == self._root else f"is below {nearest}, which is"
+            raise StoreError(f"the store {url} {kind} a file: name a folder, or one to be made")
+
+    def is_new(self) -> bool:
+        return not self._root.exists()
+
+    def read(self, path: str) -> bytes:
+        with self._failures("read", path):
+            # Non-blocking, since opening a pipe in a file's place would wait for a writer.
+            descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise DamagedObject(self.location(path), "is not a file")
+                with open(descriptor, "rb", closefd=False) as file:
+                    return file.read()
+            finally:
+                os.close(descriptor)
+
+    def names(self, folder: str) -> list[str]:
+        try:
+            with self._failures("list", folder):
+                entries = (entry.name for entry in (self._root / folder).iterdir())
+                names = sorted(name for name in entries if not name.startswith(temporary_prefix))
+                found = {f"{self._root / folder}/{name}" for name in names}
+                if not self._synced_objects.has(found):
+                    # Their writer may have been killed, or failed, before it synced the folder.
+                    _sync_if_possible(self._root / folder)
+                    self._synced_objects.add(found)
+        except ObjectMissing:
+            return []
+        return names
+
+    def leftovers(self, folder: str, seconds: float) -> list[str]:
+        limit = time.time() - seconds
+        try:
+            with self._failures("list", folder), os.scandir(self._root / folder) as entries:
+                files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
+                return sorted(file.name for file in files if file.stat().st_mtime < limit)
+        except ObjectMissing:
+            return []
+
+    def temporary(self, folder: str, seconds: float) -> list[str]:
+        found = (self._root / folder).rglob(f"{temporary_prefix}*")
+        places = {path.parent.relative_to(self._root).as_posix() for path in found}
+        return [
+            f"{place}/{name}"
+            for place in sorted(places)
+            for name in self.leftovers(place, seconds)
+            if name.startswith(temporary_prefix)
+        ]
+
+    def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+        mode = private_mode if private else public_mode
+        with self._failures("write", path), self._temporary(path, data, mode) as temporary:
+            try:
+                os.link(temporary, self._root / path)
+            except FileExistsError as error:
+                self._make_durable(path)  # its writer may have failed to, and it will be trusted
+                raise ObjectExists(f"object already exists: {self.location(path)}") from error
+            except OSError as error:
+                if error.errno not in without_links:
+                    raise
+                raise UnsafeStore(
+                    f"the store {self.url} is on a file system without hard links, so runs could"
+                    " overwrite each other there: put it on another, such as ext4, xfs or apfs"
+                ) from error
+
+    def put(self, path: str, data: bytes) -> None:
+        with self._failures("write", path), self._temporary(path, data, private_mode) as temporary:
+            temporary.replace(self._root / path)
+
+    def remove(self, path: str) -> None:
+        with self._failures("remove", path):
+            self._synced_objects.discard(self.location(path))
+            self.cache.forget(path)
+            (self._root / path).unlink(missing_ok=True)
+
+    def location(self, path: str) -> str:
+        return str(self._root / path)
+
+    def local_file(self, path: str) -> Path | None:
+        return self._root / path
+
+    def lock(
+        self, path: str, what: str, *, wait: bool, on_wait: Callable[[], None]
+    ) -> AbstractContextManager[None]:
+        file = self._root / path
+        self._make_folders(file.parent)
+        return file_lock(file, what, wait=wait, on_wait=on_wait)
+
+    @contextmanager
+    def _temporary(self, path: str, data: bytes, mode: int) -> Iterator[Path]:
+        """A complete, synced sibling of `path`; what the body made of it is synced too."""
+        folder = (self._root / path).parent
+        self._make_folders(folder)
+        temporary = folder / f"{temporary_prefix}{secrets.token_hex(8)}"
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+            self._make_durable(path)
+        finally:
+            with suppress(OSError):  # what stays is garbage, no reason to fail
+                temporary.unlink(missing_ok=True)
+
+    def _make_durable(self, path: str) -> None:
+        """Sync the folder that names the object."""
+        try:
+            _sync_folder((self._root / path).parent)
+        except OSError as error:
+            where = self.location(path)
+            raise NotDurable(f"cannot sync {where} to disk: {reason(error)}") from error
+        self._synced_objects.add({self.location(path)})
+
+    def _make_folders(self, folder: Path) -> None:
+        try:
+            make_folders(folder, self._synced_folders)
+        except OSError as error:
+            message = f"cannot make the folder {folder}: {reason(error)}"
+            raise store_error(message, error) from error
+
+    @contextmanager
+    def _failures(self, verb: str, path: str) -> Iterator[None]:
+        """Turn the operating system's errors into sentences about the store."""
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and verb != "write":
+                raise ObjectMissing(f"object not found: {self.location(path)}") from error
+            message = f"cannot {verb} {self.location(path)}: {reason(error)}"
+            raise store_error(message, error) from error
+
+
+class Known:
+    """A bounded set of names; when it is full it forgets, and what it forgot is synced again."""
+
+    def __init__(self) -> None:
+        self._names: set[str] = set()
+
+    def has(self, names: set[str]) -> bool:
+        """Whether all of `names` are known."""
+        return names <= self._names
+
+    def add(self, names: Iterable[str]) -> None:
+        """Remember `names`."""
+        if len(self._names) > most_known:
+            self._names.clear()
+        self._names.update(names)
+
+    def discard(self, name: str) -> None:
+        """Forget `name`."""
+        self._names.discard(name)
+
+
+def make_folders(folder: Path, synced: Known) -> None:
+    """Make `folder` and its parents, each entry synced in the folder above.
+
+    Existing ones may be the work of a process that was killed before it synced them.
+    """
+    exists = folder.is_dir()
+    if exists and synced.has({str(folder)}):
+        return
+    if folder.parent != folder:
+        make_folders(folder.parent, synced)
+    if exists:
+        _sync_if_possible(folder.parent)
+    else:
+        folder.mkdir(exist_ok=True)
+        _sync_folder(folder.parent)
+    synced.add({str(folder)})
+
+
+def _sync_if_possible(folder: Path) -> None:
+    """Sync the names in `folder` that existed before, where this user can do it."""
+    try:
+        _sync_folder(folder)
+    except OSError as error:
+        if error.errno not in unsyncable:
+            raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in `folder` survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,53 @@
+"""An exclusive lock on a local file, which the kernel frees when its holder dies.
+
+It only spares the work of a run that would lose: what keeps one history is the log's
+compare-and-swap, on every kind of store.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from flows.exceptions import RunConflict, StoreError
+
+lock_mode = 0o600
+
+
+@contextmanager
+def file_lock(path: Path, what: str, *, wait: bool, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock of `path`, which stands for `what`, such as "model default".
+
+    If another run holds it, call `on_wait` and wait, or raise `RunConflict` if not `wait`.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, lock_mode)
+    except OSError as error:
+        raise StoreError(f"cannot lock {path}: {error.strerror}") from error
+    try:
+        _take(descriptor, what, wait=wait, on_wait=on_wait)
+        with suppress(OSError):  # the name is for people; a full disk has no room for it
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()}".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)  # frees the lock
+
+
+def _take(descriptor: int, what: str, *, wait: bool, on_wait: Callable[[], None]) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        if not wait:
+            holder = os.pread(descriptor, 100, 0).decode(errors="replace")
+            raise RunConflict(
+                f"{what} is being trained by another run ({holder}):"
+                " let it end, or set when_busy to wait"
+            ) from None
+        on_wait()
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError:
+        return  # a file system without locks, such as some over a network: the log still decides

@@ -1,0 +1,49 @@
+"""Corrupt objects: read again before they are called so, reported once, named with what to do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flows.exceptions import DamagedObject
+from flows.storage.cache import Cache
+
+Asked = ParamSpec("Asked")
+Found = TypeVar("Found")
+
+read_tries = 3
+logger = logging.getLogger(__name__)
+
+
+def report(cache: Cache, error: DamagedObject, consequence: str = "skipped") -> None:
+    """Log a warning about a corrupt object, once for each opened store."""
+    if cache.is_first(str(error)):
+        logger.warning("%s; %s", error, consequence)
+
+
+def read_again_if_damaged(read: Callable[Asked, Found]) -> Callable[Asked, Found]:
+    """Let `read` try again before it calls an object corrupt: only the reply may have been."""
+
+    @wraps(read)
+    def patient_read(*args: Asked.args, **kwargs: Asked.kwargs) -> Found:
+        for _ in range(read_tries - 1):
+            try:
+                return read(*args, **kwargs)
+            except DamagedObject:
+                continue
+        return read(*args, **kwargs)
+
+    return patient_read
+
+
+@contextmanager
+def removable() -> Iterator[None]:
+    """Decorates what reads an object that a run writes again where it is missing."""
+    try:
+        yield
+    except DamagedObject as error:
+        reason = f"{error.reason}: remove it, and the next run writes it again"
+        raise DamagedObject(error.name, reason) from error

@@ -1,0 +1,64 @@
+"""Documents: JSON objects that have a format and are named by what they say; never changed."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from flows.exceptions import DamagedObject, NewerFormat
+from flows.storage.canonical import canonical_json, strict_json
+from flows.storage.damage import read_again_if_damaged, removable
+from flows.storage.stores import Store, create_or_read
+
+
+class Document(BaseModel):
+    """Base of the documents."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    what: ClassVar[str]  # in messages, such as "a run's description"
+    newest_format: ClassVar[int]
+
+    format: int
+
+    @property
+    def name(self) -> str:
+        """The name that its content gives it: equal content, equal name."""
+        raise NotImplementedError
+
+
+Doc = TypeVar("Doc", bound=Document)
+
+
+def create_document(store: Store, path: str, document: Doc) -> Doc:
+    """Write `document` if there is none at `path` yet; the document that is there now."""
+    data = canonical_json(document.model_dump(mode="json"))
+    found = create_or_read(
+        store, path, data, lambda: load_document(store, path, type(document), document.name)
+    )
+    return document if found is None else found
+
+
+def load_document(store: Store, path: str, model: type[Doc], name: str) -> Doc:
+    """The document at `path`, whose content must give `name`; `ObjectMissing` if there is none."""
+    return store.cache.get("document", path, lambda: _read(store, path, model, name))
+
+
+@removable()
+@read_again_if_damaged
+def _read(store: Store, path: str, model: type[Doc], name: str) -> Doc:
+    location = store.location(path)
+    try:
+        content = strict_json(store.read(path))
+        found = content.get("format") if isinstance(content, dict) else None
+        if isinstance(found, int) and found > model.newest_format:
+            raise NewerFormat(location, found, model.newest_format)
+        document = model.model_validate(content)
+    except (ValidationError, ValueError, TypeError) as error:
+        raise DamagedObject(location, f"not {model.what}") from error
+    if document.name != name:
+        raise DamagedObject(
+            location, f"its content gives the name {document.name}, bytes were altered"
+        )
+    return document

@@ -1,0 +1,125 @@
+"""Opened stores: only these write objects. A local folder, or anything that fsspec reaches.
+
+Every object appears whole or not at all. `create` is the compare-and-swap of the whole project: of
+two writers of one path exactly one succeeds. `put` is for payloads named by their content.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from flows.exceptions import ObjectExists, ObjectMissing, StoreError, UnknownObject, UnsafeStore
+from flows.storage.backends.local import LocalStore
+from flows.storage.backends.remote import RemoteStore
+from flows.storage.cache import Cache
+from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
+
+Found = TypeVar("Found")
+
+probe_prefix = "probe-"
+most_open = 16  # stores that a process keeps open
+
+
+class Store(Protocol):
+    """Bytes by path, relative to the store's own folder, with `/` between names."""
+
+    url: str
+    exclusive: bool  # whether `create` is one operation, not a check and then a write
+    cache: Cache
+
+    def is_new(self) -> bool:
+        """Whether its folder does not exist yet: the first object makes it."""
+
+    def read(self, path: str) -> bytes:
+        """Bytes of the object; `ObjectMissing` if there is none."""
+
+    def names(self, folder: str) -> list[str]:
+        """Names in `folder`, freshly listed, sorted, without temporary ones; none is no error."""
+
+    def leftovers(self, folder: str, seconds: float) -> list[str]:
+        """Names in `folder`, temporary ones too, of what was written over `seconds` ago."""
+
+    def temporary(self, folder: str, seconds: float) -> list[str]:
+        """Paths of temporary files in and below `folder`, written over `seconds` ago."""
+
+    def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+        """Write an object that must not exist yet; `ObjectExists` if it does."""
+
+    def put(self, path: str, data: bytes) -> None:
+        """Write an object named by its content, so that writing it twice changes nothing."""
+
+    def remove(self, path: str) -> None:
+        """Remove an object; none is no error."""
+
+    def location(self, path: str) -> str:
+        """Where a person finds the object: a path or a URL."""
+
+    def local_file(self, path: str) -> Path | None:
+        """The object's file, to be mapped into memory; None where objects are not local files."""
+
+    def lock(
+        self, path: str, what: str, *, wait: bool, on_wait: Callable[[], None]
+    ) -> AbstractContextManager[None] | None:
+        """An exclusive lock that is freed when its holder dies; None where the store has none.
+
+        Entering it calls `on_wait` and waits while another process holds it, or raises
+        `RunConflict` about `what` if not `wait`.
+        """
+
+
+@lru_cache(maxsize=most_open)
+def open_store(url: str) -> Store:
+    """The store at `url`, opened once a process; nothing is written before the first object is."""
+    check_url(url, "store", StoreError)
+    if "::" in url:
+        raise StoreError(f"the store {public_url(url)} is a chain of URLs: give the last one alone")
+    if protocol_of(url) in local_protocols:
+        return LocalStore(url)
+    return RemoteStore(url)
+
+
+def check_store(store: Store, *, single_writer: bool = False) -> None:
+    """Prove that `store` can be written and honours create-if-absent, by trying it.
+
+    With `single_writer` the user guarantees that no two runs ever write there at once: then it
+    need not.
+    """
+    path = f"{probe_prefix}{secrets.token_hex(8)}"
+    try:
+        # Already the first may find its own object: S3 clients try again when a reply is lost.
+        for data in (b"first", b"second"):
+            store.create(path, data)
+        honoured = False
+    except ObjectExists:
+        honoured = store.exclusive and store.read(path) != b"second"
+    with suppress(StoreError):  # a probe that stays does no harm
+        store.remove(path)
+    if not (honoured or single_writer):
+        raise UnsafeStore(
+            f"the store {store.url} ignores create-if-absent, so two runs could overwrite each"
+            " other there: use an object store with conditional writes, or set single_writer"
+            " to true if only one run at a time will ever write there"
+        )
+
+
+def create_or_read(
+    store: Store, path: str, data: bytes, read: Callable[[], Found], *, private: bool = True
+) -> Found | None:
+    """Create an object once: None if it was created, else what `read` finds at its place.
+
+    Whatever `create` said, what exists now decides: another writer may have been first, or the
+    reply to this one's request was lost.
+    """
+    try:
+        store.create(path, data, private=private)
+    except StoreError as error:
+        try:
+            return read()
+        except (ObjectMissing, UnknownObject):
+            raise error from None
+    return None

@@ -1,0 +1,31 @@
+"""Task: check a corpus for changes."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger
+from prefect.events import emit_event
+
+from flows.corpus.changes import compare
+from flows.parameters import Corpus, Encoding, StoreUrl
+from flows.results import WatchResult, watch_result
+from flows.runtime.decorators import task
+from flows.storage.stores import open_store
+from flows.storage.urls import public_url, urls_of
+
+
+@task("check corpus for changes")
+def check_corpus(corpus: Corpus, encoding: Encoding, store: StoreUrl) -> WatchResult:
+    """Compare a corpus with its last seen state; emit an event if it changed, then record it."""
+    public_corpus = ", ".join(map(public_url, urls_of(corpus)))
+    found = compare(open_store(store), corpus, encoding)
+    if found.has_changed:
+        # Before it is recorded: a check that is killed in between emits it again, without harm.
+        emit_event(
+            "corpus.updated",
+            resource={"prefect.resource.id": f"corpus.{found.source.source_id}"},
+            payload={"corpus": corpus, "encoding": encoding},
+        )
+    found.record()
+    result = watch_result(found)
+    get_run_logger().info("%s: %d files, %s", public_corpus, result.files, result.finding)
+    return result

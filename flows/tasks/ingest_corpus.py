@@ -1,0 +1,36 @@
+"""Task: read a corpus into the store."""
+
+from __future__ import annotations
+
+from flows.lifecycle.request import TrainingRequest, read_dataset
+from flows.parameters import Corpus, Encoding, SingleWriter, StoreUrl
+from flows.references import DatasetRef
+from flows.runtime.decorators import task
+from flows.storage import datasets
+from flows.storage.stores import check_store, open_store
+from flows.storage.urls import public_url, urls_of
+
+
+@task("read the corpus")
+def ingest_corpus(
+    corpus: Corpus,
+    encoding: Encoding,
+    store: StoreUrl,
+    single_writer: SingleWriter,
+    request: TrainingRequest | None = None,
+) -> DatasetRef:
+    """Read, tokenise and store a corpus; a dataset that is in the store is not written again."""
+    dataset = read_dataset(corpus, encoding, request)
+    manifest = dataset.manifest
+    target = open_store(store)
+    check_store(target, single_writer=single_writer)
+    if not datasets.is_intact(target, manifest.dataset_id):
+        datasets.save(target, dataset)
+    return DatasetRef(
+        store=store,
+        dataset_id=manifest.dataset_id,
+        url=target.location(datasets.dataset_folder(manifest.dataset_id)),
+        characters=manifest.characters,
+        vocabulary_size=manifest.vocabulary_size,
+        corpus=tuple(map(public_url, urls_of(corpus))),
+    )

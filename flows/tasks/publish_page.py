@@ -1,0 +1,25 @@
+"""Task: publish the page of a run in Prefect's UI."""
+
+from __future__ import annotations
+
+from flows.display.artifacts import show_page
+from flows.lifecycle.opening import opened_run
+from flows.references import CheckpointRef, VersionRef
+from flows.reporting.curve import loss_curve_png
+from flows.results import RetrainResult
+from flows.runtime.decorators import task
+from flows.storage import reports
+
+
+@task("publish page of {result.model}")
+def publish_page(checkpoint: CheckpointRef, decided: VersionRef, result: RetrainResult) -> None:
+    """Decision, loss curve, metrics and samples of a finished run on one page."""
+    run = checkpoint.run
+    opened = opened_run(run)
+    picture = loss_curve_png(
+        opened.log.records(),
+        f"Model {run.model}",
+        iterations_per_epoch=run.iterations_per_epoch,
+        champion_bits=decided.champion_bits_per_character,
+    )
+    show_page(result, picture, reports.load(opened.store, run.model, result.report_id))

@@ -1,0 +1,322 @@
+"""Texts come from anywhere exactly as they are, and what cannot be read is named in one sentence."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import lzma
+import os
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import ClassVar
+
+import fsspec
+import pytest
+
+from flows.corpus import find_files, read_corpus
+from flows.exceptions import CorpusError
+from flows.text import decode
+
+sentence = "the keeper lit the lamp and the tide came in.\n"
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Files of a folder, and the replies of servers that are less willing."""
+
+    statuses: ClassVar = {"/forbidden": 403, "/unauthorised": 401, "/broken": 500}
+
+    def do_GET(self) -> None:
+        """Answer by the path."""
+        path = self.path.partition("?")[0]
+        if path in self.statuses:
+            self.send_error(self.statuses[path])
+        elif path == "/short":
+            self.send_response(200)
+            self.send_header("Content-Length", "100")
+            self.end_headers()
+            self.wfile.write(b"short")
+        else:
+            super().do_GET()
+
+    def log_message(self, *arguments: object) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[str]:
+    """Address of a real server, which knows no ranges, of the files in `tmp_path`."""
+    handler = partial(Handler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def refusal(corpus: str | list[str], encoding: str = "utf-8") -> str:
+    """The one line with which a corpus is refused."""
+    with pytest.raises(CorpusError) as caught:
+        read_corpus(corpus, encoding)
+    message = str(caught.value)
+    assert 1 == len(message.splitlines())
+    return message
+
+
+def test_a_list_is_read_in_its_order(tmp_path: Path) -> None:
+    """The order that was given is the order of the texts."""
+    for name in "ab":
+        (tmp_path / name).write_text(f"text {name}")
+
+    assert ["text b", "text a"] == read_corpus([f"{tmp_path}/b", f"{tmp_path}/a"], "utf-8")
+
+
+def test_a_pattern_is_read_in_the_order_of_names(tmp_path: Path) -> None:
+    """Whatever order the disk lists them in; folders that match are left out."""
+    for name in ("c.txt", "a.txt", "b.txt", "d.md"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "folder.txt").mkdir()
+
+    assert ["a.txt", "b.txt", "c.txt"] == read_corpus(f"{tmp_path}/*.txt", "utf-8")
+
+
+@pytest.mark.parametrize("pattern", ["?.txt", "[ab].txt"])
+def test_patterns_are_those_of_a_shell(tmp_path: Path, pattern: str) -> None:
+    """One character, or one of some; but a file of just that name is that file."""
+    for name in ("a", "b", "long"):
+        (tmp_path / f"{name}.txt").write_text(name)
+
+    assert ["a", "b"] == read_corpus(f"{tmp_path}/{pattern}", "utf-8")
+
+    (tmp_path / pattern).write_text("itself")
+    assert ["itself"] == read_corpus(f"{tmp_path}/{pattern}", "utf-8")
+
+
+def test_a_pattern_on_an_object_store_is_read_in_the_order_of_names() -> None:
+    """URLs have patterns too, and their files are named by URL."""
+    memory = fsspec.filesystem("memory")
+    for name in ("b.txt", "a.txt"):
+        memory.pipe_file(f"/bucket/{name}", name.encode())
+
+    assert ["a.txt", "b.txt"] == read_corpus("memory://bucket/*.txt", "utf-8")
+    assert [f"memory:///bucket/{name}.txt" for name in "ab"] == [
+        file.url for file in find_files("memory://bucket/*.txt")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ending", "compress"),
+    [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)],
+)
+def test_a_compressed_file_is_read_by_its_ending(
+    tmp_path: Path, ending: str, compress: type[bytes]
+) -> None:
+    """What is inside is the text."""
+    (tmp_path / f"text.txt{ending}").write_bytes(compress(sentence.encode()))
+
+    assert [sentence] == read_corpus(f"{tmp_path}/text.txt{ending}", "utf-8")
+
+
+def test_a_member_of_an_archive_is_read(tmp_path: Path) -> None:
+    """A chain of URLs reaches into a zip file, on a plain path as well."""
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        archive.writestr("inner.txt", sentence)
+
+    assert [sentence] == read_corpus(f"zip://inner.txt::{tmp_path}/texts.zip", "utf-8")
+    assert [sentence] == read_corpus(f"zip://inner.txt::file://{tmp_path}/texts.zip", "utf-8")
+
+
+def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
+    """A folder of links is a corpus like any other."""
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "a").write_text(sentence)
+    (tmp_path / "texts/link.txt").symlink_to(tmp_path / "a")
+
+    assert [sentence] == read_corpus(f"{tmp_path}/texts/*.txt", "utf-8")
+
+
+def test_a_web_server_without_ranges_serves(tmp_path: Path, served: str) -> None:
+    """Plain and compressed, with a query that does not hide the ending."""
+    (tmp_path / "a.txt").write_text(sentence)
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(sentence.encode()))
+
+    corpus = [f"{served}/a.txt", f"{served}/a.txt?token=secret", f"{served}/b.txt.gz?token=secret"]
+    assert [sentence] * 3 == read_corpus(corpus, "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("missing.txt", "does not exist"),
+        ("forbidden", "may not be read: permission denied"),
+        ("unauthorised", "may not be read: permission denied"),
+        ("broken", "cannot be read .500"),
+        ("short", "cannot be read .*payload is not completed"),
+    ],
+)
+def test_what_a_web_server_refuses_is_said(served: str, path: str, problem: str) -> None:
+    """Each with its own reason, and no query in the message."""
+    message = refusal(f"{served}/{path}?token=secret")
+
+    assert message.startswith(f"the corpus {served}/{path} {problem.partition(' .')[0]}")
+    assert "secret" not in message
+    with pytest.raises(CorpusError, match=problem):
+        read_corpus(f"{served}/{path}", "utf-8")
+
+
+def test_a_server_that_is_not_there_is_said() -> None:
+    """Nothing listens on that port; a token in the address stays out of the message."""
+    message = refusal("http://127.0.0.1:9/text?token=secret")
+
+    assert message.startswith("the corpus http://127.0.0.1:9/text cannot be read (Cannot connect")
+    assert "secret" not in message
+
+
+@pytest.mark.parametrize(
+    ("corpus", "problem"),
+    [
+        ("no/such.txt", "the corpus no/such.txt does not exist"),
+        ("memory://no/such.txt", "the corpus memory://no/such.txt does not exist"),
+        ("no/such/*.txt", r"no file matches no/such/*.txt"),
+        ("memory://no/*.txt", r"no file matches memory://no/*.txt"),
+        ("/dev/null", "the corpus /dev/null is neither file nor folder"),
+        ([], "the corpus is an empty list"),
+        ([""], "the corpus is empty"),
+        ("s4://bucket/text", "unknown protocol 's4'"),
+    ],
+)
+def test_a_corpus_that_is_not_there_is_named(corpus: str | list[str], problem: str) -> None:
+    """What was asked for, and what to give instead."""
+    message = refusal(corpus)
+
+    assert problem in message
+    assert ": " in message
+
+
+def test_a_folder_is_no_corpus(tmp_path: Path) -> None:
+    """The message says how to name its files."""
+    message = refusal(str(tmp_path))
+
+    assert f"{tmp_path} is a folder: name files, or a pattern such as {tmp_path}/*.txt" == message
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file; 403 is tested as root too")
+def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    """The reason is permission, not absence."""
+    (tmp_path / "text").write_text(sentence)
+    (tmp_path / "text").chmod(0)
+
+    assert "may not be read: permission denied" in refusal(f"{tmp_path}/text")
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda data: data[:-12], "end-of-stream marker"),
+        (lambda data: data[:40] + bytes([data[40] ^ 1]) + data[41:], "cannot be read ("),
+        (lambda data: b"not gzip" + data, "Not a gzipped file"),
+    ],
+    ids=["truncated", "flipped", "not gzip"],
+)
+def test_a_damaged_archive_is_named(tmp_path: Path, damage: type[bytes], problem: str) -> None:
+    """Half a compressed text is no text."""
+    packed = gzip.compress("".join(map(chr, range(32, 1000))).encode())
+    (tmp_path / "text.gz").write_bytes(damage(packed))
+
+    assert problem in refusal(f"{tmp_path}/text.gz")
+
+
+@pytest.mark.parametrize("data", [b"", codecs.BOM_UTF8], ids=["no bytes", "a mark alone"])
+def test_an_empty_corpus_is_refused(tmp_path: Path, data: bytes) -> None:
+    """There is nothing to learn from."""
+    (tmp_path / "text").write_bytes(data)
+
+    assert refusal(f"{tmp_path}/text").startswith(f"the corpus {tmp_path}/text is empty")
+
+
+def test_a_single_distinct_character_is_refused(tmp_path: Path) -> None:
+    """There is nothing to predict; all files count together."""
+    (tmp_path / "a").write_text("xxxx")
+    (tmp_path / "b").write_text("xx")
+    (tmp_path / "c").write_text("y")
+    message = refusal([f"{tmp_path}/a", f"{tmp_path}/b"])
+
+    assert f"the corpus {tmp_path}/a and 1 more has a single distinct character, 'x'" in message
+    assert ["xxxx", "y"] == read_corpus([f"{tmp_path}/a", f"{tmp_path}/c"], "utf-8")
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["no mark", "mark"])
+@pytest.mark.parametrize("before", [0, 1, 1500, (1 << 20) + 3])
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig"])
+def test_an_invalid_byte_is_named_with_its_offset_in_the_file(
+    mark: bytes, before: int, encoding: str
+) -> None:
+    """The offset is what a hex editor shows: from the first byte, marks and all."""
+    data = mark + b"x" * before + b"\xff rest"
+
+    with pytest.raises(CorpusError, match=rf"byte offset {len(mark) + before} \(0xff\)"):
+        decode(data, encoding, "text")
+
+
+def test_a_text_cut_inside_a_character_is_named_with_the_offset() -> None:
+    """A download that ended early often ends like this."""
+    with pytest.raises(CorpusError, match=r"unexpected end of data at byte offset 4 \(0xe2\)"):
+        decode("text€".encode()[:-1], "utf-8", "name")
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-32"])
+def test_another_unicode_encoding_is_recognised_by_its_mark(codec: str) -> None:
+    """The message names the encoding to give, and with it the text is read."""
+    data = "grüße".encode(codec)
+
+    with pytest.raises(CorpusError, match=f"it looks like {codec}: give encoding={codec}"):
+        decode(data, "utf-8", "name")
+    assert "grüße" == decode(data, codec, "name")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("no-such-encoding", b"x"),
+        ("", b"x"),
+        ("a\x00b", b"x"),
+        ("\ud800", b"x"),
+        ("hex", b"61"),
+        ("rot13", b"x"),
+        ("undefined", b"x"),
+        ("utf-7", b"+2AA-"),
+    ],
+)
+def test_an_encoding_that_gives_no_text_is_refused(encoding: str, data: bytes) -> None:
+    """Unknown names, codecs that are not for text, and half a surrogate pair."""
+    with pytest.raises(CorpusError, match=r"^name cannot be read with encoding "):
+        decode(data, encoding, "name")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\r\nline\r\nends\rof\nevery\u2028kind\x85\r\n",
+        "Ἐν ἀρχῇ ἦν ὁ λόγος\n",
+        "道可道，非常道。名可名，非常名。\n",
+        "🦊🌊👩‍👩‍👧 🇫🇷 e\u0301\n",
+        "\x00\x01\x7f\ufeff inside\ufffd\U0010ffff",
+    ],
+    ids=["line ends", "Greek", "Chinese", "emoji", "strange"],
+)
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["no mark", "mark"])
+def test_every_character_stays_as_it_is(tmp_path: Path, text: str, mark: bytes) -> None:
+    """Line ends are characters too; a byte order mark in front alone is dropped."""
+    (tmp_path / "text").write_bytes(mark + text.encode())
+
+    assert [text] == read_corpus(f"{tmp_path}/text", "utf-8")
+
+
+def test_the_encoding_is_what_was_said() -> None:
+    """Every byte is a character of latin-1."""
+    assert "grüße\xff" == decode(b"gr\xfc\xdfe\xff", "latin-1", "name")

@@ -1,0 +1,41 @@
+"""What the terminal shows of a sample: the text as it is, and nothing that steers the terminal."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.progress import Progress
+
+from flows.display.terminal import LiveTraining, sample_lines
+from flows.storage.checkpoints import CheckpointRecord, Snapshot
+from tests.support.states import facts
+
+
+def shown(text: str) -> str:
+    """What a terminal is sent for a snapshot."""
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80)
+    snapshot = Snapshot(seed=0, priming="a", text=text, nats_per_character=1.0)
+    record = CheckpointRecord.model_validate(
+        dict(facts) | {"iteration": 1000, "digest": "0" * 64, "size": 1, "snapshot": snapshot}
+    )
+    LiveTraining(Progress(console=screen)).show(record)
+    assert isinstance(screen.file, io.StringIO)
+    return screen.file.getvalue().partition("\n")[2]
+
+
+def test_a_sample_is_shown_as_it_is() -> None:
+    """No markup, no picture and no colour is made of its characters."""
+    text = "[bold] :dog: 12 None 'x'\n  ß 中 😀"
+
+    assert f"{text}\n\n" == shown(text)
+
+
+def test_control_characters_are_shown_as_escapes() -> None:
+    """Escape sequences, bells and turns of direction reach the terminal as letters."""
+    assert "\\x1b[2J \\x07 \\x00 \\u202e\n\n" == shown("\x1b[2J \a \0 \u202e")
+
+
+def test_a_sample_is_cut_after_a_few_lines() -> None:
+    """As much as a glance takes in."""
+    assert sample_lines + 1 == shown("line\n" * 100).count("\n")

@@ -1,0 +1,144 @@
+"""Every kind of object, damaged at random: what reads it must say so, or not have been misled."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flows.exceptions import DamagedObject
+from flows.storage import datasets, reports
+from flows.storage.checkpoints import CheckpointLog, EvaluationRecord
+from flows.storage.payload import write_payload
+from flows.storage.reports import Row, SharedValues
+from flows.storage.runs import load_run, make_run, save_run
+from flows.storage.stores import Store
+from rnncore import Hyperparameters
+from tests.support.damage import reported
+from tests.support.states import facts, make_state, stored, text, vocabulary
+from tests.support.stores import flipped, overwrite, reopened
+
+page = 4096  # bytes
+Read = Callable[[], Any]
+
+
+class Subject:
+    """A store with one object of every kind."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.dataset_id = stored(store, text).manifest.dataset_id
+        run = make_run(
+            self.dataset_id, held_out=0.1, split="content", seed=0, network=Hyperparameters()
+        )
+        self.run_id = run.run_id
+        save_run(store, "default", run)
+        self.log = CheckpointLog(store, "default", self.run_id)
+        for number in range(3):
+            self.log.commit(make_state(iterations=number), vocabulary, facts, after=number - 1)
+        self.newest = self.log.records()[-1]
+        self._add_report()
+
+    def objects(self) -> dict[str, Read]:
+        """Path of each object, and what reads it."""
+        folder = f"models/default/runs/{self.run_id}"
+        dataset = datasets.dataset_folder(self.dataset_id)
+        report = reports.report_path("default", self.run_id)
+        return {
+            self.log.payload_path(self.newest.digest): self.read_newest,
+            f"{folder}/log/000000000002.json": self.read_newest,
+            f"{folder}/run.json": lambda: load_run(self.reopened, "default", self.run_id),
+            f"{dataset}/manifest.json": self.read_dataset,
+            f"{dataset}/vocabulary.json": self.read_dataset,
+            f"{dataset}/tokens.npy": self.read_dataset,
+            report: lambda: reports.load(self.reopened, "default", self.run_id).to_pydict(),
+            "models/default/reports/000000000000.json": self.read_manifest,
+        }
+
+    @property
+    def reopened(self) -> Store:
+        """The store as another process sees it."""
+        return reopened(self.store.url)
+
+    def read_newest(self) -> Any:
+        """The newest intact checkpoint, byte for byte."""
+        newest = CheckpointLog(self.reopened, "default", self.run_id).newest()
+        return newest and (newest.record, write_payload(*newest.payload))
+
+    def read_dataset(self) -> Any:
+        """The dataset, token by token."""
+        found = datasets.load(self.reopened, self.dataset_id)
+        return found.vocabulary.decode(found.tokens)
+
+    def read_manifest(self) -> Any:
+        """The report in the log."""
+        return reports.manifest(self.reopened, "default", self.run_id)
+
+    def _add_report(self) -> None:
+        digest, iteration = self.newest.digest, self.newest.iteration
+        shared = SharedValues(
+            self.run_id, "default", self.run_id, self.dataset_id, datetime.now(UTC)
+        )
+        rows = [
+            Row(iteration, digest, "sample", number, 0, "", 1.0, "abba" * 20, 1.5)
+            for number in range(20)
+        ]
+        reports.save(self.store, shared, rows)
+        self.log.add_evaluation(
+            EvaluationRecord(
+                iteration=iteration,
+                digest=digest,
+                train_bits_per_character=2.0,
+                held_out_bits_per_character=None,
+            )
+        )
+
+
+def damage_everything(store: Store, times: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """Damage an object `times` times, each time another way; the counts, and what went unseen."""
+    subject = Subject(store)
+    objects = subject.objects()
+    rng = random.Random(seed)
+    counts: Counter[str] = Counter()
+    unseen = []
+    for _ in range(times):
+        path = rng.choice(list(objects))
+        sound, expected = store.read(path), objects[path]()
+        how, data = damage(sound, rng)
+        overwrite(store, path, data)
+        outcome = look(objects[path], expected)
+        overwrite(store, path, sound)
+        counts["corruptions"] += 1
+        counts[outcome] += 1
+        if outcome == "silent":
+            unseen.append(f"{how} of {path}")
+    return counts, unseen
+
+
+def look(read: Read, expected: Any) -> str:
+    """Whether damage was reported, was harmless, or went unseen."""
+    try:
+        with reported() as problems:
+            found = read()
+    except DamagedObject:
+        return "reported"
+    if problems:
+        return "reported and skipped"
+    return "harmless" if found == expected else "silent"
+
+
+def damage(data: bytes, rng: random.Random) -> tuple[str, bytes]:
+    """`data` with a bit flipped, cut short, with a page of zeros, or with bytes appended."""
+    how = rng.choice(("flip", "truncation", "zeroed page", "appended bytes"))
+    at = rng.randrange(len(data))
+    if how == "flip":
+        return how, flipped(data, at, rng.randrange(8))
+    if how == "truncation":
+        return how, data[:at]
+    if how == "zeroed page":
+        start = at - at % page
+        zeros = bytes(min(page, len(data) - start))
+        return how, data[:start] + zeros + data[start + len(zeros) :]
+    return how, data + rng.randbytes(rng.randrange(1, 100))

@@ -1,0 +1,19 @@
+"""Flows called from tests, and the files that they leave."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from flows.results import RetrainResult
+from flows.retrain import retrain
+
+
+def retrained(parameters: dict[str, Any]) -> RetrainResult:
+    """The result of `retrain`, cast from the union of what a flow may return."""
+    return cast("RetrainResult", retrain(**parameters))
+
+
+def files_below(folder: Path) -> list[Path]:
+    """Every file under `folder`, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())

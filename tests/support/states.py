@@ -1,0 +1,78 @@
+"""Small states, datasets and checkpoints to keep in a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from flows.storage import datasets
+from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, EvaluationRecord
+from flows.storage.datasets import Dataset
+from flows.storage.stores import Store
+from flows.text import Vocabulary
+from rnncore import Hyperparameters, TrainingState, train
+
+vocabulary = Vocabulary("\n abcdefg")
+text = "abba cab fade\nbad cafe\ndeaf face\n" * 6
+tokens = vocabulary.encode(text)
+facts: Mapping[str, object] = {
+    "loss": 1.5,
+    "smooth_loss": 1.75,
+    "characters_per_second": 1e6,
+    "held_out_bits_per_character": None,
+    "snapshot": None,
+    "corpus": ("corpus.txt",),
+    "cpu": "one of its kind",
+    "versions": {"numpy": "2"},
+}
+
+
+def make_state(dtype: str = "float64", batch_size: int = 1, iterations: int = 5) -> TrainingState:
+    """A small state, trained a little, so that no array of it is all zero."""
+    options = Hyperparameters(hidden_size=6, seq_length=4, batch_size=batch_size, dtype=dtype)
+    state = TrainingState.initial(len(vocabulary), options, seed=3)
+    train(state, tokens, iterations)
+    return state
+
+
+def assert_same_state(expected: TrainingState, actual: TrainingState) -> None:
+    """Every array and number of two states is the same, and of the same type."""
+    for part in ("parameters", "adagrad"):
+        pairs = zip(getattr(expected, part).items(), getattr(actual, part), strict=True)
+        for (name, wanted), found in pairs:
+            assert wanted.dtype == found.dtype
+            np.testing.assert_array_equal(wanted, found, err_msg=f"{part}.{name}", strict=True)
+    np.testing.assert_array_equal(expected.hidden, actual.hidden, strict=True)
+    assert expected.position == actual.position
+    assert expected.iteration == actual.iteration
+    assert expected.smooth_loss == actual.smooth_loss
+    assert expected.hyperparameters == actual.hyperparameters
+
+
+def stored(store: Store, *texts: str) -> Dataset:
+    """A dataset of `texts`, saved."""
+    dataset = datasets.tokenise(list(texts))
+    datasets.save(store, dataset)
+    return dataset
+
+
+def open_log(store: Store, run_id: str = "0" * 16) -> CheckpointLog:
+    """The checkpoints of a run of the default model."""
+    return CheckpointLog(store, "default", run_id)
+
+
+def commit(log: CheckpointLog, iterations: int, after: int | None = None) -> CheckpointRecord:
+    """Commit the state of that iteration, behind what is there or behind `after`."""
+    after = log.head() if after is None else after
+    return log.commit(make_state(iterations=iterations), vocabulary, facts, after=after)
+
+
+def evaluation_of(record: CheckpointRecord, bits: float = 2.5) -> EvaluationRecord:
+    """An evaluation of that checkpoint."""
+    return EvaluationRecord(
+        iteration=record.iteration,
+        digest=record.digest,
+        train_bits_per_character=bits,
+        held_out_bits_per_character=None,
+    )

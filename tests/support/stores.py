@@ -1,0 +1,90 @@
+"""Stores for tests: passing, reopened, with objects overwritten; and threads that start together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from threading import Barrier, Thread
+
+from flows.storage.cache import Cache
+from flows.storage.stores import Store, open_store
+
+
+class PassingStore:
+    """A store that passes every call on to another: faults are planted by overriding."""
+
+    def __init__(self, store: Store) -> None:
+        self.inner = store
+        self.url = store.url
+        self.exclusive = store.exclusive
+        self.cache = Cache()
+
+    def is_new(self) -> bool:
+        return self.inner.is_new()
+
+    def read(self, path: str) -> bytes:
+        return self.inner.read(path)
+
+    def names(self, folder: str) -> list[str]:
+        return self.inner.names(folder)
+
+    def leftovers(self, folder: str, seconds: float) -> list[str]:
+        return self.inner.leftovers(folder, seconds)
+
+    def temporary(self, folder: str, seconds: float) -> list[str]:
+        return self.inner.temporary(folder, seconds)
+
+    def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+        self.inner.create(path, data, private=private)
+
+    def put(self, path: str, data: bytes) -> None:
+        self.inner.put(path, data)
+
+    def remove(self, path: str) -> None:
+        self.cache.forget(path)
+        self.inner.remove(path)
+
+    def location(self, path: str) -> str:
+        return self.inner.location(path)
+
+    def local_file(self, path: str) -> Path | None:
+        return self.inner.local_file(path)
+
+    def lock(
+        self, path: str, what: str, *, wait: bool, on_wait: Callable[[], None]
+    ) -> AbstractContextManager[None] | None:
+        return self.inner.lock(path, what, wait=wait, on_wait=on_wait)
+
+
+def reopened(url: str) -> Store:
+    """A store as another process opens it: it has read nothing yet."""
+    return open_store.__wrapped__(url)
+
+
+def overwrite(store: Store, path: str, data: bytes) -> None:
+    """Put other bytes in an object's place, as no part of the program may."""
+    store.remove(path)
+    store.put(path, data)
+
+
+def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
+    """`data` with one bit turned over."""
+    damaged = bytearray(data)
+    damaged[position] ^= 1 << bit
+    return bytes(damaged)
+
+
+def at_once(count: int, work: Callable[[int], None]) -> None:
+    """Run `work` with each number below `count`, all starting together."""
+    barrier = Barrier(count)
+
+    def start(number: int) -> None:
+        barrier.wait()
+        work(number)
+
+    threads = [Thread(target=start, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
