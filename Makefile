@@ -1,8 +1,8 @@
-# One word a job; `make help` lists them.
+# `make help` lists the commands.
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help retrain server deploy worker test test-services faults check format bench clean
+.PHONY: help retrain server deploy worker test test-services faults check format docs bench clean
 
 # Prefect's own variables decide where its server is; these are for when they are not set.
 PREFECT_SERVER_API_PORT ?= 4200
@@ -19,16 +19,16 @@ retrain: .venv/runtime  ## retrain on the bundled corpus, under Prefect's embedd
 server: .venv/runtime  ## Prefect's server and UI, on this machine alone
 	$(BIN)/prefect server start
 
-deploy: .venv/runtime  ## tell the server what runs when; again after each change to prefect.yaml
+deploy: .venv/runtime  ## send prefect.yaml to the server; again after each change to it
 	$(BIN)/python -m flows.deploy
 
-worker: .venv/runtime  ## run what the server hands out
+worker: .venv/runtime  ## run what the server schedules
 	$(BIN)/prefect worker start --pool rnn --type process
 
-test: .venv/dev  ## everything that needs nothing but Python
+test: .venv/dev  ## all tests that need only Python
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
-test-services: .venv/dev .venv/services  ## what needs servers: starts real ones on loopback
+test-services: .venv/dev .venv/services  ## tests with real servers, which they start on loopback
 	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/services
 
 faults: .venv/dev .venv/services  ## the long fault tests
@@ -39,9 +39,12 @@ check: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: .venv/dev  ## let ruff mend what it can
+format: .venv/dev  ## let ruff fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: .venv/dev  ## write docs/cli.md again, after a change of parameters
+	$(BIN)/python docs/write_cli.py
 
 bench: .venv/bench  ## print the benchmarks
 	$(BIN)/python -m benchmarks
@@ -55,7 +58,7 @@ clean:  ## remove environment and caches; the store stays
 	    else f"Python 3.11 to 3.13 is needed, {v[0]}.{v[1]} found: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv .venv
 
-# A stamp for each set of packages: a second `make` installs nothing.
+# A stamp file for each set of packages, so that a second `make` installs nothing.
 .venv/runtime: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@

@@ -11,7 +11,7 @@ from typing import Any
 import fsspec
 
 from flows.exceptions import CorpusError, CorpusUnavailable
-from flows.storage.backends.failures import explanation, is_transient
+from flows.storage.failures import explanation, is_transient
 from flows.storage.urls import (
     check_url,
     local_protocols,

@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.tasks import exponential_backoff
 
 from flows.exceptions import TransientError, expected_errors
-from flows.storage.backends.failures import is_transient
+from flows.storage.failures import is_transient
 
 
 def should_retry(

@@ -24,7 +24,7 @@ from flows.exceptions import (
     TrainingStopped,
 )
 from flows.runtime.retries import retries, should_retry
-from flows.storage.backends.failures import store_error
+from flows.storage.failures import store_error
 
 
 def reply(status: HTTPStatus) -> ClientResponseError:

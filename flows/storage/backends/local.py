@@ -19,9 +19,9 @@ from flows.exceptions import (
     StoreError,
     UnsafeStore,
 )
-from flows.storage.backends.failures import reason, store_error
 from flows.storage.backends.locks import file_lock
 from flows.storage.cache import Cache
+from flows.storage.failures import reason, store_error
 
 private_mode = 0o600
 public_mode = 0o666  # less the umask

@@ -16,9 +16,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractFileSystem
 
 from flows.exceptions import ObjectExists, ObjectMissing, StoreError
-from flows.storage.backends.failures import reason, reply_code, reply_status, store_error
 from flows.storage.backends.local import temporary_prefix
 from flows.storage.cache import Cache
+from flows.storage.failures import reason, reply_code, reply_status, store_error
 from flows.storage.urls import protocol_of, public_url
 
 # Listings must be fresh, since other writers are at work; checksums as all S3 servers know them.

@@ -1,0 +1,126 @@
+"""Write cli.md from the flows' own definitions: `python docs/write_cli.py`."""
+
+# ruff: noqa: INP001 - a script that stands beside what it writes, no package
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from flows.__main__ import flow_names, load_flow, program
+from flows.command_line.parsing import Command
+from flows.results import FlowResult
+
+page = Path(__file__).parent / "cli.md"
+head = f"""\
+# Command line
+
+<!-- Written by docs/write_cli.py. -->
+
+`{program} COMMAND [OPTIONS]` runs a flow and ends; `python -m flows.COMMAND [OPTIONS]` does the same.
+`{program} --version` prints the version, `--help` the commands, `COMMAND --help` the options of one.
+
+Options are the parameters of the flow: the same names, bounds and defaults as in the form of Prefect's UI.
+`--training.epochs 5` and `--training '{{"epochs": 5}}'` mean the same. An option that takes several values is given
+several times, or once with commas between the values; a value with a comma in it is given as JSON, `'["a,b.txt"]'`.
+
+Without `PREFECT_API_URL` a command starts Prefect's embedded server for the time of the run.
+
+## Exit status
+
+| status | meaning |
+|---|---|
+| 0 | The flow is done, or the store held its result already. |
+| 2 | Refused or failed, for the reason in one sentence on standard error, which also says what to do. |
+| 130 | Stopped by Ctrl-C; a checkpoint was written. Run the same command again to go on. |
+| 143 | Stopped by SIGTERM, or cancelled in the UI; a checkpoint was written. Run the same command again to go on. |
+| 1 | A fault of the program, with a traceback. Please report it. |
+
+## Options of every command
+
+"""
+
+
+def main() -> None:
+    """Write the page."""
+    page.write_text(text(), encoding="utf-8")
+
+
+def text() -> str:
+    """The whole page."""
+    common = [
+        (f"--{field.validation_alias or name}", "flag", "off", field.description or "")
+        for name, field in Command.model_fields.items()
+    ]
+    sections = [section(load_flow(name)) for name in flow_names]
+    return head + table(common) + "".join(sections)
+
+
+def section(flow: Any) -> str:
+    """A flow: its description, its options, the keys of its JSON object."""
+    keys = ", ".join(f"`{name}`" for name in result_of(flow).model_fields)
+    return (
+        f"\n## {flow.name}\n\n{flow.description}\n\n{table(list(options(flow)))}"
+        f"\nKeys of the JSON object: {keys}.\n"
+    )
+
+
+def options(flow: Any) -> Iterator[tuple[str, str, str, str]]:
+    """Name, values, default and meaning of each option, those of sections behind their section."""
+    definitions = flow.parameters.definitions or {}
+    for name, schema in flow.parameters.properties.items():
+        reference = schema.get("$ref") or next(iter(schema.get("allOf", [{}]))).get("$ref")
+        if reference is None:
+            yield f"--{name}", values(schema), shown(schema["default"]), schema["description"]
+            continue
+        fields = definitions[reference.rpartition("/")[2]]["properties"]
+        for field, inner in fields.items():
+            meaning = inner["description"]
+            yield f"--{name}.{field}", values(inner), shown(inner["default"]), meaning
+
+
+def values(schema: dict[str, Any]) -> str:
+    """What an option takes, in a word or two."""
+    if choices := schema.get("enum"):
+        return " or ".join(f"`{choice}`" for choice in choices)
+    kinds = {"string": "text", "integer": "whole number", "number": "number", "boolean": "flag"}
+    if "anyOf" in schema:
+        first = next(option for option in schema["anyOf"] if option["type"] != "null")
+        several = any(option["type"] == "array" for option in schema["anyOf"])
+        return values(first) + (", several" if several else "")
+    if schema["type"] == "array":
+        return "numbers"
+    return kinds[schema["type"]]
+
+
+def shown(default: object) -> str:
+    """A default as it is typed."""
+    if default is None or default == "":
+        return "none"
+    if isinstance(default, bool):
+        return "off"
+    if isinstance(default, str):
+        return f"`{default}`"
+    return f"`{json.dumps(default).strip('[]').replace(' ', '')}`"
+
+
+def result_of(flow: Any) -> type[FlowResult]:
+    """The model of a flow's result."""
+    returned = get_type_hints(flow.fn)["return"]
+    models = (kind for kind in (returned, *get_args(returned)) if isinstance(kind, type))
+    return next(kind for kind in models if issubclass(kind, FlowResult))
+
+
+def table(rows: list[tuple[str, str, str, str]]) -> str:
+    """Options as a Markdown table."""
+    lines = ["| option | takes | default | meaning |", "|---|---|---|---|"]
+    for name, kind, default, meaning in rows:
+        escaped = meaning.replace("|", "\\|").replace("<", "&lt;")
+        lines.append(f"| `{name}` | {kind} | {default} | {escaped} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""The command `rnn-retraining`: a sub-command for each flow, the same as `python -m flows.<flow>`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+program = "rnn-retraining"
+flow_names = ("retrain", "ingest", "train", "report", "watch")
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the flow that the first of `arguments` names, with the others, and exit."""
+    name, *others = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
+    if name in flow_names:
+        from flows.command_line import main as run_and_exit
+
+        run_and_exit(load_flow(name), others, f"{program} {name}")
+    if name == "--version":
+        print(f"{program} {version(program)}")
+        sys.exit(0)
+    if name in {"-h", "--help"}:
+        print(help_text())
+        sys.exit(0)
+    print(f"error: unknown command {name!r}: see {program} --help", file=sys.stderr)
+    sys.exit(2)
+
+
+def load_flow(name: str) -> Any:
+    """The flow of that name; only the one that is asked for is imported."""
+    return getattr(import_module(f"flows.{name}"), name)
+
+
+def help_text() -> str:
+    """What the sub-commands do, from the flows' own descriptions."""
+    width = max(map(len, flow_names))
+    summaries = (f"  {name:<{width}}  {summary(load_flow(name))}" for name in flow_names)
+    return "\n".join(
+        [
+            f"usage: {program} [-h] [--version] COMMAND [OPTIONS]",
+            "",
+            "Scheduled retraining of a character RNN.",
+            "",
+            "commands:",
+            *summaries,
+            "",
+            f"{program} COMMAND --help shows the options of a command.",
+        ]
+    )
+
+
+def summary(flow: Any) -> str:
+    """The first sentence of a flow's description."""
+    return str(flow.description).partition("\n\n")[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,157 @@
+"""What version 0.1.0 left behind: its store is read and continued, its form and results are kept.
+
+tests/data holds a store that it wrote, the JSON objects that it printed, and its forms.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from flows.__main__ import flow_names, load_flow
+from flows.ingest import ingest
+from flows.report import report
+from flows.results import TrainResult
+from flows.storage import Log, Registry, open_run, open_store, reports
+from flows.storage.canonical import strict_json
+from flows.train import train
+from tests.support.flows import files_below, retrained
+
+data = Path(__file__).parents[1] / "data"
+results: dict[str, dict[str, Any]] = json.loads((data / "results-0.1.0.json").read_text())
+forms: dict[str, dict[str, Any]] = json.loads((data / "forms-0.1.0.json").read_text())
+measured = {"seconds", "characters_per_second", "trained_iterations"}  # by the run at hand
+asked = {"training": {"epochs": 2}, "sampling": {"length": 20}}  # as it was run then
+
+Options = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def old_store(store: Path) -> Path:
+    """The store of version 0.1.0, where a new run finds it."""
+    shutil.copytree(data / "store-0.1.0", store)
+    return store
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file but the lock, by its path."""
+    files = (file for file in files_below(folder) if file.name != "lock")
+    return {str(file.relative_to(folder)): file.read_bytes() for file in files}
+
+
+def relative(result: dict[str, Any], store: Path) -> dict[str, Any]:
+    """A result with addresses as they were printed then, without what was measured."""
+    text = json.dumps({key: result[key] for key in result if key not in measured})
+    found: dict[str, Any] = json.loads(text.replace(str(store), "store"))
+    return found
+
+
+def then(name: str) -> dict[str, Any]:
+    """What version 0.1.0 printed, without what it measured."""
+    return {key: value for key, value in results[name].items() if key not in measured}
+
+
+def test_its_runs_are_finished_work(options: Options, old_store: Path) -> None:
+    """The same request trains nothing, writes nothing, and gives the same results."""
+    before = contents(old_store)
+
+    kept = retrained(options(**asked))
+    rejected = retrained(options(seed=1, training={"hidden_size": 2}, sampling={"length": 20}))
+
+    assert 0 == kept.trained_iterations == rejected.trained_iterations
+    assert then("retrain") == relative(kept.model_dump(mode="json"), old_store)
+    assert then("retrain, rejected") == relative(rejected.model_dump(mode="json"), old_store)
+    assert before == contents(old_store)
+
+
+def test_its_store_serves_every_other_flow(options: Options, old_store: Path) -> None:
+    """Dataset, run and report are found again under the same names."""
+    chosen = options()
+    place = {"corpus": chosen["corpus"], "store": str(old_store)}
+    trained = cast("TrainResult", train(**place, training=chosen["training"]))
+    dataset = ingest(**place)
+    written = report(
+        store=str(old_store), sampling=chosen["sampling"].model_copy(update={"length": 10})
+    )
+
+    assert then("train") == relative(trained.model_dump(mode="json"), old_store)
+    assert then("ingest") == relative(dataset.model_dump(mode="json"), old_store)
+    assert then("report") == relative(written.model_dump(mode="json"), old_store)
+
+
+def test_its_run_goes_on(options: Options, old_store: Path) -> None:
+    """More epochs continue the run from its last checkpoint."""
+    longer = retrained(options(training={"epochs": 3}))
+
+    assert results["retrain"]["run_id"] == longer.run_id
+    assert longer.iteration - results["retrain"]["iteration"] == longer.trained_iterations
+    records = open_run(str(old_store), "default", longer.run_id).log.records()
+    assert [0, 300, 600, 766, 900, 1149] == [record.iteration for record in records]
+
+
+def test_every_object_of_its_store_is_read(old_store: Path) -> None:
+    """Records, payloads, evaluation, versions, reports and the last seen state of a corpus."""
+    store, expected = open_store(str(old_store)), results["retrain"]
+    opened = open_run(str(old_store), "default", expected["run_id"])
+    records = opened.log.records()
+    champion = Registry(store, "default").champion()
+
+    assert [0, 300, 600, 766] == [record.iteration for record in records]
+    assert all(opened.log.read(record).state.iteration == record.iteration for record in records)
+    evaluation = opened.log.evaluation(expected["checkpoint_digest"])
+    assert evaluation
+    assert expected["held_out_bits_per_character"] == evaluation.held_out_bits_per_character
+    assert champion
+    assert expected["checkpoint_digest"] == champion.version.digest
+    assert expected["characters"] == len(opened.split.training) + len(opened.split.held_out)
+    assert 16 == reports.load(store, "default", expected["report_id"]).num_rows
+    seen = Log(store, f"sources/{results['watch']['source_id']}/log").list_records()
+    assert ["corpus.txt"] == [
+        file["url"] for file in next(seen.newest_first("seen")).content["files"]
+    ]
+
+
+def test_a_new_store_has_the_same_names_and_keys(options: Options, store: Path) -> None:
+    """Paths, keys of records, and every byte that no clock and no processor decides."""
+    retrained(options(**asked))
+    before, now = contents(data / "store-0.1.0"), contents(store)
+    run = f"models/default/runs/{results['retrain']['run_id']}"
+    untrained = strict_json(before[f"{run}/log/000000000000.json"])["content"]["digest"]
+
+    fixed = [name for name in before if name.startswith("datasets/")]
+    for name in (*fixed, f"{run}/run.json", f"{run}/data/{untrained}.safetensors"):
+        assert before[name] == now[name]
+    records = [f"{run}/log/{number:012}.json" for number in range(5)]
+    records += [f"models/default/{log}/000000000000.json" for log in ("versions", "reports")]
+    for name in records:
+        assert keys(before[name]) == keys(now[name])
+    assert f"reports/samples/default-{results['retrain']['report_id']}.parquet" in now
+
+
+def keys(record: bytes) -> tuple[set[str], set[str]]:
+    """Keys of a record and of its content."""
+    found = strict_json(record)
+    return set(found), set(found["content"])
+
+
+@pytest.mark.parametrize("name", flow_names)
+def test_nothing_of_its_forms_is_lost(name: str) -> None:
+    """Every parameter has the title, type, bounds and default of then, and still a description."""
+    now = load_flow(name).parameters.model_dump()
+    pairs = [(forms[name]["properties"], now["properties"])]
+    for section in forms[name]["definitions"]:
+        old, new = (form["definitions"][section] for form in (forms[name], now))
+        assert {"additionalProperties": False}.items() <= new.items()
+        pairs.append((old["properties"], new["properties"]))
+    for old_fields, new_fields in pairs:
+        for field, old in old_fields.items():
+            assert new_fields[field]["description"]
+            worded = {"description", "pattern", "anyOf"}
+            same = {key: value for key, value in old.items() if key not in worded}
+            assert same.items() <= new_fields[field].items()
+            assert set(old) <= set(new_fields[field])

@@ -1,0 +1,62 @@
+"""The layers hold: imports go down only, and importing a lower one changes nothing in a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+# Prints what an import changed: environment variables, filters and handlers of loggers.
+probe = """
+import logging, os
+before = dict(os.environ)
+import {module}
+loggers = [logging.root, *map(logging.getLogger, list(logging.root.manager.loggerDict))]
+ours = [part for logger in loggers for part in [*logger.filters, *logger.handlers]
+        if type(part).__module__.startswith(("flows", "rnncore"))
+        or getattr(part, "__module__", "").startswith(("flows", "rnncore"))]
+import sys
+print({{name for name in os.environ if os.environ[name] != before.get(name)}} or "", ours or "",
+      "prefect" in sys.modules or "")
+"""
+# Fails if Prefect is imported before its client's telemetry is switched off.
+watched_import = """
+import os, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        assert name != "prefect" or os.environ.get("DO_NOT_TRACK") == "1", "too early"
+sys.meta_path.insert(0, Watch())
+import {module}
+"""
+
+
+def run(program: str) -> str:
+    """What a Python process of its own prints."""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert 0 == done.returncode, done.stderr
+    return done.stdout.strip()
+
+
+def test_imports_go_down_only() -> None:
+    """The contracts of pyproject.toml."""
+    assert EXIT_STATUS_SUCCESS == lint_imports(no_cache=True)
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["rnncore", "flows.storage", "flows.corpus", "flows.text", "flows.reporting.report"],
+)
+def test_a_notebook_may_import_the_lower_layers(module: str) -> None:
+    """No variable is set, no filter installed, no Prefect loaded."""
+    assert "" == run(probe.format(module=module))
+
+
+@pytest.mark.parametrize(
+    "module", ["flows.retrain", "flows.watch", "flows.chain", "flows.tasks.train_chunk"]
+)
+def test_telemetry_is_off_before_prefect_is_imported(module: str) -> None:
+    """Prefect's client reads the variable when it is imported."""
+    run(watched_import.format(module=module))
