@@ -1,10 +1,10 @@
 # The image for Docker and Kubernetes work pools; prefect.yaml says what to change there.
 FROM prefecthq/prefect:3.8.8-python3.12
 
-# Flow code lies under /opt/prefect, where Prefect's own pull steps look for it.
+# Flow code is under /opt/prefect, where the pull steps of Prefect expect it.
 WORKDIR /opt/prefect/rnn-retraining
 
-# What the packages need changes seldom: a layer of its own, without the project's code.
+# A layer for the dependencies, which change seldom, and one for the code.
 COPY constraints.txt pyproject.toml ./
 RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
     > /tmp/requirements.txt \

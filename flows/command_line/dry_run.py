@@ -108,7 +108,7 @@ def changes(asked: Asked) -> Lines:
 
 
 def training(asked: Asked) -> Lines:
-    """Where the run stands, and how much is left to train."""
+    """How far the run is, and how much is left to train."""
     request, dataset = asked.request, asked.dataset
     texts = request.split(dataset)
     run_id = request.run_on(dataset.manifest.dataset_id).run_id

@@ -34,5 +34,5 @@ class Comparison:
 
 
 def compare(store: Store, corpus: str | Sequence[str], encoding: str) -> Comparison:
-    """The state of a corpus now, beside the last seen one."""
+    """The state of a corpus now, and the last seen one."""
     return Comparison(Source(store, corpus, encoding), fingerprints(corpus))

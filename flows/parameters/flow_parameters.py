@@ -30,7 +30,7 @@ class Default(NamedTuple):
 
 
 def default(parameter: Any) -> Any:
-    """The default that stands in the definition of `parameter`.
+    """The default in the definition of `parameter`.
 
     >>> default(Encoding)
     'utf-8'

@@ -26,8 +26,8 @@ def loss_curve_png(
 ) -> bytes:
     """Bits per character of training and held-out text by iteration, as a PNG.
 
-    The curve starts behind the untrained checkpoint, which a note names: it would flatten all the
-    rest. `champion_bits` are those of the champion that the run is compared with.
+    The curve starts after the untrained checkpoint, whose bits are in a note: beside them the
+    rest would look flat. `champion_bits` are those of the champion that the run is compared with.
     """
     # Imported here, since it costs half a second that only a picture is worth.
     from matplotlib.backends.backend_agg import FigureCanvasAgg

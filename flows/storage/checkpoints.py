@@ -83,7 +83,7 @@ class CheckpointLog:
         """The newest checkpoint that is intact in every byte, or None where there is none.
 
         What is corrupt is reported and skipped; one of a newer format is an error, since to go on
-        behind it would fork the run.
+        from an older one would fork the run.
         """
         listing = self._log.list_records()
         for _, record in listing.contents("checkpoint", CheckpointRecord):
@@ -130,9 +130,9 @@ class CheckpointLog:
         *,
         after: int,
     ) -> CheckpointRecord:
-        """Write payload, then record, behind number `after`; `facts` are the record's other fields.
+        """Write payload, then record, after number `after`; `facts` are the record's other fields.
 
-        If another run wrote the same checkpoint first, its record stands; if it wrote another,
+        If another run wrote the same checkpoint first, its record is kept; if it wrote another,
         `RunConflict` names it.
         """
         data = write_payload(state, vocabulary)
@@ -162,7 +162,7 @@ class CheckpointLog:
     def _append(
         self, kind: str, content: CheckpointRecord | EvaluationRecord, after: int
     ) -> Record:
-        """Append behind `after`, or behind records of another kind that came in between."""
+        """Append after `after`, or after records of another kind that were appended meanwhile."""
 
         def draft(winner: Record | None) -> CheckpointRecord | EvaluationRecord | Record:
             if winner is None or winner.kind != kind:

@@ -1,4 +1,4 @@
-"""Documents: JSON objects that have a format and are named by what they say; never changed."""
+"""Documents: JSON objects that have a format and are named by their content; never changed."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Doc = TypeVar("Doc", bound=Document)
 
 
 def create_document(store: Store, path: str, document: Doc) -> Doc:
-    """Write `document` if there is none at `path` yet; the document that is there now."""
+    """Write `document` if there is none at `path` yet; returns the one that exists then."""
     data = canonical_json(document.model_dump(mode="json"))
     found = create_or_read(
         store, path, data, lambda: load_document(store, path, type(document), document.name)

@@ -56,7 +56,7 @@ def reply_status(error: BaseException) -> int | None:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether a foreign error, or one behind it, is of networks, servers and disks that recover."""
+    """Whether a foreign error, or a cause of it, is of networks, servers and disks that recover."""
     chain = list(_causes(error))
     return any(map(_may_recover, chain)) and not any(map(_is_unknown_host, chain))
 

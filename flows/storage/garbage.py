@@ -1,4 +1,4 @@
-"""What interrupted runs left behind: removed once it is old enough."""
+"""Files of interrupted runs that will never be read: removed once they are old enough."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ class Log:
         return self.store.cache.get("record", self.path(number), lambda: self._read(number))
 
     def update(self, kind: str, draft: Draft, *, after: int) -> Record:
-        """Append what `draft` makes behind number `after`, or behind what others append meanwhile.
+        """Append what `draft` returns after number `after`, or after what others append meanwhile.
 
         `draft` is called with None, and again with the winner's record each time another writer
         was first. It returns the content to append, or the record that already says it, or raises.
@@ -115,7 +115,7 @@ class Log:
         )
 
     def append(self, kind: str, content: dict[str, Any], *, after: int) -> Record:
-        """Add a record behind number `after`; `RecordConflict` if another writer was first.
+        """Add a record after number `after`; `RecordConflict` if another writer was first.
 
         The record that exists then decides, by its nonce: a lost reply is not a lost race.
         """

@@ -112,8 +112,8 @@ def create_or_read(
 ) -> Found | None:
     """Create an object once: None if it was created, else what `read` finds at its place.
 
-    Whatever `create` said, what exists now decides: another writer may have been first, or the
-    reply to this one's request was lost.
+    Whatever `create` reported, the object that exists decides: another writer may have been
+    first, or the reply to this one's request was lost.
     """
     try:
         store.create(path, data, private=private)

@@ -1,4 +1,4 @@
-"""Addresses that people give: checked, and without secrets before anything is written down."""
+"""Addresses that people give: checked, and shown without secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fsspec.registry import known_implementations
 from flows.exceptions import StorageError
 
 local_protocols = ("file", "local")
-# Letter by letter, since it stands in JSON schemas too, whose patterns know no flags.
+# Letter by letter, since it is used in JSON schemas too, whose patterns have no flags.
 _secrets = (
     *("signature", "token", "secret", "password", "credential"),
     *("auth", "key", "passwd", "pwd", "sig"),
@@ -52,11 +52,11 @@ def check_url(url: str, what: str, error: type[StorageError]) -> None:
 
 
 def check_no_secret(url: str, what: str, error: type[StorageError]) -> None:
-    """Refuse a URL whose query holds a secret, where it would be written down as it is."""
+    """Refuse a URL whose query holds a secret, where it would be stored as it is."""
     if re.search(secret_query, url):
         raise error(
             f"the {what} {public_url(url)!r} carries a secret in its query, which Prefect would"
-            " write down: put it in an environment variable, and $ and the variable's name here"
+            " store: put it in an environment variable, and write $ and its name here"
         )
 
 
@@ -111,5 +111,5 @@ def _public_part(part: str) -> str:
 
 
 def _host(rest: str) -> str:
-    """What stands before the path of a URL whose protocol was taken away."""
+    """The part before the path, of a URL without its protocol."""
     return re.split(r"[/?#]", rest, maxsplit=1)[0]

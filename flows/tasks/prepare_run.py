@@ -1,4 +1,4 @@
-"""Task: find where a run stands, or start it."""
+"""Task: find how far a run is, or start it."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def decode(data: bytes, encoding: str, name: str) -> str:
 
 def _describe(error: UnicodeDecodeError, data: bytes, encoding: str, codec: str, name: str) -> str:
     """What does not fit, where, and what to do."""
-    # utf-8-sig counts from behind the byte order mark that it removed
+    # utf-8-sig counts without the byte order mark that it removed
     skipped = len(codecs.BOM_UTF8) * (codec == "utf-8-sig" and data.startswith(codecs.BOM_UTF8))
     at = error.start + skipped
     marked = next((known for mark, known in byte_order_marks if data.startswith(mark)), None)

@@ -91,7 +91,7 @@ class RemoteStore:
     def temporary(self, folder: str, seconds: float) -> list[str]:  # noqa: ARG002 - objects appear whole
         return []
 
-    def create(self, path: str, data: bytes, *, private: bool = True) -> None:  # noqa: ARG002 - objects behind a URL have their bucket's permissions
+    def create(self, path: str, data: bytes, *, private: bool = True) -> None:  # noqa: ARG002 - objects have their bucket's permissions
         with self._failures("create", path):
             self._fs.pipe_file(self._at(path), data, mode="create")
 
