@@ -110,8 +110,8 @@ class Log:
                 winner = conflict.winner
                 after = winner.number
         raise StorageError(
-            f"{self.location(after)} and {most_races} records before it were each written by"
-            " another run first: let the other runs end, and start again"
+            f"{self.location(after)} and {most_races - 1} records before it were written by"
+            " other runs first: let the other runs end, and start again"
         )
 
     def append(self, kind: str, content: dict[str, Any], *, after: int) -> Record:

@@ -1,0 +1,122 @@
+"""An opened store keeps what it has read: each immutable object is read once, and no more is kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from flows.exceptions import DamagedObject, ObjectMissing
+from flows.storage import OpenRun, open_store
+from flows.storage.cache import Cache, sizes
+from flows.storage.datasets import dataset_folder
+from flows.storage.log import Log
+from flows.storage.runs import make_run, save_run
+from flows.storage.stores import Store, most_open
+from rnncore import Hyperparameters
+from tests.support.damage import reported
+from tests.support.states import commit, open_log, stored, text
+from tests.support.stores import PassingStore, flipped, overwrite
+
+
+class CountingStore(PassingStore):
+    """Counts how often each object is read."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.reads: Counter[str] = Counter()
+
+    def read(self, path: str) -> bytes:
+        self.reads[path] += 1
+        return super().read(path)
+
+
+def test_a_store_is_opened_once_a_process(tmp_path: Path) -> None:
+    """Tasks of one process share what was read; a bounded number of stores stays open."""
+    first = open_store(f"{tmp_path}/0")
+    assert first is open_store(f"{tmp_path}/0")
+
+    for number in range(1, most_open + 1):
+        open_store(f"{tmp_path}/{number}")
+    assert first is not open_store(f"{tmp_path}/0")
+
+
+def test_each_record_is_read_once(store: Store) -> None:
+    """However often and by whom a log is read, and whoever appended meanwhile."""
+    for iterations in (1, 2):
+        commit(open_log(store), iterations)
+    counting = CountingStore(store)
+
+    for _ in range(3):
+        open_log(counting).records()
+    commit(open_log(store), 3)
+
+    assert [1, 2, 3] == [record.iteration for record in open_log(counting).records()]
+    assert {1} == set(counting.reads.values())
+    assert 3 == len(counting.reads)
+
+
+def test_a_run_reads_what_is_asked_for(store: Store) -> None:
+    """The loss curve needs the log alone; the text is verified when it is asked for, once."""
+    dataset = stored(store, text).manifest.dataset_id
+    run = make_run(dataset, held_out=0.1, split="content", seed=0, network=Hyperparameters())
+    save_run(store, "default", run)
+    commit(open_log(store, run.run_id), 1)
+    counting = CountingStore(store)
+    opened = OpenRun(counting, "default", run.run_id)
+
+    assert [1] == [record.iteration for record in opened.log.records()]
+    assert not any(path.startswith(dataset_folder(dataset)) for path in counting.reads)
+    for _ in range(2):
+        assert len(text) == sum(map(len, opened.split))
+        assert run == opened.run
+    assert {1} == set(counting.reads.values())
+
+
+def test_what_is_corrupt_is_not_kept(store: Store) -> None:
+    """It is read again, and found when it is intact; the report is not repeated."""
+    log = Log(store, "log")
+    log.append("note", {}, after=-1)
+    intact = store.read(log.path(0))
+    overwrite(store, log.path(0), flipped(intact, 30))
+
+    with reported() as problems:
+        for _ in range(2):
+            assert [] == list(log.list_records().newest_first("note"))
+    assert [log.location(0)] == [problem.name for problem in problems]
+    overwrite(store, log.path(0), intact)
+    assert 1 == len(list(log.list_records().newest_first("note")))
+
+
+def test_a_removed_object_is_forgotten(store: Store) -> None:
+    """It is not found in the cache."""
+    log = Log(store, "log")
+    log.append("note", {}, after=-1)
+    log.read(0)
+    store.remove(log.path(0))
+
+    with pytest.raises(ObjectMissing, match=r"object not found: .*0\.json"):
+        log.read(0)
+
+
+def test_the_cache_is_bounded() -> None:
+    """The objects used last are kept."""
+    cache, size = Cache(), sizes["dataset"]
+    read: list[int] = []
+    for number in [*range(size + 1), size, 0]:
+        cache.get("dataset", number, lambda number=number: read.append(number))  # type: ignore[misc]
+
+    assert [*range(size + 1), 0] == read
+
+
+def test_a_failed_read_is_not_kept() -> None:
+    """The next one may succeed."""
+    cache = Cache()
+
+    def fail() -> int:
+        raise DamagedObject("x", "is missing")
+
+    with pytest.raises(DamagedObject):
+        cache.get("record", "x", fail)
+    assert 1 == cache.get("record", "x", lambda: 1)
