@@ -57,4 +57,4 @@ def sample_batch(
         raise InvalidHyperparameter("temperature", temperature, "a finite number of at least 0")
     uniforms = np.array([rng.random(length) for rng in rngs]).reshape(streams, length)
     memories = hidden.astype(parameters.bh.dtype)
-    return kernels.draw(parameters, memories, first_tokens, uniforms, temperatures)
+    return kernels.sample(parameters, memories, first_tokens, uniforms, temperatures)

@@ -49,7 +49,7 @@ def train(
     _check_tokens(streams, state, iterations)
     losses = np.empty(iterations, np.float64)
     if backend == "compiled":
-        done = kernels.run(state, streams, losses)
+        done = kernels.train(state, streams, losses)
     elif backend == "numpy":
         done = _run_reference(state, streams, losses)
     else:
