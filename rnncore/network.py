@@ -1,6 +1,6 @@
-"""The network itself: forward through a sequence, and the gradients back through time.
+"""The network itself: the forward pass, the loss, and backpropagation through time.
 
-This is the reference, written to be read. `kernels` does the same, fast.
+This is the reference, written to be read. `kernels` computes the same, faster.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def loss_and_gradients(
     hidden: FloatArray,
     gradient_clip: float,
 ) -> tuple[float, Parameters, FloatArray]:
-    """Run T characters of B streams forward and their error back (the notebook's `loss_fun`).
+    """Forward and backward pass over T characters of B streams (the notebook's `loss_fun`).
 
-    `inputs` and `targets` are tokens of shape (T, B), or (T,) for one stream; `hidden` is the
-    memory that the streams bring along, (B, H). Returns the loss in nats, summed over the
+    `inputs` and `targets` are tokens of shape (T, B), or (T,) for one stream; `hidden` is
+    the hidden state of each stream before the sequence, (B, H). Returns the loss in nats, summed over the
     sequence and averaged over the batch; its gradients, clipped elementwise to ±`gradient_clip`;
     and the last hidden state, (B, H).
 
@@ -46,9 +46,9 @@ def loss_and_gradients(
 
 
 def forward(parameters: Parameters, inputs: NDArray[np.integer], hidden: FloatArray) -> FloatArray:
-    """Hidden states (T + 1, B, H) for `inputs` (T, B); the first is `hidden`, the memory before.
+    """Hidden states (T + 1, B, H) for `inputs` (T, B); the first is `hidden`.
 
-    The notebook multiplies Wxh by a one-hot vector; that picks a column, and so does this.
+    The notebook multiplies Wxh by a one-hot vector, which selects a column; here it is indexed.
     """
     hs = np.empty((len(inputs) + 1, *hidden.shape), parameters.Whh.dtype)
     hs[0] = hidden
@@ -62,7 +62,7 @@ def softmax_loss(ys: FloatArray, targets: NDArray[np.integer]) -> tuple[FloatArr
     """Cross entropy of each target in nats, and the probabilities of every character.
 
     `ys` is (..., V), `targets` (...). The largest score is subtracted first, so exp cannot
-    overflow; the loss is taken from the scores, so a probability of zero does not make it infinite.
+    overflow; the loss is computed from the scores, so a probability of zero does not make it infinite.
     """
     shifted = ys - ys.max(axis=-1, keepdims=True)
     exponentials = np.exp(shifted)
@@ -80,16 +80,16 @@ def backward(
 ) -> Parameters:
     """Gradients of the loss, before clipping: backpropagation through time over T steps."""
     gradients = parameters.zeros_like()
-    dhnext = np.zeros_like(hs[0])  # (B, H) what later characters say of this memory
+    dhnext = np.zeros_like(hs[0])  # (B, H) from the losses of later characters
     streams = np.arange(inputs.shape[1])
     for t in reversed(range(len(inputs))):
         dy = ps[t].copy()  # (B, V)
-        dy[streams, targets[t]] -= 1  # softmax and cross entropy together
+        dy[streams, targets[t]] -= 1  # gradient of softmax and cross entropy
         dy /= len(streams)  # the loss is a mean over the streams
         gradients.Why += dy.T @ hs[t + 1]
         gradients.by += dy.sum(axis=0)
         dh = dy @ parameters.Why + dhnext  # (B, H)
-        dhraw = (1 - hs[t + 1] * hs[t + 1]) * dh  # back through tanh
+        dhraw = (1 - hs[t + 1] * hs[t + 1]) * dh  # before tanh
         gradients.bh += dhraw.sum(axis=0)
         np.add.at(gradients.Wxh.T, inputs[t], dhraw)  # a column of Wxh for each input character
         gradients.Whh += dhraw.T @ hs[t]

@@ -44,11 +44,9 @@ def train(state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np
     `state` is that before its iteration.
     """
     options, parameters = state.hyperparameters, state.parameters
-    sizes = Sizes(
-        parameters.hidden_size, parameters.vocabulary_size, options.seq_length, options.batch_size
-    )
-    workers = workers_for(sizes)
-    network = network_of(parameters)
+    H, V = parameters.hidden_size, parameters.vocabulary_size
+    sizes = Sizes(H, V, options.seq_length, options.batch_size)
+    workers, network = workers_for(sizes), network_of(parameters)
     run = Run(
         sizes=sizes,
         network=network,
@@ -63,7 +61,7 @@ def train(state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np
     iterations = _advance_together(workers, run)
     unpad(network, parameters)
     unpad(run.adagrad.sums, state.adagrad)
-    state.hidden = run.hidden[:, : sizes.H].copy()
+    state.hidden = run.hidden[:, :H].copy()
     state.position, state.smooth_loss = int(run.progress[0]), float(run.progress[1])
     state.iteration += iterations
     return iterations
@@ -93,8 +91,8 @@ def sample(
 ) -> NDArray[np.int64]:
     """S texts (S, length), each from a hidden state of `hidden` (S, H) and a first token.
 
-    A token is drawn where the cumulative probability exceeds its number of `uniforms` (S, length);
-    a text of temperature 0 takes the most likely token. No text depends on the others.
+    A token is drawn where the cumulative probability exceeds its number of `uniforms` (S, length),
+    or, at temperature 0, is the most likely one. No text depends on the others.
     """
     network, texts = transposed(network_of(parameters)), np.zeros(uniforms.shape, np.int64)
     Hp, Vp = network.Why.shape
@@ -102,7 +100,7 @@ def sample(
     def sample_part(part: slice) -> None:
         tokens = np.array(first_tokens[part], np.int64)
         hs = padded_hidden(hidden[part], Hp, rows=2 * len(tokens))
-        ps = aligned(network.Why.dtype, len(tokens), Vp)
+        ps = aligned(hs.dtype, len(tokens), Vp)
         numbers = np.array(uniforms[part]), np.array(temperatures[part])
         forward.sample(network, hs, ps, tokens, *numbers, texts[part])
 
