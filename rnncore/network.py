@@ -20,10 +20,10 @@ def loss_and_gradients(
 ) -> tuple[float, Parameters, FloatArray]:
     """Forward and backward pass over T characters of B streams (the notebook's `loss_fun`).
 
-    `inputs` and `targets` are tokens of shape (T, B), or (T,) for one stream; `hidden` is
-    the hidden state of each stream before the sequence, (B, H). Returns the loss in nats, summed over the
-    sequence and averaged over the batch; its gradients, clipped elementwise to ±`gradient_clip`;
-    and the last hidden state, (B, H).
+    `inputs` and `targets` are tokens of shape (T, B), or (T,) for one stream; `hidden` (B, H) is
+    the hidden state before the sequence. Returns the loss in nats, summed over the sequence and
+    averaged over the batch; its gradients, clipped elementwise to ±`gradient_clip`; and the last
+    hidden state, (B, H).
 
     >>> from rnncore.parameters import Hyperparameters
     >>> p = Parameters.initial(4, Hyperparameters(hidden_size=3, dtype="float64"), seed=0)
@@ -34,15 +34,14 @@ def loss_and_gradients(
     """
     inputs = inputs.reshape(len(inputs), -1)  # (T, B)
     targets = targets.reshape(inputs.shape)  # (T, B)
-    hidden = hidden.reshape(inputs.shape[1], -1)  # (B, H)
-    hs = forward(parameters, inputs, hidden)  # (T + 1, B, H)
+    streams = inputs.shape[1]  # B
+    hs = forward(parameters, inputs, hidden.reshape(streams, -1))  # (T + 1, B, H)
     ys = hs[1:] @ parameters.Why.T + parameters.by  # (T, B, V)
     losses, ps = softmax_loss(ys, targets)  # (T, B), (T, B, V)
     gradients = backward(parameters, inputs, targets, hs, ps)
     for gradient in gradients:
         np.clip(gradient, -gradient_clip, gradient_clip, out=gradient)
-    loss = float(losses.sum(dtype=np.float64)) / inputs.shape[1]
-    return loss, gradients, hs[-1]
+    return float(losses.sum(dtype=np.float64)) / streams, gradients, hs[-1]
 
 
 def forward(parameters: Parameters, inputs: NDArray[np.integer], hidden: FloatArray) -> FloatArray:
