@@ -6,9 +6,9 @@ It knows nothing of the network. Kernels are written in it; docs/kernels.md expl
 from rnncore.kernels.simd.compiling import compiled, inlined, kernel
 from rnncore.kernels.simd.copying import clear, copy
 from rnncore.kernels.simd.elementary import clamp, exp, fma, inverse_sqrt, tanh
-from rnncore.kernels.simd.product import product
+from rnncore.kernels.simd.products import product
 from rnncore.kernels.simd.reductions import max_lanes, sum_lanes
-from rnncore.kernels.simd.row_product import row_product
+from rnncore.kernels.simd.row_products import row_product
 from rnncore.kernels.simd.threads import available_threads, barrier
 from rnncore.kernels.simd.vector import broadcast, lanes, lanes_for, load, store
 

@@ -17,7 +17,7 @@ from numba import types
 from rnncore.kernels.simd.compiling import Codegen, compiled, inlined, intrinsic
 from rnncore.kernels.simd.processor import registers
 from rnncore.kernels.simd.reductions import emit_sums_of_each
-from rnncore.kernels.simd.tile import Rows, connect, emit_row_starts, emit_step
+from rnncore.kernels.simd.tiles import Rows, connect, emit_row_starts, emit_step
 from rnncore.kernels.simd.vector import (
     FloatArray,
     Vector,

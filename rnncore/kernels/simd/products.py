@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rnncore.kernels.simd.compiling import compiled, inlined
-from rnncore.kernels.simd.tile import highest, tile, widest, widest_row
+from rnncore.kernels.simd.tiles import highest, tile, widest, widest_row
 from rnncore.kernels.simd.vector import FloatArray, lanes
 
 
