@@ -111,7 +111,12 @@ def hidden_state() -> Figure:
     axes.plot([43.5, 43.5, 2.5, 2.5], [5.3, 3.7, 3.7, 5], color=red, lw=1.2, ls="--")
     arrow(axes, (2.5, 5), (2.5, 7.4), red)
     label(axes, (23, 2.5), r"iteration 5 would start at position 40: $40 + 10 + 1 \geq 43$", red)
-    label(axes, (23, 1), "so position and hidden state are set to 0; weights and Adagrad's sums are kept", red)
+    label(
+        axes,
+        (23, 1),
+        "so position and hidden state are set to 0; weights and Adagrad's sums are kept",
+        red,
+    )
     return figure
 
 

@@ -97,7 +97,7 @@ def emit_estimate_avx512(builder: ir.IRBuilder, vector: Vector, x: Any) -> Any:
     """1 / sqrt(x) to 14 bits."""
     kind = "ps" if vector.is_single else "pd"
     name = f"llvm.x86.avx512.rsqrt14.{kind}.{vector.lanes * vector.bits}"
-    every_lane = ir.Constant(ir.IntType(8), 2**vector.lanes - 1)
+    every_lane = ir.Constant(ir.IntType(max(8, vector.lanes)), 2**vector.lanes - 1)
     return emit_call(builder, name, vector, x, vector.constant(0.0), every_lane)
 
 
