@@ -39,8 +39,8 @@ def loss_and_gradients(
     ys = hs[1:] @ parameters.Why.T + parameters.by  # (T, B, V)
     losses, ps = softmax_loss(ys, targets)  # (T, B), (T, B, V)
     gradients = backward(parameters, inputs, targets, hs, ps)
-    for gradient in gradients:
-        np.clip(gradient, -gradient_clip, gradient_clip, out=gradient)
+    for d in gradients:
+        np.clip(d, -gradient_clip, gradient_clip, out=d)
     return float(losses.sum(dtype=np.float64)) / streams, gradients, hs[-1]
 
 

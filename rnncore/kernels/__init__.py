@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -105,13 +106,7 @@ def sample(
         forward.sample(network, hs, ps, tokens, *numbers, texts[part])
 
     work = 2 * texts.size * parameters.hidden_size * (parameters.hidden_size + Vp)
-    parts = available_threads() if work > work_worth_threads else 1
-    if parts == 1:
-        sample_part(slice(None))
-        return texts
-    ends = [len(texts) * part // parts for part in range(parts + 1)]
-    with ThreadPoolExecutor(parts) as pool:
-        list(pool.map(sample_part, map(slice, ends, ends[1:])))
+    _in_parts(sample_part, len(texts), available_threads() if work > work_worth_threads else 1)
     return texts
 
 
@@ -122,6 +117,16 @@ def workers_for(sizes: Sizes) -> int:
     """
     work = 6 * sizes.T * sizes.B * sizes.H * (sizes.H + sizes.V)
     return available_threads() if work > work_worth_threads else 1
+
+
+def _in_parts(function: Callable[[slice], None], count: int, parts: int) -> None:
+    """Call `function` with `parts` slices of `count` items, each in a thread of its own."""
+    if parts == 1:
+        function(slice(None))
+        return
+    ends = [count * part // parts for part in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(function, map(slice, ends, ends[1:])))
 
 
 def _adagrad(state: TrainingState, sizes: Sizes, workers: int) -> Adagrad:
