@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from benchmarks.notebook import Notebook, names
 from benchmarks.side_by_side import Claim, Work, compare
 from benchmarks.texts import random_tokens
 from rnncore import Hyperparameters, TrainingState, train
-from tests.rnncore.notebook import Notebook, names
 
 vocabulary_size = 66  # the notebook's text
 tokens = random_tokens(vocabulary_size, 200_000)

@@ -1,21 +1,21 @@
-"""Claims: many samples at once are drawn many times faster than one by one in the notebook."""
+"""Claims: sampling many texts at once is many times faster than one by one in the notebook."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks import notebook
 from benchmarks.one_stream import tokens, vocabulary_size
 from benchmarks.side_by_side import Claim, Work, compare
 from rnncore import Hyperparameters, TrainingState, bits_per_character, sample_batch
-from tests.rnncore import notebook
 
 length = 200
 parameters = TrainingState.initial(vocabulary_size, Hyperparameters(), seed=0).parameters
 
 
 def measure() -> list[Claim]:
-    """256 samples of 200 characters, and the reading of held-out text."""
+    """256 texts of 200 characters, one text, and the evaluation of a text."""
     loop = {"notebook's sample loop": one_by_one(4)}
     claims = compare("sampling, 256 texts at once", "chars/s", at_once(256), loop)
     claims += compare("sampling, one text", "chars/s", at_once(1), loop)
@@ -46,8 +46,8 @@ def one_by_one(texts: int) -> Work:
     }
     rng = np.random.default_rng(0)
 
-    def choose(chances: NDArray[np.float64]) -> int:
-        return int(rng.choice(vocabulary_size, p=chances))
+    def choose(p: NDArray[np.float64]) -> int:
+        return int(rng.choice(vocabulary_size, p=p))
 
     def work() -> float:
         for _ in range(texts):

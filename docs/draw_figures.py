@@ -1,6 +1,6 @@
-"""Draw the figures of mathematics.md: `python docs/draw_figures.py`, the same bytes at each run."""
+"""Draw the figures of mathematics.md: `python docs/draw_figures.py` gives the same bytes each time."""
 
-# ruff: noqa: INP001 - a script that stands beside what it illustrates, no package
+# ruff: noqa: INP001 - a script beside the page that it illustrates, not a package
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Point = tuple[float, float]
 
 
 def canvas(height: float, columns: float, rows: float) -> tuple[Figure, Axes]:
-    """Empty drawing ground: x from 0 to `columns`, y from 0 to `rows`, no axes."""
+    """An empty figure without axes: x from 0 to `columns`, y from 0 to `rows`."""
     figure = Figure(figsize=(width, height), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, columns), ylim=(0, rows))
@@ -61,7 +61,7 @@ def arrow(
 
 
 def unrolled() -> Figure:
-    """The network over four characters, with the shape of everything that flows."""
+    """The network unrolled over four characters, with the shape of each vector."""
     figure, axes = canvas(4.2, 14, 8.4)
     target, p, h, x, given = 7.9, 6.6, 4.5, 2.4, 1.1
     for t, letter in enumerate("tatt"):
@@ -83,7 +83,7 @@ def unrolled() -> Figure:
     label(axes, (1.95, h), "$h_0$", blue, 12)
     note(axes, (0.15, target), "target\ncharacter")
     note(axes, (0.15, p), "probabilities\n(V,)")
-    note(axes, (0.15, h), "memory\n(H,)")
+    note(axes, (0.15, h), "hidden\nstate (H,)")
     note(axes, (0.15, x), "one-hot input\n(V,)")
     note(axes, (0.15, given), "input\ncharacter")
     note(axes, (4.15, 7.28), "cross entropy", amber, 8)
@@ -92,8 +92,8 @@ def unrolled() -> Figure:
     return figure
 
 
-def memory() -> Figure:
-    """A text of 43 characters read ten at a time, and what each sequence starts from."""
+def hidden_state() -> Figure:
+    """A text of 43 characters read ten at a time, and the hidden state before each sequence."""
     figure, axes = canvas(2.9, 48, 13)
     for n in range(43):
         colour = grey if n >= 40 else blue if n // 10 % 2 else green  # noqa: PLR2004 - as in the text
@@ -102,7 +102,7 @@ def memory() -> Figure:
         label(axes, (7 + 10 * n, 6.5), f"iteration {n + 1}\nposition {10 * n}", ink)
     for start in (12, 22, 32):
         arrow(axes, (start - 1.5, 9.5), (start + 0.5, 9.5), blue, bend=-0.7)
-        label(axes, (start - 0.5, 11.2), "memory kept", blue)
+        label(axes, (start - 0.5, 11.2), "hidden state kept", blue)
     label(axes, (2.5, 11.2), "zeros", red)
     arrow(axes, (2.5, 10.7), (2.5, 9.4), red)
     label(axes, (42.5, 11.6), "a target\nonly", grey)
@@ -111,12 +111,17 @@ def memory() -> Figure:
     axes.plot([43.5, 43.5, 2.5, 2.5], [5.3, 3.7, 3.7, 5], color=red, lw=1.2, ls="--")
     arrow(axes, (2.5, 5), (2.5, 7.4), red)
     label(axes, (23, 2.5), r"iteration 5 would start at position 40: $40 + 10 + 1 \geq 43$", red)
-    label(axes, (23, 1), "so position 0 and an empty memory; weights and Adagrad's sums stay", red)
+    label(
+        axes,
+        (23, 1),
+        "so position and hidden state are set to 0; weights and Adagrad's sums are kept",
+        red,
+    )
     return figure
 
 
 def streams() -> Figure:
-    """One text cut into three streams that are read side by side."""
+    """One text cut into three streams that are read in parallel."""
     figure, axes = canvas(2.5, 48, 12)
     for stream, colour in enumerate((green, blue, amber)):
         first, y = 12 * stream, 6.4 - 2.1 * stream
@@ -135,7 +140,7 @@ def streams() -> Figure:
 
 
 def gradient() -> Figure:
-    """Where the error of each memory comes from, and which gradients it gives."""
+    """Where the gradient of each hidden state comes from, and which gradients of weights it gives."""
     figure, axes = canvas(4.2, 14, 8.4)
     dy, dh, raw, sums = 7.6, 5.5, 3.4, 1.3
     for t in range(1, 5):
@@ -153,11 +158,11 @@ def gradient() -> Figure:
             label(axes, (at - 1.05, 4.5), r"$W_{hh}^{\top}$", blue)
     axes.plot([1.95, 2.9], [4.8, raw], color=blue, lw=1.2)
     axes.plot(1.95, 4.8, marker="x", color=red, markersize=9, markeredgewidth=2)
-    note(axes, (0.15, 3.7), "cut: nothing\npasses into the\nlast sequence", red)
+    note(axes, (0.15, 3.7), "cut: nothing\npasses into the\nsequence before", red)
     arrow(axes, (13.4, dh), (12.9, dh), blue)
     label(axes, (13.65, dh), "0", blue, 12)
     note(axes, (0.15, dy), "error of each\nprediction", amber)
-    note(axes, (0.15, dh), "error of\neach memory", blue)
+    note(axes, (0.15, dh), "error of each\nhidden state", blue)
     box(axes, (7.9, sums), (10.4, 1.1), "", grey)
     label(axes, (7.9, sums), "summed over the steps: $dW_{xh}$, $dW_{hh}$, $db_h$", ink)
     label(axes, (7.9, 0.3), "time runs to the right, the error to the left")
@@ -182,7 +187,7 @@ def temperature() -> Figure:
 
 
 def adagrad_steps(gradients: FloatArray) -> FloatArray:
-    """Size of the step that `rnncore.adagrad` makes of each gradient of a single weight."""
+    """Size of each step of `rnncore.adagrad` for a single weight with these gradients."""
     rate = Hyperparameters().learning_rate
     weight, sums, sizes = np.zeros(1), np.zeros(1), np.zeros(len(gradients))
     rest = [np.zeros(0)] * 4
@@ -195,14 +200,14 @@ def adagrad_steps(gradients: FloatArray) -> FloatArray:
 
 
 def adagrad_shrinks() -> Figure:
-    """Left: a weight used always and one used seldom. Right: what one outlier does, and the clip."""
+    """Left: steps with frequent and with rare gradients. Right: an outlier, clipped and not."""
     figure = Figure(figsize=(width, 2.9), facecolor="white", layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     n = np.arange(1, 101)
     left.plot(n, adagrad_steps(np.ones(100)), color=blue, label="gradient at every iteration")
     left.plot(n[::10], adagrad_steps(np.ones(10)), "o", color=amber, label="at every tenth")
-    left.set_title("steps shrink with use", fontsize=10, color=ink)
-    for outlier, colour, text in ((5.0, green, "clipped to 5"), (500.0, red, "left at 500")):
+    left.set_title("steps shrink as gradients add up", fontsize=10, color=ink)
+    for outlier, colour, text in ((5.0, green, "clipped to 5"), (500.0, red, "not clipped")):
         gradients = np.full(100, 0.5)
         gradients[19] = outlier
         right.plot(n, adagrad_steps(gradients), color=colour, label=text)
@@ -222,7 +227,7 @@ def main() -> None:
     mpl.rcParams["svg.hashsalt"] = "rnncore"
     folder = Path(__file__).parent / "figures"
     folder.mkdir(exist_ok=True)
-    for draw in (unrolled, memory, streams, gradient, temperature, adagrad_shrinks):
+    for draw in (unrolled, hidden_state, streams, gradient, temperature, adagrad_shrinks):
         name = draw.__name__.replace("_", "-")
         draw().savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
 

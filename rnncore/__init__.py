@@ -1,4 +1,4 @@
-"""The mathematics of min-char-rnn: arrays in, arrays out; no files, no clock, no global state."""
+"""The mathematics of min-char-rnn: from arrays to arrays, without files or global state."""
 
 from rnncore.evaluation import bits_per_character, nats_per_character, read
 from rnncore.exceptions import (

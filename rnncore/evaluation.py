@@ -1,4 +1,4 @@
-"""Evaluation: how well the network predicts a text that it only reads."""
+"""Evaluation: how well the network predicts a text that it does not train on."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ def nats_per_character(
 ) -> float:
     """Mean cross entropy, in nats, of each token of `tokens` (N,) given all before it.
 
-    Reading starts from memory `hidden` (H,), or an empty one. The first token is given, not
-    predicted, so N must be at least 2.
+    Reading starts with the hidden state `hidden` (H,), by default zeros. The first token is given,
+    not predicted, so N must be at least 2.
     """
     if tokens.ndim != 1 or len(tokens) <= 1:
         raise InvalidTokens(
             f"evaluation needs one row of at least 2 tokens, not an array of shape {tokens.shape}"
         )
     parameters.check_tokens(tokens)
-    return kernels.read(parameters, tokens, _memory(parameters, hidden))[0] / (len(tokens) - 1)
+    nats, _ = kernels.read(parameters, tokens, _initial_hidden(parameters, hidden))
+    return nats / (len(tokens) - 1)
 
 
 def bits_per_character(parameters: Parameters, tokens: NDArray[np.integer]) -> float:
-    """Mean cross entropy of `tokens` (N,) in bits, read from an empty memory.
+    """Mean cross entropy of `tokens` (N,) in bits, read from a hidden state of zeros.
 
     >>> from rnncore.parameters import Hyperparameters
     >>> even = Parameters.initial(8, Hyperparameters(hidden_size=2), seed=0).zeros_like()
@@ -42,16 +43,19 @@ def bits_per_character(parameters: Parameters, tokens: NDArray[np.integer]) -> f
 def read(
     parameters: Parameters, tokens: NDArray[np.integer], hidden: FloatArray | None = None
 ) -> FloatArray:
-    """Memory (H,) after reading all of `tokens` (N,), as priming does; N may be 0."""
+    """Hidden state (H,) after reading all of `tokens` (N,), as priming does; N may be 0."""
     parameters.check_tokens(tokens)
-    followed = np.append(tokens.astype(np.int64), 0)  # the memory is that before the last one
-    return kernels.read(parameters, followed, _memory(parameters, hidden))[1]
+    extended = np.append(tokens.astype(np.int64), 0)  # kernels.read only predicts the last token
+    _, last = kernels.read(parameters, extended, _initial_hidden(parameters, hidden))
+    return last
 
 
-def _memory(parameters: Parameters, hidden: FloatArray | None) -> FloatArray:
-    """`hidden` as the network's own type (H,), or an empty memory."""
+def _initial_hidden(parameters: Parameters, hidden: FloatArray | None) -> FloatArray:
+    """`hidden` (H,) in the network's own type, or zeros."""
     if hidden is None:
         return np.zeros_like(parameters.bh)
     if hidden.size != parameters.hidden_size:
-        raise InvalidTokens(f"the memory must be ({parameters.hidden_size},), not {hidden.shape}")
+        raise InvalidTokens(
+            f"the hidden state must have shape ({parameters.hidden_size},), not {hidden.shape}"
+        )
     return hidden.reshape(-1).astype(parameters.bh.dtype)

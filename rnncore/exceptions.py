@@ -1,14 +1,14 @@
-"""What can go wrong in the mathematics.
+"""The errors that this package raises.
 
 RnncoreError
 ├── InvalidHyperparameter   a value outside its bounds (also a ValueError)
-├── InvalidTokens           tokens that the network cannot read (also a ValueError)
+├── InvalidTokens           tokens or hidden states that do not fit the network (also a ValueError)
 └── TrainingDiverged        the loss became NaN or infinite (also an ArithmeticError)
 """
 
 
 class RnncoreError(Exception):
-    """Base of every error that this package raises on purpose."""
+    """Base class of every error of this package."""
 
 
 class InvalidHyperparameter(RnncoreError, ValueError):
@@ -20,7 +20,7 @@ class InvalidHyperparameter(RnncoreError, ValueError):
 
 
 class InvalidTokens(RnncoreError, ValueError):
-    """Tokens are too few, or outside the vocabulary, or a shape does not fit."""
+    """Too few tokens, a token outside the vocabulary, or a shape that does not fit."""
 
 
 class TrainingDiverged(RnncoreError, ArithmeticError):

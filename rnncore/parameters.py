@@ -1,4 +1,4 @@
-"""What shapes a network (`Hyperparameters`) and what it learns (`Parameters`)."""
+"""The options of a network (`Hyperparameters`), and its weights and biases (`Parameters`)."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from rnncore.exceptions import InvalidHyperparameter, InvalidTokens
 
 type_names = ("float32", "float64")
-largest_float = 1e38  # what float32 still holds, so that no option turns infinite in it
+largest_float = 1e38  # float32 can hold it, so no option becomes infinite
 
 FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hyperparameters:
-    """Everything besides data and seed that decides the bytes of a training run.
+    """All that decides the bytes of a training run, except the data and the seed.
 
     >>> Hyperparameters(hidden_size=64).seq_length
     10
@@ -30,11 +30,11 @@ class Hyperparameters:
     """
 
     hidden_size: int = 100  # H, units in the hidden layer
-    seq_length: int = 10  # T, characters that one iteration unrolls
-    batch_size: int = 1  # B, streams trained side by side
-    learning_rate: float = 1e-2  # Adagrad's step before scaling
+    seq_length: int = 10  # T, characters of a sequence: one iteration
+    batch_size: int = 1  # B, streams of text trained in parallel
+    learning_rate: float = 1e-2  # of Adagrad
     gradient_clip: float = 5.0  # bound on each element of the gradient
-    weight_scale: float = 0.1  # standard deviation of the first weights
+    weight_scale: float = 0.1  # standard deviation of the initial weights
     dtype: str = "float32"
 
     def __post_init__(self) -> None:
@@ -42,7 +42,7 @@ class Hyperparameters:
             value = getattr(self, name)
             if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < 1:
                 raise InvalidHyperparameter(name, value, "a whole number of at least 1")
-            object.__setattr__(self, name, int(value))  # equal options, equal bytes in a file
+            object.__setattr__(self, name, int(value))  # equal options give equal bytes in a file
         for name in ("learning_rate", "gradient_clip", "weight_scale"):
             value = getattr(self, name)
             if not isinstance(value, Real) or not 0 < float(value) <= largest_float:
@@ -103,11 +103,11 @@ class Parameters:
         return (array for _, array in self.items())
 
     def items(self) -> Iterator[tuple[str, FloatArray]]:
-        """Name and array of each, in the order Wxh, Whh, Why, bh, by."""
+        """The five names and arrays, in the order Wxh, Whh, Why, bh, by."""
         return ((field.name, getattr(self, field.name)) for field in fields(self))
 
     def copy(self) -> Parameters:
-        """Arrays of the same values that share no memory with these."""
+        """A copy that shares no memory with these arrays."""
         return Parameters(*(array.copy() for array in self))
 
     def zeros_like(self) -> Parameters:
@@ -116,7 +116,7 @@ class Parameters:
 
     @property
     def vocabulary_size(self) -> int:
-        """V, how many characters the network knows."""
+        """V, the number of characters in the vocabulary."""
         return int(self.by.shape[0])
 
     @property
@@ -125,7 +125,7 @@ class Parameters:
         return int(self.bh.shape[0])
 
     def check_tokens(self, tokens: NDArray[np.integer]) -> None:
-        """Refuse what are not characters of this network: the kernels do not look."""
+        """Raise `InvalidTokens` for tokens outside the vocabulary; the kernels do not check."""
         if not np.issubdtype(tokens.dtype, np.integer):
             raise InvalidTokens(f"tokens must be whole numbers, not {tokens.dtype}")
         if not tokens.size:

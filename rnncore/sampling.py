@@ -1,4 +1,4 @@
-"""Sampling: let the network write, one character at a time."""
+"""Sampling: generate text with the network, one character at a time."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ def sample(
     rng: np.random.Generator,
     temperature: float = 1.0,
 ) -> NDArray[np.int64]:
-    """Draw `length` tokens after `first_token` from memory `hidden` (H,) (the notebook's `sample`).
+    """Sample `length` tokens that follow `first_token` (the notebook's `sample`).
 
-    The scores are divided by `temperature` before the softmax: below 1 the text is safer, above 1
-    wilder, and 0 takes the likeliest character always.
+    `hidden` (H,) is the hidden state before `first_token`. The scores are divided by `temperature`
+    before the softmax: below 1 the likely characters become likelier, above 1 the distribution
+    becomes more even. At 0 the most likely character is always taken.
     """
     firsts, row = np.array([first_token]), hidden.reshape(1, -1)
     texts = sample_batch(parameters, row, firsts, length, rngs=[rng], temperature=temperature)
@@ -40,10 +41,11 @@ def sample_batch(
     rngs: Sequence[np.random.Generator],
     temperature: float | NDArray[np.floating] = 1.0,
 ) -> NDArray[np.int64]:
-    """Draw S texts side by side, (S, length); each depends on its own generator alone.
+    """Sample S texts in parallel, (S, length); each depends on its own generator alone.
 
-    `hidden` is (S, H), `first_tokens` (S,), `rngs` one generator a text, `temperature` one number
-    or (S,). What is drawn beside a text never changes it: sums have a fixed order.
+    `hidden` is (S, H), `first_tokens` (S,), `rngs` one generator for each text,
+    `temperature` one number or (S,). Sums have a fixed order, so a text has the same bytes whether
+    it is sampled alone or with others.
     """
     streams = len(first_tokens)
     if hidden.shape != (streams, parameters.hidden_size) or len(rngs) != streams:
@@ -56,5 +58,5 @@ def sample_batch(
     if not (np.isfinite(temperatures).all() and (temperatures >= 0).all()):
         raise InvalidHyperparameter("temperature", temperature, "a finite number of at least 0")
     uniforms = np.array([rng.random(length) for rng in rngs]).reshape(streams, length)
-    memories = hidden.astype(parameters.bh.dtype)
-    return kernels.draw(parameters, memories, first_tokens, uniforms, temperatures)
+    hidden = hidden.astype(parameters.bh.dtype)
+    return kernels.sample(parameters, hidden, first_tokens, uniforms, temperatures)

@@ -12,7 +12,7 @@ from rnncore.parameters import FloatArray, Hyperparameters, Parameters
 
 @dataclass(slots=True, kw_only=True)
 class TrainingState:
-    """All that the next iteration depends on: stop here, go on from here, get the same bytes.
+    """All that the next iteration depends on: training resumed from it gives the same bytes.
 
     >>> from rnncore import train
     >>> state = TrainingState.initial(3, Hyperparameters(hidden_size=2), seed=7)
@@ -23,17 +23,17 @@ class TrainingState:
 
     parameters: Parameters
     adagrad: Parameters  # sums of squared gradients
-    hidden: FloatArray  # (B, H) memory after the last iteration
-    position: int  # where in its stream each stream reads next, in characters
-    iteration: int  # iterations made so far
-    smooth_loss: float  # nats a sequence, 0.999 × old + 0.001 × new
+    hidden: FloatArray  # (B, H) after the last iteration
+    position: int  # of the next character to read, the same in each stream
+    iteration: int  # number of iterations so far
+    smooth_loss: float  # nats per sequence, 0.999 × old + 0.001 × new
     hyperparameters: Hyperparameters
 
     @classmethod
     def initial(
         cls, vocabulary_size: int, hyperparameters: Hyperparameters, *, seed: int
     ) -> TrainingState:
-        """The state before the first iteration; the smooth loss is that of guessing evenly."""
+        """The state before the first iteration; the smooth loss is that of a uniform guess."""
         parameters = Parameters.initial(vocabulary_size, hyperparameters, seed=seed)
         shape = hyperparameters.batch_size, hyperparameters.hidden_size
         return cls(

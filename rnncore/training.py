@@ -1,4 +1,4 @@
-"""The training loop: walk the text in sequences, carry the memory along, step Adagrad."""
+"""The training loop: sequence by sequence through the text, with the hidden state carried over."""
 
 from __future__ import annotations
 
@@ -33,15 +33,14 @@ def train(
     iterations: int,
     backend: Backend = "compiled",
 ) -> NDArray[np.float64]:
-    """Advance `state` in place by `iterations` and return the loss of each, in nats a sequence.
+    """Advance `state` in place by `iterations` and return the loss of each, in nats per sequence.
 
     With B streams, stream b reads `tokens[b*L : (b+1)*L]`, L = len(tokens) // B. Before an
-    iteration that would run past the end of its stream the position returns to 0 and the memory
-    to zero, as in the notebook. `backend="numpy"` is the reference; "compiled" gives the same
-    results within rounding, and the same bytes at every run on one machine.
-
-    Raises `InvalidTokens` for a text too short or a token outside the vocabulary, and
-    `TrainingDiverged` when the loss is not finite: `state` then stands before that iteration.
+    iteration that would read past its end, position and hidden state are reset, as in the notebook.
+    `backend="numpy"` is the reference; "compiled" gives the same results within rounding, and the
+    same bytes in every run on one machine. Raises `InvalidTokens` for a text that is too short or
+    a token outside the vocabulary, and `TrainingDiverged` if the loss is not finite: `state` is
+    then that before the iteration.
     """
     if iterations < 0:
         raise ValueError(f"iterations must be at least 0, not {iterations}")
@@ -49,14 +48,14 @@ def train(
     _check_tokens(streams, state, iterations)
     losses = np.empty(iterations, np.float64)
     if backend == "compiled":
-        done = kernels.run(state, streams, losses)
+        completed = kernels.train(state, streams, losses)
     elif backend == "numpy":
-        done = _run_reference(state, streams, losses)
+        completed = _train_reference(state, streams, losses)
     else:
         raise ValueError(f"backend must be 'compiled' or 'numpy', not {backend!r}")
-    if done < iterations:
-        learning_rate = state.hyperparameters.learning_rate
-        raise TrainingDiverged(state.iteration, float(losses[done]), learning_rate)
+    if completed < iterations:
+        loss, learning_rate = float(losses[completed]), state.hyperparameters.learning_rate
+        raise TrainingDiverged(state.iteration, loss, learning_rate)
     return losses
 
 
@@ -72,7 +71,7 @@ def split_streams(tokens: NDArray[np.integer], state: TrainingState) -> NDArray[
     expected = options.batch_size, state.parameters.hidden_size
     if state.hidden.shape != expected or state.position < 0:
         raise InvalidTokens(
-            f"the state needs a memory of shape {expected} and a position of at least 0,"
+            f"the state needs a hidden state of shape {expected} and a position of at least 0,"
             f" not {state.hidden.shape} and {state.position}"
         )
     length = len(tokens) // options.batch_size
@@ -80,14 +79,14 @@ def split_streams(tokens: NDArray[np.integer], state: TrainingState) -> NDArray[
 
 
 def wraps(position: int, stream_length: int, seq_length: int) -> bool:
-    """Whether the next iteration starts the text again, with an empty memory."""
+    """Whether the next iteration starts at the beginning of the text, with a hidden state of zeros."""
     return position + seq_length + 1 >= stream_length
 
 
 def next_input(state: TrainingState, tokens: NDArray[np.integer]) -> tuple[FloatArray, int]:
-    """Memory (H,) and token with which the first stream starts its next iteration.
+    """Hidden state (H,) and token with which the first stream starts its next iteration.
 
-    This is what the notebook samples from: it resets first, where the text starts again.
+    The notebook samples from these, after it has reset them if the text starts again.
     """
     streams = split_streams(tokens, state)
     if wraps(state.position, streams.shape[1], state.hyperparameters.seq_length):
@@ -96,16 +95,16 @@ def next_input(state: TrainingState, tokens: NDArray[np.integer]) -> tuple[Float
 
 
 def _check_tokens(streams: NDArray[np.integer], state: TrainingState, iterations: int) -> None:
-    """Refuse tokens outside the vocabulary among those that the next iterations read."""
+    """Check the tokens that the next iterations read."""
     end = state.position + iterations * state.hyperparameters.seq_length + 1
     span = streams[:, state.position : end] if end <= streams.shape[1] else streams
     state.parameters.check_tokens(span)
 
 
-def _run_reference(
+def _train_reference(
     state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np.float64]
 ) -> int:
-    """The loop of the notebook in numpy; returns how many iterations were made."""
+    """The loop of the notebook in numpy; returns the number of iterations."""
     options = state.hyperparameters
     for n in range(len(losses)):
         if wraps(state.position, streams.shape[1], options.seq_length):

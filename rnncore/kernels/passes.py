@@ -1,7 +1,7 @@
 """The passes over one sequence: forward, output layer, backward; each for a share of its rows.
 
-A pass computes every element in full and in one order, whoever computes it, so the number of
-threads that share the work never changes a bit.
+A pass computes each element alone and in one order, so the bits do not depend on how many threads
+share the work.
 """
 
 from __future__ import annotations
@@ -11,36 +11,48 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.compiling import compiled, inlined
-from rnncore.kernels.elementary import clamp, exp, largest, splat, tanh, total
-from rnncore.kernels.product import product
-from rnncore.kernels.row_product import row_product
-from rnncore.kernels.vector import lanes, load, store
-from rnncore.kernels.workspace import Passes, Sizes, Text, Weights
+from rnncore.kernels.simd import (
+    broadcast,
+    clamp,
+    compiled,
+    copy,
+    exp,
+    inlined,
+    lanes,
+    load,
+    max_lanes,
+    product,
+    row_product,
+    store,
+    sum_lanes,
+    tanh,
+)
+from rnncore.kernels.workspace import Activations, Sizes, Text, Weights
 from rnncore.parameters import FloatArray
 
-block_rows = 256  # of a sum or a softmax done at one go: what is read again is still in the cache
+block_rows = 256  # rows of the output layer at a time: they are still in the cache when read again
 
 
 @inlined
-def read_sequence(
-    sizes: Sizes, network: Weights, passes: Passes, text: Text, position: int, hidden: FloatArray,
-    first: int, last: int,
+def forward_pass(
+    sizes: Sizes, network: Weights, activations: Activations, text: Text, position: int,
+    hidden: FloatArray, first: int, last: int,
 ) -> None:  # fmt: skip
-    """Forward: memories of streams `first` to `last` over T characters from `position` on."""
-    T, B, Hp = sizes.T, sizes.B, passes.hs.shape[1]
+    """Hidden states of streams `first` to `last` over T characters from `position` on."""
+    T, B, hs, tokens = sizes.T, sizes.B, activations.hs, activations.tokens
+    Hp = hs.shape[1]
     for t in range(T + 1):
         for b in range(first, last):
-            passes.tokens[t, b] = token(text, b * text.length + position + t)
-    copy(hidden, first * Hp, passes.hs, first * Hp, (last - first) * Hp)
+            tokens[t, b] = token_at(text, b * text.length + position + t)
+    copy(hidden, first * Hp, hs, first * Hp, (last - first) * Hp)
     for t in range(T):
         row = t * B + first
-        remember(network, passes.tokens[t, first:last], passes.hs, row, row + B)
+        hidden_step(network, tokens[t, first:last], hs, row, row + B)
 
 
 @inlined
-def token(text: Text, index: int) -> int:
-    """Token `index` of the text, put together from its bytes."""
+def token_at(text: Text, index: int) -> int:
+    """Token `index` of the text, assembled from its bytes."""
     value = 0
     for n in range(text.width):
         value |= int(text.bytes[index * text.width + n]) << (8 * n)
@@ -48,18 +60,20 @@ def token(text: Text, index: int) -> int:
 
 
 @inlined
-def remember(
+def hidden_step(
     network: Weights, tokens: NDArray[np.int64], hs: FloatArray, before: int, after: int
 ) -> None:
-    """One step of memory: rows from `before` on, with a character each, give those from `after` on."""
+    """One time step: hidden states in rows from `before` on, and a token each, give those `after`."""
     Hp = hs.shape[1]
     row_product(hs, after * Hp, hs, before * Hp, network.Whh, len(tokens))
-    squash(network, tokens, hs, after)
+    add_input_and_tanh(network, tokens, hs, after)
 
 
 @inlined
-def squash(network: Weights, tokens: NDArray[np.int64], hs: FloatArray, after: int) -> None:
-    """Rows from `after` on, so far Whh times the memories before, with what was read: tanh of all."""
+def add_input_and_tanh(
+    network: Weights, tokens: NDArray[np.int64], hs: FloatArray, after: int
+) -> None:
+    """Rows from `after` on hold Whh h; add the column of Wxh and the bias, then take tanh."""
     Hp = hs.shape[1]
     for n in range(len(tokens)):
         for j in range(0, Hp, lanes(hs)):
@@ -69,11 +83,13 @@ def squash(network: Weights, tokens: NDArray[np.int64], hs: FloatArray, after: i
 
 
 @inlined
-def output(sizes: Sizes, network: Weights, passes: Passes, top: int, bottom: int) -> None:
-    """Loss and dy of rows `top` to `bottom`, and what their error says of the memory."""
+def output_layer(
+    sizes: Sizes, network: Weights, activations: Activations, top: int, bottom: int
+) -> None:
+    """Loss and dy of rows `top` to `bottom`, and the part of dh that comes from dy."""
     V, B = sizes.V, sizes.B
-    hs, ps, nats = passes.hs, passes.ps, passes.nats.reshape(-1)
-    targets = passes.tokens[1:].reshape(-1)
+    hs, ps, nats = activations.hs, activations.ps, activations.nats.reshape(-1)
+    targets = activations.tokens[1:].reshape(-1)
     Hp, Vp = hs.shape[1], ps.shape[1]
     for start in range(top, bottom, block_rows):
         rows = min(block_rows, bottom - start)
@@ -81,37 +97,39 @@ def output(sizes: Sizes, network: Weights, passes: Passes, top: int, bottom: int
         row_product(ps, y, hs, h, network.Why, rows)
         for row in range(start, start + rows):
             nats[row] = softmax_loss(ps, row * Vp, network.by, targets[row], 1 / B)
-        product(passes.dh, start * Hp, ps, y, Vp, 1, network.Why, 0, rows, Hp, V, False)
+        product(activations.dh, start * Hp, ps, y, Vp, 1, network.Why, 0, rows, Hp, V, False)
 
 
 @compiled
-def softmax_loss(ps: FloatArray, start: int, by: FloatArray, target: int, share: float) -> float:
-    """Nats of `target`; the row of scores, short of their bias, turns into dy × `share`.
+def softmax_loss(ps: FloatArray, start: int, by: FloatArray, target: int, scale: float) -> float:
+    """Loss of `target` in nats; the row of scores, without their bias, becomes dy × `scale`.
 
-    The largest score is subtracted first, so exp cannot overflow; the loss is taken from the
+    The largest score is subtracted first, so exp cannot overflow; the loss is computed from the
     scores, so a probability of zero does not make it infinite.
     """
-    largests = load(ps, start) + load(by, 0)
+    largest = load(ps, start) + load(by, 0)
     for v in range(lanes(by), len(by), lanes(by)):
-        largests = clamp(load(ps, start + v) + load(by, v), largests, np.inf)
-    shift = largest(largests)
+        largest = clamp(load(ps, start + v) + load(by, v), largest, np.inf)
+    shift = max_lanes(largest)
     chosen = ps.flat[start + target] + by[target] - shift
-    sums = splat(ps, 0.0)
+    sums = broadcast(ps, 0.0)
     for v in range(0, len(by), lanes(by)):
         e = exp(load(ps, start + v) + load(by, v) - shift)
         store(ps, start + v, e)
         sums = sums + e
-    whole = total(sums)
+    total = sum_lanes(sums)
     for v in range(0, len(by), lanes(by)):
-        store(ps, start + v, load(ps, start + v) * (share / whole))
-    ps.flat[start + target] -= share
-    return float(math.log(whole) - chosen)
+        store(ps, start + v, load(ps, start + v) * (scale / total))
+    ps.flat[start + target] -= scale
+    return float(math.log(total) - chosen)
 
 
 @inlined
-def backward(sizes: Sizes, network: Weights, passes: Passes, first: int, last: int) -> None:
-    """Dhraw of streams `first` to `last`, in place of dh, from the last character to the first."""
-    H, B, hs, dh = sizes.H, sizes.B, passes.hs, passes.dh
+def backward_pass(
+    sizes: Sizes, network: Weights, activations: Activations, first: int, last: int
+) -> None:
+    """Replace dh of streams `first` to `last` by dhraw, from the last time step to the first."""
+    H, B, hs, dh = sizes.H, sizes.B, activations.hs, activations.dh
     Hp, rows = hs.shape[1], last - first
     for t in range(sizes.T - 1, -1, -1):
         start, later = (t * B + first) * Hp, ((t + 1) * B + first) * Hp  # hs has B rows more
@@ -120,17 +138,3 @@ def backward(sizes: Sizes, network: Weights, passes: Passes, first: int, last: i
         for j in range(0, rows * Hp, lanes(hs)):
             h = load(hs, later + j)
             store(dh, start + j, load(dh, start + j) * (1.0 - h * h))
-
-
-@inlined
-def copy(source: FloatArray, start: int, target: FloatArray, at: int, count: int) -> None:
-    """Copy `count` elements, whole vectors."""
-    for n in range(0, count, lanes(source)):
-        store(target, at + n, load(source, start + n))
-
-
-@inlined
-def clear(array: FloatArray, start: int, end: int) -> None:
-    """Set elements to zero, whole vectors."""
-    for n in range(start, end, lanes(array)):
-        store(array, n, splat(array, 0.0))

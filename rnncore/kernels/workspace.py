@@ -1,7 +1,8 @@
-"""The network's arrays as the kernels want them: padded to whole vectors, and aligned.
+"""The network's arrays as the kernels need them: aligned, and padded to whole vectors.
 
-Hp and Vp are H and V rounded up. What is padded stays zero throughout: a weight between units that
-do not exist has no gradient. Only the bias of a character that does not exist is minus infinity.
+Hp and Vp are H and V rounded up. Padding stays zero: a weight of a unit that does not exist has a
+gradient of zero. Only the bias of a character that does not exist is minus infinity, so that its
+probability is zero.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.vector import lanes_for
+from rnncore.kernels.simd import lanes_for
 from rnncore.parameters import FloatArray, Parameters
 
 FloatType = np.dtype[np.floating]
 
 
 class Sizes(NamedTuple):
-    """The notebook's sizes, and the batch's."""
+    """The sizes of the network and of a batch, named as in the notebook."""
 
     H: int
     V: int
@@ -27,7 +28,7 @@ class Sizes(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """`Parameters`, padded."""
+    """`Parameters`, padded; also Adagrad's sums of squares."""
 
     Wxh: FloatArray  # (V, Hp) transposed: a row for each character
     Whh: FloatArray  # (Hp, Hp)
@@ -37,36 +38,50 @@ class Weights(NamedTuple):
 
 
 class Text(NamedTuple):
-    """B streams of tokens as plain bytes, so that one kernel serves every type of integer."""
+    """B streams of tokens as bytes, so that one kernel serves every type of integer."""
 
     bytes: NDArray[np.uint8]  # (B × length × width,)
     width: int  # bytes of a token, the lowest first
     length: int  # tokens of a stream
 
 
-class Passes(NamedTuple):
-    """What the passes over one sequence leave behind; a row is a (t, b), b running fastest."""
+class Activations(NamedTuple):
+    """What an iteration computes for its T × B characters; row t × B + b is (t, b)."""
 
-    tokens: NDArray[np.int64]  # (T + 1, B) inputs and, one on, targets
-    hs: FloatArray  # ((T + 1) × B, Hp) the first B rows are the memory that was brought along
-    ps: FloatArray  # (T × B, Vp) scores, then dy
-    dh: FloatArray  # (T × B, Hp) gradient of the memory, then of what tanh was given (dhraw)
-    nats: NDArray[np.float64]  # (T, B)
+    tokens: NDArray[np.int64]  # (T + 1, B) row t has the inputs of step t and the targets of t - 1
+    hs: FloatArray  # ((T + 1) × B, Hp) hidden states; the first B rows are those before the sequence
+    ps: FloatArray  # (T × B, Vp) scores, then probabilities, then dy
+    dh: FloatArray  # (T × B, Hp) gradient of the hidden state, then before tanh (dhraw)
+    nats: NDArray[np.float64]  # (T, B) loss of each character
 
 
 class Adagrad(NamedTuple):
-    """What the update needs besides the passes."""
+    """What the update needs besides weights and activations."""
 
     sums: Weights
     dWxh: FloatArray  # (V, Hp) zero between updates
-    last_row: NDArray[np.int64]  # (V,) the last row that read this character
+    last_row: NDArray[np.int64]  # (V,) the last row whose input is this character
     strips: FloatArray  # (workers, rows, Hp or Vp) gradients of a few rows of weights
     learning_rate: float
     clip: float
 
 
+class Run(NamedTuple):
+    """What the threads of a training run share."""
+
+    sizes: Sizes
+    network: Weights
+    adagrad: Adagrad
+    activations: Activations
+    text: Text
+    hidden: FloatArray  # (B, Hp)
+    progress: NDArray[np.float64]  # (2,) position and smooth loss
+    losses: NDArray[np.float64]  # (iterations,) nats a sequence
+    arrivals: NDArray[np.int64]  # (1,) counter of the barriers
+
+
 def aligned(dtype: FloatType, *shape: int) -> FloatArray:
-    """Zeros that start at a cache line, so that speed does not hang on where memory came from."""
+    """Zeros that start at a cache line (64 bytes), so that no vector crosses two lines."""
     size = int(np.prod(shape)) * dtype.itemsize
     room = np.zeros(size + 64, np.uint8)
     start = -room.ctypes.data % 64
@@ -74,14 +89,21 @@ def aligned(dtype: FloatType, *shape: int) -> FloatArray:
 
 
 def padded(size: int, dtype: FloatType) -> int:
-    """`size` in whole vectors; one more where rows would crowd into a few sets of the cache."""
+    """`size` in whole vectors; one more if all rows would compete for a few sets of the cache."""
     lanes = lanes_for(8 * dtype.itemsize)
     vectors = -(-size // lanes)
     return (vectors + (vectors * lanes * dtype.itemsize % 1024 == 0)) * lanes
 
 
+def padded_hidden(hidden: FloatArray, Hp: int, *, rows: int) -> FloatArray:
+    """Aligned array (rows, Hp) that starts with the hidden states `hidden` (S, H)."""
+    array = aligned(hidden.dtype, rows, Hp)
+    array[: hidden.shape[0], : hidden.shape[1]] = hidden
+    return array
+
+
 def pad(parameters: Parameters) -> Weights:
-    """Copies of `parameters`."""
+    """Padded copies of `parameters`."""
     dtype, (V, H) = parameters.Why.dtype, parameters.Why.shape
     Hp, Vp = padded(H, dtype), padded(V, dtype)
     shapes = (V, Hp), (Hp, Hp), (Vp, Hp), (Hp,), (Vp,)
@@ -92,7 +114,7 @@ def pad(parameters: Parameters) -> Weights:
 
 
 def unpad(weights: Weights, parameters: Parameters) -> None:
-    """Copy back into `parameters`."""
+    """Copy `weights` back into `parameters`."""
     V, H = parameters.Why.shape
     for array, values in zip(unpadded(weights, H, V), parameters, strict=True):
         values[...] = array
@@ -105,23 +127,23 @@ def unpadded(weights: Weights, H: int, V: int) -> tuple[FloatArray, ...]:
 
 
 def network_of(parameters: Parameters) -> Weights:
-    """The network, ready for the kernels."""
+    """Padded copies of `parameters`, with biases that rule out characters beyond V."""
     network = pad(parameters)
     network.by[parameters.vocabulary_size :] = -np.inf
     return network
 
 
-def turned(network: Weights) -> Weights:
-    """The same network with Whh and Why transposed, so that a sum's terms run down their rows."""
+def transposed(network: Weights) -> Weights:
+    """The same network with Whh and Why transposed, as `product` needs them for h Wᵀ."""
     Whh, Why = (aligned(W.dtype, *W.T.shape) for W in (network.Whh, network.Why))
     Whh[...], Why[...] = network.Whh.T, network.Why.T
     return network._replace(Whh=Whh, Why=Why)
 
 
-def passes_of(network: Weights, T: int, B: int) -> Passes:
-    """Room for the passes over T characters of B streams."""
+def activations_of(network: Weights, T: int, B: int) -> Activations:
+    """Arrays for T characters of B streams."""
     (Vp, Hp), dtype = network.Why.shape, network.Why.dtype
-    return Passes(
+    return Activations(
         tokens=np.zeros((T + 1, B), np.int64),
         hs=aligned(dtype, (T + 1) * B, Hp),
         ps=aligned(dtype, T * B, Vp),
@@ -134,5 +156,5 @@ def text_of(streams: NDArray[np.integer]) -> Text:
     """View of `streams` (B, L); copied only if it is not contiguous, or not little-endian."""
     dtype = streams.dtype.newbyteorder("<")
     plain = np.ascontiguousarray(streams, dtype).view(np.ndarray).reshape(-1).view(np.uint8)
-    plain.flags.writeable = False  # a memory map may be read-only; now all are of one type to numba
+    plain.flags.writeable = False  # as in a memory map: numba has another type for writable arrays
     return Text(plain, dtype.itemsize, streams.shape[1])

@@ -1,4 +1,4 @@
-"""The parts of the kernels: each is as exact as it says, and its sums have one order."""
+"""The vocabulary of the kernels: accuracy of each function, and a fixed order of each sum."""
 
 from __future__ import annotations
 
@@ -12,11 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from numpy.typing import NDArray
 
-from rnncore.kernels.compiling import compiled
-from rnncore.kernels.elementary import exp, inverse_sqrt, tanh
-from rnncore.kernels.product import product
-from rnncore.kernels.row_product import row_product
-from rnncore.kernels.vector import lanes, lanes_for, load, store
+from rnncore.kernels.simd import (
+    compiled,
+    exp,
+    inverse_sqrt,
+    lanes,
+    lanes_for,
+    load,
+    product,
+    row_product,
+    store,
+    tanh,
+)
 from rnncore.kernels.workspace import aligned, padded
 
 Array = NDArray[Any]
@@ -43,8 +50,8 @@ def inverse_sqrt_of(x: Array, y: Array) -> None:
 
 
 @compiled
-def multiply(C: Array, A: Array, B: Array, a_row: int, a_k: int, add: bool) -> None:
-    product(C, 0, A, 0, a_row, a_k, B, 0, C.shape[0], C.shape[1], B.shape[0], add)
+def multiply(C: Array, A: Array, B: Array, a_row: int, a_k: int, accumulate: bool) -> None:
+    product(C, 0, A, 0, a_row, a_k, B, 0, C.shape[0], C.shape[1], B.shape[0], accumulate)
 
 
 @compiled
@@ -55,7 +62,7 @@ def multiply_rows(C: Array, A: Array, W: Array) -> None:
 def error_in_ulps(
     function: Callable[[Array, Array], None], exact: Callable[[Array], Array], x: Array
 ) -> float:
-    """Largest error of a function, in units of the last place of the true value."""
+    """Largest error of a function, in units in the last place (ulp) of the true value."""
     y = np.empty_like(x)
     function(x, y)
     true = exact(x.astype(np.longdouble))
@@ -63,8 +70,8 @@ def error_in_ulps(
 
 
 @dtypes
-def test_tanh_is_exact_to_two_ulp(dtype: Float) -> None:
-    """From the smallest arguments, where tanh(x) is x, to those where it is 1."""
+def test_tanh_is_within_two_and_a_half_ulp(dtype: Float) -> None:
+    """From small arguments, where tanh(x) is x, to large ones, where it is 1."""
     magnitudes = np.logspace(-20, 2, 2**16)
     x = np.concatenate([magnitudes, -magnitudes]).astype(dtype)
 
@@ -73,7 +80,7 @@ def test_tanh_is_exact_to_two_ulp(dtype: Float) -> None:
 
 @dtypes
 def test_tanh_keeps_zero_infinity_and_nan(dtype: Float) -> None:
-    """A memory that is not a number must not become one."""
+    """A hidden state that is NaN must not become a number."""
     x = np.array([0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30, 0] * 2).astype(dtype)[:8]
     y = np.empty_like(x)
     tanh_of(x, y)
@@ -82,8 +89,8 @@ def test_tanh_keeps_zero_infinity_and_nan(dtype: Float) -> None:
 
 
 @dtypes
-def test_exp_is_exact_to_about_one_ulp(dtype: Float) -> None:
-    """Over what a softmax asks for; below that it is next to nothing, but no subnormal."""
+def test_exp_is_within_one_ulp_or_a_little_more(dtype: Float) -> None:
+    """For the arguments of a softmax; below -85 the result is tiny, but not subnormal."""
     x = np.linspace(-85, 0, 2**16).astype(dtype)
     low = np.full(8, -1e30, dtype)
     y = np.empty_like(low)
@@ -94,8 +101,8 @@ def test_exp_is_exact_to_about_one_ulp(dtype: Float) -> None:
 
 
 @dtypes
-def test_inverse_sqrt_is_exact_to_two_ulp(dtype: Float) -> None:
-    """From Adagrad's epsilon to sums that no training reaches."""
+def test_inverse_sqrt_is_within_two_ulp(dtype: Float) -> None:
+    """From Adagrad's epsilon to sums that are larger than in any training."""
     x = np.logspace(-8, 30, 2**16).astype(dtype)
 
     assert error_in_ulps(inverse_sqrt_of, lambda x: 1 / np.sqrt(x), x) < 2.0
@@ -107,24 +114,25 @@ def test_inverse_sqrt_is_exact_to_two_ulp(dtype: Float) -> None:
     vectors=some.integers(1, 17),
     depth=some.integers(1, 40),
     dtype=some.sampled_from([np.float32, np.float64]),
-    turned=some.booleans(),
-    add=some.booleans(),
+    transposed=some.booleans(),
+    accumulate=some.booleans(),
     seed=some.integers(0, 1000),
 )
-def test_a_product_is_the_same_chain_of_sums_at_any_width_and_height(
-    *, rows: int, vectors: int, depth: int, dtype: Float, turned: bool, add: bool, seed: int
-) -> None:
-    """Right within rounding; and the first row and first vector of columns alone, bit for bit."""
+def test_a_product_does_not_depend_on_its_width_and_height(
+    *, rows: int, vectors: int, depth: int, dtype: Float, transposed: bool, accumulate: bool,
+    seed: int,
+) -> None:  # fmt: skip
+    """Correct within rounding; the first vector of the first row has the same bits alone."""
     rng, lanes = np.random.default_rng(seed), lanes_for(np.dtype(dtype).itemsize * 8)
-    A = rng.normal(size=(depth, rows) if turned else (rows, depth)).astype(dtype)
+    A = rng.normal(size=(depth, rows) if transposed else (rows, depth)).astype(dtype)
     B = rng.normal(size=(depth, vectors * lanes)).astype(dtype)
     start: Array = rng.normal(size=(rows, vectors * lanes)).astype(dtype)
     C, corner = start.copy(), start[:1, :lanes].copy()
-    strides = (1, rows) if turned else (depth, 1)
-    multiply(C, A, B, *strides, add)
-    multiply(corner, A, np.ascontiguousarray(B[:, :lanes]), *strides, add)
-    left = A.T if turned else A
-    exact: Array = left.astype(np.float64) @ B.astype(np.float64) + start * add
+    strides = (1, rows) if transposed else (depth, 1)
+    multiply(C, A, B, *strides, accumulate)
+    multiply(corner, A, np.ascontiguousarray(B[:, :lanes]), *strides, accumulate)
+    left = A.T if transposed else A
+    exact: Array = left.astype(np.float64) @ B.astype(np.float64) + start * accumulate
 
     np.testing.assert_allclose(C, exact, atol=float(200 * np.finfo(dtype).eps))
     np.testing.assert_array_equal(C[:1, :lanes], corner)
@@ -138,10 +146,10 @@ def test_a_product_is_the_same_chain_of_sums_at_any_width_and_height(
     dtype=some.sampled_from([np.float32, np.float64]),
     seed=some.integers(0, 1000),
 )
-def test_a_product_of_rows_does_not_depend_on_the_rows_beside(
+def test_a_row_of_a_row_product_does_not_depend_on_the_others(
     rows: int, outputs: int, vectors: int, dtype: Float, seed: int
 ) -> None:
-    """Right within rounding; and each row alone gives the same bits."""
+    """Correct within rounding; each row alone gives the same bits."""
     rng, lanes = np.random.default_rng(seed), lanes_for(np.dtype(dtype).itemsize * 8)
     A: Array = rng.normal(size=(rows, vectors * lanes)).astype(dtype)
     W: Array = rng.normal(size=(outputs * lanes, vectors * lanes)).astype(dtype)
@@ -157,8 +165,8 @@ def test_a_product_of_rows_does_not_depend_on_the_rows_beside(
 
 @pytest.mark.parametrize("size", [1, 7, 8, 66, 100, 128, 256, 512, 1024])
 @dtypes
-def test_rows_are_whole_vectors_that_do_not_crowd_in_the_cache(dtype: Float, size: int) -> None:
-    """Wide enough, at most two vectors wider, and never a multiple of 1,024 bytes."""
+def test_rows_are_whole_vectors_and_use_all_sets_of_the_cache(dtype: Float, size: int) -> None:
+    """Wide enough, less than two vectors wider, and never a multiple of 1,024 bytes."""
     width, item = padded(size, np.dtype(dtype)), np.dtype(dtype).itemsize
     lanes = lanes_for(8 * item)
 
@@ -167,8 +175,8 @@ def test_rows_are_whole_vectors_that_do_not_crowd_in_the_cache(dtype: Float, siz
     assert width * item % 1024 != 0
 
 
-def test_workspaces_start_at_a_cache_line() -> None:
-    """And hold zeros, for what is padded must be zero."""
+def test_aligned_arrays_are_zeros_that_start_at_a_cache_line() -> None:
+    """Padding must be zero."""
     arrays = [aligned(np.dtype(np.float32), 3, n) for n in range(1, 30)]
 
     assert all(array.ctypes.data % 64 == 0 and not array.any() for array in arrays)

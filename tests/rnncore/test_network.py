@@ -1,4 +1,4 @@
-"""The reference network: its gradients are those that finite differences give."""
+"""The reference network: its gradients agree with finite differences and with the notebook."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from benchmarks.notebook import loss_fun
 from rnncore import Hyperparameters, Parameters, loss_and_gradients
-from tests.rnncore.conftest import notebook_weights
-from tests.rnncore.notebook import loss_fun
+from tests.support.networks import notebook_weights
 
 unclipped = 1e30
 
@@ -19,7 +19,7 @@ unclipped = 1e30
 def random_case(
     H: int, V: int, T: int, B: int, seed: int
 ) -> tuple[Parameters, np.ndarray, np.ndarray, np.ndarray]:
-    """A network in float64 whose biases are not zero, with inputs, targets and a memory."""
+    """A network in float64 whose biases are not zero, with inputs, targets and a hidden state."""
     rng = np.random.default_rng(seed)
     options = Hyperparameters(hidden_size=H, dtype="float64", weight_scale=0.5)
     parameters = Parameters.initial(V, options, seed=seed)
@@ -30,7 +30,7 @@ def random_case(
 
 
 @pytest.mark.parametrize("name", ["Wxh", "Whh", "Why", "bh", "by"])
-def test_gradients_are_those_of_finite_differences(name: str) -> None:
+def test_gradients_agree_with_finite_differences(name: str) -> None:
     """Every element of every array, over three streams and four characters."""
     parameters, inputs, targets, hidden = random_case(5, 4, 4, 3, seed=1)
     _, gradients, _ = loss_and_gradients(parameters, inputs, targets, hidden, unclipped)
@@ -58,7 +58,7 @@ def test_gradients_are_those_of_finite_differences(name: str) -> None:
 def test_a_batch_is_the_mean_of_the_notebook_over_its_streams(
     H: int, V: int, T: int, B: int, clip: float, seed: int
 ) -> None:
-    """Loss, memory and gradients; the mean is clipped, not each stream."""
+    """Loss, hidden state and gradients; the mean is clipped, not the gradient of each stream."""
     parameters, inputs, targets, hidden = random_case(H, V, T, B, seed)
     loss, gradients, last = loss_and_gradients(parameters, inputs, targets, hidden, clip)
     weights = notebook_weights(parameters)
@@ -74,8 +74,8 @@ def test_a_batch_is_the_mean_of_the_notebook_over_its_streams(
     np.testing.assert_allclose(last, np.stack([run[2][:, 0] for run in runs]), rtol=1e-12)
 
 
-def test_one_stream_may_come_without_its_dimension() -> None:
-    """Tokens of shape (T,) are a batch of one."""
+def test_tokens_of_one_stream_may_be_one_dimensional() -> None:
+    """Tokens of shape (T,) are those of a batch of one."""
     parameters, inputs, targets, hidden = random_case(3, 4, 5, 1, seed=2)
     column = loss_and_gradients(parameters, inputs, targets, hidden, 5.0)
     row = loss_and_gradients(parameters, inputs[:, 0], targets[:, 0], hidden, 5.0)
@@ -84,8 +84,8 @@ def test_one_stream_may_come_without_its_dimension() -> None:
     np.testing.assert_array_equal(column[1].Whh, row[1].Whh)
 
 
-def test_an_even_network_loses_the_logarithm_of_the_vocabulary() -> None:
-    """Without weights every character is as likely as any other."""
+def test_a_uniform_guess_costs_the_logarithm_of_the_vocabulary_size() -> None:
+    """A network without weights gives each of V characters the probability 1 / V."""
     parameters, inputs, targets, hidden = random_case(3, 8, 6, 2, seed=3)
     loss, _, _ = loss_and_gradients(parameters.zeros_like(), inputs, targets, hidden, 5.0)
 
@@ -93,7 +93,7 @@ def test_an_even_network_loses_the_logarithm_of_the_vocabulary() -> None:
 
 
 def test_softmax_does_not_overflow() -> None:
-    """Scores of 10,000, whose exponential no float holds, give a loss of 10,000 and no NaN."""
+    """A score of 10,000, whose exponential would be infinite, gives a loss of 10,000 and no NaN."""
     parameters = Parameters.initial(3, Hyperparameters(hidden_size=2, dtype="float64"), seed=0)
     parameters.by[:] = 1e4, 0, -1e4
     inputs, targets, hidden = np.array([0, 0]), np.array([0, 1]), np.zeros((1, 2))

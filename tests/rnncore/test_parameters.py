@@ -1,4 +1,4 @@
-"""Hyperparameters refuse what makes no sense; parameters start as the notebook's do."""
+"""Hyperparameters check their values; parameters start like those of the notebook."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rnncore import Hyperparameters, InvalidHyperparameter, Parameters
 
 
 def test_the_defaults_are_those_of_the_notebook() -> None:
-    """Hidden 100, ten characters, learning rate 0.01, clipping at 5."""
+    """Hidden size 100, ten characters, learning rate 0.01, clipping at 5."""
     options = Hyperparameters()
 
     assert (
@@ -27,7 +27,7 @@ def test_the_defaults_are_those_of_the_notebook() -> None:
 @pytest.mark.parametrize("name", ["hidden_size", "seq_length", "batch_size"])
 @pytest.mark.parametrize("value", [0, -1, 1.5, True, math.nan, "10", None])
 def test_sizes_are_whole_numbers_of_at_least_one(name: str, value: object) -> None:
-    """Also True, which Python takes for 1, is no size."""
+    """True is no size either, although it is an integer in Python."""
     with pytest.raises(InvalidHyperparameter, match=f"{name} must be a whole number") as caught:
         Hyperparameters(**{name: value})  # type: ignore[arg-type]  # the point of the test
 
@@ -37,7 +37,7 @@ def test_sizes_are_whole_numbers_of_at_least_one(name: str, value: object) -> No
 @pytest.mark.parametrize("name", ["learning_rate", "gradient_clip", "weight_scale"])
 @pytest.mark.parametrize("value", [0, -1e-3, math.nan, math.inf, 1e39, "1e-2", None])
 def test_rates_are_positive_numbers_that_float32_can_hold(name: str, value: object) -> None:
-    """NaN compares false with everything, so a careless check lets it through."""
+    """NaN is refused too: every comparison with it is false."""
     with pytest.raises(InvalidHyperparameter, match=f"{name} must be a number") as caught:
         Hyperparameters(**{name: value})  # type: ignore[arg-type]
 
@@ -46,7 +46,7 @@ def test_rates_are_positive_numbers_that_float32_can_hold(name: str, value: obje
 
 @pytest.mark.parametrize("dtype", ["float16", "f4", "", "int32"])
 def test_the_dtype_is_float32_or_float64(dtype: str) -> None:
-    """By their full names, so that a run's identity has one spelling."""
+    """Only by their full names, so that the same run always has the same identity."""
     with pytest.raises(InvalidHyperparameter, match="dtype must be float32 or float64"):
         Hyperparameters(dtype=dtype)
 
@@ -57,7 +57,7 @@ def test_a_network_needs_two_characters() -> None:
         Parameters.initial(1, Hyperparameters(), seed=0)
 
 
-def test_weights_start_as_normal_numbers_of_the_scale_asked_for() -> None:
+def test_initial_weights_are_normal_with_the_chosen_scale() -> None:
     """Mean zero and standard deviation `weight_scale`; the biases are zero."""
     options = Hyperparameters(hidden_size=200, weight_scale=0.25)
     parameters = Parameters.initial(60, options, seed=3)
@@ -70,8 +70,8 @@ def test_weights_start_as_normal_numbers_of_the_scale_asked_for() -> None:
     assert not parameters.by.any()
 
 
-def test_both_dtypes_start_from_the_same_numbers() -> None:
-    """float32 is the rounded float64; another seed gives other numbers."""
+def test_both_dtypes_have_the_same_initial_weights() -> None:
+    """float32 has the float64 numbers, rounded; another seed gives other numbers."""
     single, double = (
         Parameters.initial(5, Hyperparameters(hidden_size=4, dtype=dtype), seed=1)
         for dtype in ("float32", "float64")
@@ -86,7 +86,7 @@ def test_both_dtypes_start_from_the_same_numbers() -> None:
 
 
 def test_a_copy_shares_no_memory() -> None:
-    """Training a copy leaves the original alone."""
+    """Training a copy does not change the original."""
     parameters = Parameters.initial(3, Hyperparameters(hidden_size=2), seed=0)
     copy = parameters.copy()
     copy.Whh += 1
@@ -95,8 +95,8 @@ def test_a_copy_shares_no_memory() -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_one_element_that_is_not_finite_is_found(value: float) -> None:
-    """In any of the arrays, also where infinities cancel in a sum."""
+def test_is_finite_finds_a_single_element(value: float) -> None:
+    """One element that is NaN or infinite is enough."""
     parameters = Parameters.initial(3, Hyperparameters(hidden_size=2), seed=0)
     assert parameters.is_finite()
     parameters.by[1] = value

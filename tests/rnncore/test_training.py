@@ -1,4 +1,4 @@
-"""Training, with either backend, is the notebook's loop; it can be cut anywhere, to the byte."""
+"""Both backends train as the notebook does, and training in parts gives the same bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rnncore import (
     train,
 )
 from rnncore.training import Backend
-from tests.rnncore.conftest import bytes_of, difference, notebook_of
+from tests.support.networks import bytes_of, difference, notebook_of
 
 Tokens = NDArray[np.uint8]
 backends: tuple[Backend, ...] = ("compiled", "numpy")
@@ -29,16 +29,16 @@ token_types = [np.uint8, np.uint16, np.uint32, np.int8, np.int16, np.int32, np.i
 
 
 def start(V: int, *, seed: int = 0, **options: object) -> TrainingState:
-    """A fresh state, in float64 unless told otherwise."""
+    """An initial state, by default in float64."""
     named = {"dtype": "float64", **options}
     return TrainingState.initial(V, Hyperparameters(**named), seed=seed)  # type: ignore[arg-type]
 
 
 @both
-def test_a_hundred_iterations_are_the_notebook_within_1e_8(
+def test_a_hundred_iterations_agree_with_the_notebook_within_1e_8(
     english: Tokens, backend: Backend
 ) -> None:
-    """Losses, smooth loss, position, weights, sums of squares and memory; then 700 within 1e-7."""
+    """Losses, smooth loss, position, weights, sums, hidden state; then 700 within 1e-7."""
     state = start(int(english.max()) + 1)
     notebook = notebook_of(state, english[:3000])
     for iterations, tolerance in ((100, 1e-8), (600, 1e-7)):
@@ -65,7 +65,7 @@ def test_a_hundred_iterations_are_the_notebook_within_1e_8(
 def test_any_shape_agrees_with_the_notebook(
     H: int, V: int, T: int, B: int, dtype: str, token_type: type[np.integer], seed: int
 ) -> None:
-    """Both backends, through a wrap, whatever the types of numbers and tokens."""
+    """Both backends, with a reset, for all types of floats and tokens."""
     rng = np.random.default_rng(seed)
     tokens = rng.integers(0, V, B * (3 * T + 2)).astype(token_type)
     tolerance = 1e-10 if dtype == "float64" else 2e-4
@@ -82,7 +82,7 @@ def test_any_shape_agrees_with_the_notebook(
 
 @pytest.mark.parametrize(("H", "B"), [(100, 33), (128, 64)])
 def test_a_large_batch_agrees_with_the_reference(english: Tokens, H: int, B: int) -> None:
-    """Here the threads share the work, and sums are longer than a block."""
+    """Large enough for threads, and for sums that are computed in blocks."""
     states = [start(80, hidden_size=H, seq_length=12, batch_size=B) for _ in backends]
     losses = [train(s, english, 12, b) for s, b in zip(states, backends, strict=True)]
 
@@ -92,8 +92,8 @@ def test_a_large_batch_agrees_with_the_reference(english: Tokens, H: int, B: int
 
 
 @both
-def test_the_text_starts_again_when_the_notebook_starts_it_again(backend: Backend) -> None:
-    """Before an iteration with position + seq_length + 1 >= length: not one later, not earlier."""
+def test_position_is_reset_when_the_notebook_resets_it(backend: Backend) -> None:
+    """Exactly before an iteration with position + seq_length + 1 >= length."""
     cases = {6: [4, 4, 4], 9: [4, 4, 4], 10: [4, 8, 4], 13: [4, 8, 4], 14: [4, 8, 12]}
     for length, positions in cases.items():
         state, seen = start(3, hidden_size=2, seq_length=4, batch_size=2), []
@@ -105,14 +105,14 @@ def test_the_text_starts_again_when_the_notebook_starts_it_again(backend: Backen
 
 
 @both
-def test_memory_is_empty_where_the_text_starts_again(backend: Backend) -> None:
-    """The iteration after a wrap does not depend on the memory before it."""
+def test_the_hidden_state_is_reset_with_the_position(backend: Backend) -> None:
+    """The first iteration of an epoch does not depend on the hidden state before it."""
     tokens = np.arange(13, dtype=np.uint8) % 3
     ends = []
-    for memory in (0.0, 0.9):
+    for hidden in (0.0, 0.9):
         state = start(3, hidden_size=2, seq_length=4)
         state.position = 8
-        state.hidden[:] = memory
+        state.hidden[:] = hidden
         train(state, tokens, 1, backend)
         ends.append(bytes_of(state))
 
@@ -120,8 +120,8 @@ def test_memory_is_empty_where_the_text_starts_again(backend: Backend) -> None:
 
 
 @both
-def test_the_smooth_loss_starts_at_guessing_and_moves_by_a_thousandth(backend: Backend) -> None:
-    """ln(V) × seq_length, then 0.999 of the old and 0.001 of the new."""
+def test_the_smooth_loss_starts_at_a_uniform_guess(backend: Backend) -> None:
+    """ln(V) × seq_length, then 0.999 × old + 0.001 × new."""
     state = start(5, hidden_size=3, seq_length=4)
     assert math.log(5) * 4 == state.smooth_loss
     losses = train(state, np.arange(40, dtype=np.uint8) % 5, 1, backend)
@@ -132,25 +132,27 @@ def test_the_smooth_loss_starts_at_guessing_and_moves_by_a_thousandth(backend: B
 @both
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("B", [1, 5])
-def test_slices_give_the_same_bytes(english: Tokens, backend: Backend, dtype: str, B: int) -> None:
-    """7 + 13 + 80 iterations are 100, whatever type the tokens have and wherever they lie."""
-    whole, sliced = (start(80, hidden_size=20, batch_size=B, dtype=dtype) for _ in range(2))
+def test_training_in_parts_gives_the_same_bytes(
+    english: Tokens, backend: Backend, dtype: str, B: int
+) -> None:
+    """7 + 13 + 80 iterations equal 100, for any type and alignment of the tokens."""
+    whole, in_parts = (start(80, hidden_size=20, batch_size=B, dtype=dtype) for _ in range(2))
     losses = train(whole, english[:2000], 100, backend)
     parts = []
     for n, (iterations, token_type) in enumerate([(7, np.uint16), (13, np.int64), (80, np.uint8)]):
         room = np.zeros(2000 + n, token_type)
         room[n:] = english[:2000]
-        parts.append(train(sliced, room[n:], iterations, backend))
+        parts.append(train(in_parts, room[n:], iterations, backend))
 
     np.testing.assert_array_equal(np.concatenate(parts), losses)
-    assert bytes_of(whole) == bytes_of(sliced)
+    assert bytes_of(whole) == bytes_of(in_parts)
 
 
 @pytest.mark.parametrize("B", [1, 2, 7])
 def test_threads_do_not_change_a_byte(
     english: Tokens, monkeypatch: pytest.MonkeyPatch, B: int
 ) -> None:
-    """One, two or three threads, though the streams do not divide evenly, or do not suffice."""
+    """One, two or three threads, also if a thread has fewer streams than others, or none."""
     ends = []
     for threads in (1, 2, 3):
         monkeypatch.setattr("rnncore.kernels.workers_for", lambda _, threads=threads: threads)
@@ -161,8 +163,8 @@ def test_threads_do_not_change_a_byte(
     assert ends[0] == ends[1] == ends[2]
 
 
-def test_a_read_only_memory_map_serves_as_text(english: Tokens, tmp_path: Path) -> None:
-    """As the flows hand it in: opened for reading, in pages that nobody copies."""
+def test_tokens_may_be_a_read_only_memory_map(english: Tokens, tmp_path: Path) -> None:
+    """As in the flows, which map the file of tokens."""
     np.save(tmp_path / "tokens.npy", english)
     mapped, plain = start(80, hidden_size=8), start(80, hidden_size=8)
     train(mapped, np.load(tmp_path / "tokens.npy", mmap_mode="r"), 20)
@@ -173,7 +175,7 @@ def test_a_read_only_memory_map_serves_as_text(english: Tokens, tmp_path: Path) 
 
 @both
 def test_divergence_stops_before_the_update(english: Tokens, backend: Backend) -> None:
-    """The state is the last whose loss was finite, and goes on from there as if nothing was."""
+    """The state is that after the last iteration with a finite loss."""
     state = start(80, hidden_size=8, dtype="float32")
     train(state, english, 5, backend)
     state.parameters.bh[2] = math.nan
@@ -187,8 +189,10 @@ def test_divergence_stops_before_the_update(english: Tokens, backend: Backend) -
 
 
 @both
-def test_too_large_a_learning_rate_is_named(english: Tokens, backend: Backend) -> None:
-    """A step of 1e38 leaves weights that only overflow: the next iteration stops."""
+def test_the_error_names_a_learning_rate_that_is_too_large(
+    english: Tokens, backend: Backend
+) -> None:
+    """After a step of 1e38 the scores overflow, and an iteration soon stops."""
     state = start(80, hidden_size=8, dtype="float32", learning_rate=1e38)
     with np.errstate(all="ignore"), pytest.raises(TrainingDiverged, match="learning_rate 1e"):
         train(state, english, 50, backend)
@@ -198,7 +202,7 @@ def test_too_large_a_learning_rate_is_named(english: Tokens, backend: Backend) -
 
 @both
 def test_softmax_does_not_overflow_in_training(backend: Backend) -> None:
-    """A score of 10,000 gives a loss of 10,000 for what it rules out."""
+    """A target with a score 10,000 below the largest gives a loss of 10,000."""
     state = start(3, hidden_size=2, seq_length=2, dtype="float32")
     state.parameters.by[:] = 1e4, 0, 0
     losses = train(state, np.array([0, 0, 1, 0, 0], np.uint8), 1, backend)
@@ -208,7 +212,7 @@ def test_softmax_does_not_overflow_in_training(backend: Backend) -> None:
 
 
 def test_both_backends_clip_each_element(english: Tokens) -> None:
-    """With a clip so small that nearly every element meets it, all sums of squares are its."""
+    """With a clip of 1e-6 nearly every element is clipped, and the largest sum is its square."""
     for backend in backends:
         state = start(80, hidden_size=8, gradient_clip=1e-6)
         train(state, english, 1, backend)
@@ -220,7 +224,7 @@ def test_both_backends_clip_each_element(english: Tokens) -> None:
 @both
 @pytest.mark.parametrize("bad", [3, -1])
 def test_tokens_outside_the_vocabulary_are_refused(backend: Backend, bad: int) -> None:
-    """Before anything is touched, with the bounds."""
+    """Before any change of the state; the message names the bounds."""
     state = start(3, hidden_size=2, seq_length=4)
     tokens = np.array([0, 1, 2, bad, 0, 1, 2, 0], np.int64)
     with pytest.raises(InvalidTokens, match=f"from 0 to 2, found .*{bad}"):
@@ -229,7 +233,7 @@ def test_tokens_outside_the_vocabulary_are_refused(backend: Backend, bad: int) -
     assert state.iteration == 0
 
 
-def test_a_text_of_one_window_and_a_character_is_long_enough() -> None:
+def test_the_shortest_text_that_can_be_trained_on() -> None:
     """batch_size × (seq_length + 2) tokens train; one fewer does not."""
     state = start(3, hidden_size=2, seq_length=4, batch_size=2)
     train(state, np.zeros(12, np.uint8), 3)
@@ -253,12 +257,12 @@ def test_tokens_are_one_row_of_whole_numbers() -> None:
 
 
 @pytest.mark.parametrize("characters", [22, 23, 30, 31, 32, 41, 97])
-def test_an_epoch_lasts_until_the_position_returns(characters: int) -> None:
-    """Counted, against the loop that makes it."""
+def test_an_epoch_lasts_until_the_position_is_reset(characters: int) -> None:
+    """The number is compared with a count of iterations."""
     options = Hyperparameters(hidden_size=1, seq_length=10, batch_size=1)
-    state, made = TrainingState.initial(2, options, seed=0), 0
-    while made * 10 == state.position:
+    state, count = TrainingState.initial(2, options, seed=0), 0
+    while count * 10 == state.position:
         train(state, np.zeros(characters, np.uint8), 1, "numpy")
-        made += 1
+        count += 1
 
-    assert made - 1 == iterations_per_epoch(characters, options)
+    assert count - 1 == iterations_per_epoch(characters, options)

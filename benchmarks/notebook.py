@@ -1,8 +1,8 @@
-"""The notebook's loop, step by step in float64 with one-hot vectors: what rnncore is held against.
+"""The notebook's loop in float64 with one-hot vectors: tests and benchmarks compare rnncore to it.
 
-Nothing here comes from rnncore. Two departures from the notebook, neither of which changes a
-result that it can represent: arguments in place of globals, and B streams that run one after the
-other with their gradients averaged.
+It imports nothing of rnncore. It differs from the notebook in two points, and neither changes the
+results of one stream: arguments instead of globals, and B streams, run one after the other, whose
+gradients are averaged.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ def loss_fun(
 def sample(
     weights: dict[str, Array], h: Array, seed_ix: int, n: int, choose: Callable[[Array], int]
 ) -> list[int]:
-    """Draw `n` tokens after `seed_ix` from memory `h` (H, 1); `choose` picks from (V,) chances."""
+    """Sample `n` tokens after `seed_ix` from the hidden state `h` (H, 1).
+
+    `choose` draws a token from probabilities (V,).
+    """
     Wxh, Whh, Why, bh, by = (weights[name] for name in names)
     x = np.zeros((Wxh.shape[1], 1))
     x[seed_ix] = 1
@@ -69,7 +72,7 @@ def sample(
 
 @dataclass
 class Notebook:
-    """The state of the notebook's loop over B streams, and what it went through."""
+    """The state of the notebook's loop over B streams, its losses and its resets."""
 
     weights: dict[str, Array]
     seq_length: int
@@ -77,17 +80,19 @@ class Notebook:
     learning_rate: float = 1e-2
     clip: float = 5.0
     losses: list[float] = field(default_factory=list)
-    resets: list[int] = field(default_factory=list)  # iterations that started the text again
+    resets: list[int] = field(
+        default_factory=list
+    )  # iterations that started at the beginning of the text
     position: int = 0
 
     def __post_init__(self) -> None:
         hidden_size, vocabulary_size = self.weights["Wxh"].shape
-        self.memory = {name: np.zeros_like(self.weights[name]) for name in names}
+        self.sums = {name: np.zeros_like(self.weights[name]) for name in names}
         self.hprev = [np.zeros((hidden_size, 1)) for _ in self.streams]
         self.smooth_loss = -np.log(1.0 / vocabulary_size) * self.seq_length
 
     def run(self, iterations: int) -> None:
-        """Make `iterations` more, as the notebook's `while True` does."""
+        """Train for `iterations` more, as the notebook's `while True` does."""
         for _ in range(iterations):
             n, T = len(self.losses), self.seq_length
             if self.position + T + 1 >= len(self.streams[0]) or n == 0:
@@ -108,7 +113,7 @@ class Notebook:
             self.smooth_loss = self.smooth_loss * 0.999 + loss * 0.001
             for name in names:
                 gradient = np.clip(total[name], -self.clip, self.clip)
-                self.memory[name] += gradient * gradient
-                step = self.learning_rate * gradient / np.sqrt(self.memory[name] + 1e-8)
+                self.sums[name] += gradient * gradient
+                step = self.learning_rate * gradient / np.sqrt(self.sums[name] + 1e-8)
                 self.weights[name] += -step
             self.position += T

@@ -1,8 +1,10 @@
-# ruff: noqa: ARG001  # numba types an intrinsic by its arguments; `values` hold them
-"""A register's worth of floats as a value in numba, with the operators that kernels need.
+# ruff: noqa: ARG001  # numba types an intrinsic by its arguments; the code reads `values`
+"""A vector of floats as a type of numba, with load, store, broadcast and arithmetic operators.
 
-LLVM turns a loop over scalars into vector code when it sees fit, and then sums in an order of its
-own. Kernels written in vectors are fast with every compiler version, and fix the order themselves.
+LLVM may vectorise a loop over scalars or not, and it then chooses the order of a sum. Kernels that
+are written with vectors do not depend on this choice, and they fix the order of every sum.
+
+Functions whose names start with `emit_` run while numba compiles: they append LLVM instructions.
 """
 
 from __future__ import annotations
@@ -11,24 +13,29 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import lower_builtin, models, register_model
+from numpy.typing import NDArray
 
-from rnncore.kernels.compiling import Codegen, intrinsic, register_bits
+from rnncore.kernels.simd.compiling import Codegen, intrinsic
+from rnncore.kernels.simd.processor import register_bits
 
-most_lanes = 8  # so that float32 takes half a register of AVX-512: the faster on Zen 4
+FloatArray = NDArray[np.floating]
+
+most_lanes = 8  # float32 then fills half a register of AVX-512, which is faster on Zen 4
 
 
 def lanes_for(bits: int) -> int:
-    """Floats in a vector, of so many bits each."""
+    """Number of floats in a vector, if each has `bits` bits."""
     return min(most_lanes, register_bits // bits)
 
 
 class Vector(types.Type):
-    """As many floats as `lanes_for` says."""
+    """A vector of `lanes_for` floats of one type."""
 
     def __init__(self, element: types.Float) -> None:
         self.element = element
@@ -39,7 +46,7 @@ class Vector(types.Type):
 
     @property
     def llvm(self) -> ir.VectorType:
-        """What the vector is to LLVM."""
+        """LLVM's type for this vector."""
         return ir.VectorType(ir.FloatType() if self.is_single else ir.DoubleType(), self.lanes)
 
     def constant(self, number: float) -> ir.Constant:
@@ -49,63 +56,65 @@ class Vector(types.Type):
 
 @register_model(Vector)
 class VectorModel(models.PrimitiveModel):
-    """A vector is kept as it is: in a register."""
+    """numba passes a vector by value, so it stays in a register."""
 
     def __init__(self, manager: Any, vector: Vector) -> None:
         super().__init__(manager, vector, vector.llvm)  # type: ignore[no-untyped-call]  # numba's
 
 
-def address(context: Any, builder: ir.IRBuilder, kind: types.Array, array: Any, index: Any) -> Any:
-    """Where element `index` of a contiguous array is, counted flat."""
+def emit_pointer(
+    context: Any, builder: ir.IRBuilder, kind: types.Array, array: Any, index: Any
+) -> Any:
+    """Pointer to element `index` of a contiguous array; the index counts all dimensions as one."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.gep(data, [index], source_etype=context.get_data_type(kind.dtype))
 
 
-def read_vector(builder: ir.IRBuilder, pointer: Any, vector: Vector) -> Any:
-    """Load a vector from an address that need not be a multiple of its size."""
+def emit_load(builder: ir.IRBuilder, pointer: Any, vector: Vector) -> Any:
+    """Load a vector; the pointer needs no more alignment than one element."""
     pointer = builder.bitcast(pointer, vector.llvm.as_pointer())
     return builder.load(pointer, align=vector.bits // 8)
 
 
-def write_vector(builder: ir.IRBuilder, value: Any, pointer: Any, vector: Vector) -> None:
-    """Store a vector to an address that need not be a multiple of its size."""
+def emit_store(builder: ir.IRBuilder, value: Any, pointer: Any, vector: Vector) -> None:
+    """Store a vector; the pointer needs no more alignment than one element."""
     pointer = builder.bitcast(pointer, vector.llvm.as_pointer())
     builder.store(value, pointer, align=vector.bits // 8)
 
 
-def spread(builder: ir.IRBuilder, scalar: Any, vector: Vector) -> Any:
+def emit_broadcast(builder: ir.IRBuilder, scalar: Any, vector: Vector) -> Any:
     """A scalar in every lane."""
     single = builder.insert_element(
         ir.Constant(vector.llvm, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
     )
-    return pick(builder, single, single, [0] * vector.lanes)
+    return emit_shuffle(builder, single, single, [0] * vector.lanes)
 
 
-def pick(builder: ir.IRBuilder, low: Any, high: Any, chosen: list[int]) -> Any:
-    """The vector of the named lanes of two vectors, `high` counted on from `low`."""
+def emit_shuffle(builder: ir.IRBuilder, low: Any, high: Any, chosen: list[int]) -> Any:
+    """The chosen lanes of two vectors; the numbers of `high` follow those of `low`."""
     kind = ir.VectorType(ir.IntType(32), len(chosen))
     return builder.shuffle_vector(low, high, ir.Constant(kind, chosen))
 
 
-def call(builder: ir.IRBuilder, name: str, vector: Vector, *arguments: Any) -> Any:
-    """Call a function of LLVM's that returns a vector."""
+def emit_call(builder: ir.IRBuilder, name: str, vector: Vector, *arguments: Any) -> Any:
+    """Call an LLVM intrinsic that returns a vector."""
     kind = ir.FunctionType(vector.llvm, [argument.type for argument in arguments])
     return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
 
 
-def multiply_add(builder: ir.IRBuilder, vector: Vector, a: Any, b: Any, c: Any) -> Any:
-    """Code for a × b + c, rounded once."""
-    return call(builder, f"llvm.fma.v{vector.lanes}f{vector.bits}", vector, a, b, c)
+def emit_fma(builder: ir.IRBuilder, vector: Vector, a: Any, b: Any, c: Any) -> Any:
+    """A fused multiply-add: a × b + c, rounded once."""
+    return emit_call(builder, f"llvm.fma.v{vector.lanes}f{vector.bits}", vector, a, b, c)
 
 
-def on_vectors(vector: Vector, emit: Callable[..., Any]) -> Callable[..., Any]:
-    """Code generator that hands vectors to `emit`; scalars among the arguments are spread."""
+def vector_codegen(vector: Vector, emit: Callable[..., Any]) -> Callable[..., Any]:
+    """Code generator that passes vectors to `emit`; scalar arguments are broadcast first."""
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         vectors = (
             value
             if isinstance(kind, Vector)
-            else spread(builder, context.cast(builder, value, kind, vector.element), vector)
+            else emit_broadcast(builder, context.cast(builder, value, kind, vector.element), vector)
             for value, kind in zip(values, sig.args, strict=True)
         )
         return emit(builder, *vectors)
@@ -114,7 +123,7 @@ def on_vectors(vector: Vector, emit: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def register_operator(operation: Callable[..., Any], method: str) -> None:
-    """Teach numba an operator between vectors, or between a vector and a number."""
+    """Define an operator between two vectors, or between a vector and a number, for numba."""
 
     @infer_global(operation)
     class Operator(AbstractTemplate):
@@ -126,7 +135,7 @@ def register_operator(operation: Callable[..., Any], method: str) -> None:
         return getattr(builder, method)(a, b)
 
     def lower(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
-        return on_vectors(sig.return_type, emit)(context, builder, sig, values)
+        return vector_codegen(sig.return_type, emit)(context, builder, sig, values)
 
     for kinds in ((Vector, Vector), (Vector, types.Number), (types.Number, Vector)):
         lower_builtin(operation, *kinds)(lower)
@@ -140,7 +149,7 @@ register_operator(operator.truediv, "fdiv")
 
 @intrinsic
 def lanes(_: Any, array: Any) -> Codegen:
-    """How many elements of `array` a vector holds, as a constant of the machine code."""
+    """Number of elements of `array` in a vector; a constant in the machine code."""
     count = Vector(array.dtype).lanes
 
     def codegen(context: Any, _: Any, sig: Any, __: Any) -> Any:
@@ -151,22 +160,35 @@ def lanes(_: Any, array: Any) -> Codegen:
 
 @intrinsic
 def load(_: Any, array: Any, index: Any) -> Codegen:
-    """The vector that starts at element `index` of a contiguous array, counted flat."""
+    """The vector that starts at element `index` of a contiguous array; the index is flat."""
     vector = Vector(array.dtype)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
-        return read_vector(builder, address(context, builder, sig.args[0], *values), vector)
+        return emit_load(builder, emit_pointer(context, builder, sig.args[0], *values), vector)
 
     return vector(array, types.intp), codegen
 
 
 @intrinsic
 def store(_: Any, array: Any, index: Any, value: Any) -> Codegen:
-    """Put a vector where element `index` of a contiguous array is, counted flat."""
+    """Store a vector at element `index` of a contiguous array; the index is flat."""
+    vector = Vector(array.dtype)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
-        pointer = address(context, builder, sig.args[0], *values[:2])
-        write_vector(builder, values[2], pointer, value)
+        pointer = emit_pointer(context, builder, sig.args[0], *values[:2])
+        emit_store(builder, values[2], pointer, vector)
         return context.get_dummy_value()
 
     return types.none(array, types.intp, value), codegen
+
+
+@intrinsic
+def broadcast(_: Any, array: Any, number: Any) -> Codegen:
+    """`number` in every lane of a vector of the type of `array`."""
+    vector = Vector(array.dtype)
+
+    def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
+        scalar = context.cast(builder, values[1], sig.args[1], vector.element)
+        return emit_broadcast(builder, scalar, vector)
+
+    return vector(array, number), codegen

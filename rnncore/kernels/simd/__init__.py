@@ -1,0 +1,37 @@
+"""The vocabulary of the kernels: vectors, their functions, matrix products, threads.
+
+It knows nothing of the network. Kernels are written in it; docs/kernels.md explains it.
+"""
+
+from rnncore.kernels.simd.compiling import compiled, inlined, kernel
+from rnncore.kernels.simd.copying import clear, copy
+from rnncore.kernels.simd.elementary import clamp, exp, fma, inverse_sqrt, tanh
+from rnncore.kernels.simd.products import product
+from rnncore.kernels.simd.reductions import max_lanes, sum_lanes
+from rnncore.kernels.simd.row_products import row_product
+from rnncore.kernels.simd.threads import available_threads, barrier
+from rnncore.kernels.simd.vector import broadcast, lanes, lanes_for, load, store
+
+__all__ = [
+    "available_threads",
+    "barrier",
+    "broadcast",
+    "clamp",
+    "clear",
+    "compiled",
+    "copy",
+    "exp",
+    "fma",
+    "inlined",
+    "inverse_sqrt",
+    "kernel",
+    "lanes",
+    "lanes_for",
+    "load",
+    "max_lanes",
+    "product",
+    "row_product",
+    "store",
+    "sum_lanes",
+    "tanh",
+]

@@ -1,0 +1,57 @@
+"""Matrix products C = A B with B stored by rows of k: for the backward pass and the gradients.
+
+Each element of C is one chain of fused multiply-adds over k = 0, 1, 2, …, whatever the size of the
+matrices and the tile that computes it. So a row has the same bits alone and among others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnncore.kernels.simd.compiling import compiled, inlined
+from rnncore.kernels.simd.tiles import highest, tile, widest, widest_row
+from rnncore.kernels.simd.vector import FloatArray, lanes
+
+
+@inlined
+def product(
+    C: FloatArray, c: int, A: FloatArray, a: int, a_row: int, a_k: int, B: FloatArray, b: int,
+    rows: int, columns: int, depth: int, accumulate: bool,
+) -> None:  # fmt: skip
+    """C[m, n] = or += sum over k of A[m, k] B[k, n], for `rows` × `columns` elements of C.
+
+    C and B start at elements `c` and `b` of their arrays; their rows are `columns` wide, which is
+    a whole number of vectors. Element (m, k) of A is at `A.flat[a + m * a_row + k * a_k]`: with
+    the strides swapped, A is transposed, as in BLAS.
+    """
+    size = np.intp  # otherwise numba compiles anew for each constant among the arguments
+    product_in_tiles(
+        C, size(c), A, size(a), size(a_row), size(a_k), B, size(b),
+        size(rows), size(columns), size(depth), np.bool_(accumulate),
+    )  # fmt: skip
+
+
+@compiled
+def product_in_tiles(
+    C: FloatArray, c: np.intp, A: FloatArray, a: np.intp, a_row: np.intp, a_k: np.intp,
+    B: FloatArray, b: np.intp,
+    rows: np.intp, columns: np.intp, depth: np.intp, accumulate: np.bool,
+) -> None:  # fmt: skip
+    """`product`, divided into tiles of nearly equal size."""
+    if rows == 0:  # a thread may have no share
+        return
+    vectors = columns // lanes(C)
+    most = widest_row if rows == 1 else widest
+    panels = (vectors + most - 1) // most
+    width = (vectors + panels - 1) // panels
+    blocks = (rows + highest - 1) // highest
+    height = (rows + blocks - 1) // blocks
+    for panel in range(panels):
+        # every second row of C goes from right to left: what was read last is still in the cache
+        left = width * (panels - 1 - panel if rows == 1 and (c // columns) % 2 else panel)
+        for top in range(0, rows, height):
+            tile(
+                C, c + top * columns + left * lanes(C), A, a + top * a_row, a_row, a_k,
+                B, b + left * lanes(C), min(height, rows - top), min(width, vectors - left),
+                columns, depth, accumulate,
+            )  # fmt: skip
