@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+root = Path(__file__).parents[1]
 
 # Prints what an import changed: environment variables, filters and handlers of loggers.
 probe = """
@@ -60,3 +65,25 @@ def test_a_notebook_may_import_the_lower_layers(module: str) -> None:
 def test_telemetry_is_off_before_prefect_is_imported(module: str) -> None:
     """Prefect's client reads the variable when it is imported."""
     run(watched_import.format(module=module))
+
+
+def imports_of(folder: str) -> Iterator[tuple[str, str]]:
+    """File and module of each import in the Python files of a folder."""
+    for file in sorted((root / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                yield from ((file.name, f"{node.module}.{name.name}") for name in node.names)
+            elif isinstance(node, ast.Import):
+                yield from ((file.name, name.name) for name in node.names)
+
+
+def test_tests_share_code_through_their_support_alone() -> None:
+    """No test imports another or a conftest, and benchmarks import nothing from tests."""
+    from_tests = [
+        (file, module)
+        for file, module in imports_of("tests")
+        if module.startswith("tests.") and not module.startswith("tests.support.")
+    ]
+
+    assert [] == from_tests
+    assert [] == [(f, module) for f, module in imports_of("benchmarks") if module[:5] == "tests"]
