@@ -17,6 +17,7 @@ from tests.support.faults.storms import commit_many, read_spoiled, verify
 from tests.support.faults.writers import Writers, run_id
 from tests.support.s3 import Gateway, variables
 from tests.support.states import facts, make_state, vocabulary
+from tests.support.stores import reopened
 
 Count = Callable[[str], None]
 
@@ -123,7 +124,7 @@ def test_a_listing_from_a_cache_would_be_caught(
     def sees_another_run() -> bool:
         before = log.head()
         state = make_state(iterations=before + 2)
-        theirs = CheckpointLog(open_store(ours.url), "default", run_id)
+        theirs = CheckpointLog(reopened(ours.url), "default", run_id)
         theirs.commit(state, vocabulary, facts, after=before)
         return log.head() == before + 1
 
