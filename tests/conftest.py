@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Shared by all tests: which folders run by default, and what the summary prints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ tiers = {
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave a tier's folder out unless the command names it."""
+    """Skip a tier's folder unless the command names it."""
     tier = collection_path.name
     unnamed = tier in tiers and tier not in " ".join(config.args)
     return True if unnamed and collection_path.parent == Path(__file__).parent else None
@@ -23,14 +23,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.fixture
 def count(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Puts a sentence with what a test counted under the summary."""
+    """Prints a sentence with what a test counted after the summary."""
     return partial(record_property, "counted")
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Say what was counted, which tests were not run, and how to run them."""
+    """Print what was counted, which tests were not run, and how to run them."""
     for reports in terminalreporter.stats.values():
         for report in reports:
             if getattr(report, "when", "") == "call":

@@ -1,4 +1,4 @@
-"""Texts come from anywhere exactly as they are, and what cannot be read is named in one sentence."""
+"""Texts are read unchanged from any source; one sentence reports what cannot be read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ sentence = "the keeper lit the lamp and the tide came in.\n"
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Files of a folder, and the replies of servers that are less willing."""
+    """Serves the files of a folder, and error replies at some paths."""
 
     statuses: ClassVar = {"/forbidden": 403, "/unauthorised": 401, "/broken": 500}
 
@@ -44,12 +44,12 @@ class Handler(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def log_message(self, *arguments: object) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[str]:
-    """Address of a real server, which knows no ranges, of the files in `tmp_path`."""
+    """URL of a real server, without range requests, of the files in `tmp_path`."""
     handler = partial(Handler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -60,7 +60,7 @@ def served(tmp_path: Path) -> Iterator[str]:
 
 
 def refusal(corpus: str | list[str], encoding: str = "utf-8") -> str:
-    """The one line with which a corpus is refused."""
+    """The error message for a corpus, which must be one line."""
     with pytest.raises(CorpusError) as caught:
         read_corpus(corpus, encoding)
     message = str(caught.value)
@@ -77,7 +77,7 @@ def test_a_list_is_read_in_its_order(tmp_path: Path) -> None:
 
 
 def test_a_pattern_is_read_in_the_order_of_names(tmp_path: Path) -> None:
-    """Whatever order the disk lists them in; folders that match are left out."""
+    """In whatever order the disk lists them; matching folders are skipped."""
     for name in ("c.txt", "a.txt", "b.txt", "d.md"):
         (tmp_path / name).write_text(name)
     (tmp_path / "folder.txt").mkdir()
@@ -87,7 +87,7 @@ def test_a_pattern_is_read_in_the_order_of_names(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pattern", ["?.txt", "[ab].txt"])
 def test_patterns_are_those_of_a_shell(tmp_path: Path, pattern: str) -> None:
-    """One character, or one of some; but a file of just that name is that file."""
+    """Such as `?` and `[ab]`; but a file with exactly that name is read as that file."""
     for name in ("a", "b", "long"):
         (tmp_path / f"{name}.txt").write_text(name)
 
@@ -110,20 +110,20 @@ def test_a_pattern_on_an_object_store_is_read_in_the_order_of_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ending", "compress"),
+    ("extension", "compress"),
     [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)],
 )
-def test_a_compressed_file_is_read_by_its_ending(
-    tmp_path: Path, ending: str, compress: type[bytes]
+def test_a_compressed_file_is_read_by_its_extension(
+    tmp_path: Path, extension: str, compress: type[bytes]
 ) -> None:
-    """What is inside is the text."""
-    (tmp_path / f"text.txt{ending}").write_bytes(compress(sentence.encode()))
+    """The decompressed bytes are the text."""
+    (tmp_path / f"text.txt{extension}").write_bytes(compress(sentence.encode()))
 
-    assert [sentence] == read_corpus(f"{tmp_path}/text.txt{ending}", "utf-8")
+    assert [sentence] == read_corpus(f"{tmp_path}/text.txt{extension}", "utf-8")
 
 
 def test_a_member_of_an_archive_is_read(tmp_path: Path) -> None:
-    """A chain of URLs reaches into a zip file, on a plain path as well."""
+    """A chain of URLs names a member of a zip file, also with a plain path."""
     with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
         archive.writestr("inner.txt", sentence)
 
@@ -140,8 +140,8 @@ def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
     assert [sentence] == read_corpus(f"{tmp_path}/texts/*.txt", "utf-8")
 
 
-def test_a_web_server_without_ranges_serves(tmp_path: Path, served: str) -> None:
-    """Plain and compressed, with a query that does not hide the ending."""
+def test_a_web_server_without_range_requests_is_enough(tmp_path: Path, served: str) -> None:
+    """Plain and compressed, with a query that does not hide the extension."""
     (tmp_path / "a.txt").write_text(sentence)
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress(sentence.encode()))
 
@@ -159,7 +159,7 @@ def test_a_web_server_without_ranges_serves(tmp_path: Path, served: str) -> None
         ("short", "cannot be read .*payload is not completed"),
     ],
 )
-def test_what_a_web_server_refuses_is_said(served: str, path: str, problem: str) -> None:
+def test_a_refusal_by_a_web_server_is_reported(served: str, path: str, problem: str) -> None:
     """Each with its own reason, and no query in the message."""
     message = refusal(f"{served}/{path}?token=secret")
 
@@ -169,8 +169,8 @@ def test_what_a_web_server_refuses_is_said(served: str, path: str, problem: str)
         read_corpus(f"{served}/{path}", "utf-8")
 
 
-def test_a_server_that_is_not_there_is_said() -> None:
-    """Nothing listens on that port; a token in the address stays out of the message."""
+def test_a_server_that_does_not_answer_is_reported() -> None:
+    """Nothing listens on that port; a token in the address is not in the message."""
     message = refusal("http://127.0.0.1:9/text?token=secret")
 
     assert message.startswith("the corpus http://127.0.0.1:9/text cannot be read (Cannot connect")
@@ -190,15 +190,15 @@ def test_a_server_that_is_not_there_is_said() -> None:
         ("s4://bucket/text", "unknown protocol 's4'"),
     ],
 )
-def test_a_corpus_that_is_not_there_is_named(corpus: str | list[str], problem: str) -> None:
-    """What was asked for, and what to give instead."""
+def test_a_missing_corpus_is_reported(corpus: str | list[str], problem: str) -> None:
+    """The message says what was given, and what to give instead."""
     message = refusal(corpus)
 
     assert problem in message
     assert ": " in message
 
 
-def test_a_folder_is_no_corpus(tmp_path: Path) -> None:
+def test_a_folder_is_refused(tmp_path: Path) -> None:
     """The message says how to name its files."""
     message = refusal(str(tmp_path))
 
@@ -206,8 +206,8 @@ def test_a_folder_is_no_corpus(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file; 403 is tested as root too")
-def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    """The reason is permission, not absence."""
+def test_a_file_without_read_permission_is_reported(tmp_path: Path) -> None:
+    """The message says that permission is missing, not that the file is."""
     (tmp_path / "text").write_text(sentence)
     (tmp_path / "text").chmod(0)
 
@@ -223,15 +223,15 @@ def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     ],
     ids=["truncated", "flipped", "not gzip"],
 )
-def test_a_damaged_archive_is_named(tmp_path: Path, damage: type[bytes], problem: str) -> None:
-    """Half a compressed text is no text."""
+def test_a_corrupt_archive_is_reported(tmp_path: Path, damage: type[bytes], problem: str) -> None:
+    """Part of a compressed text is not accepted."""
     packed = gzip.compress("".join(map(chr, range(32, 1000))).encode())
     (tmp_path / "text.gz").write_bytes(damage(packed))
 
     assert problem in refusal(f"{tmp_path}/text.gz")
 
 
-@pytest.mark.parametrize("data", [b"", codecs.BOM_UTF8], ids=["no bytes", "a mark alone"])
+@pytest.mark.parametrize("data", [b"", codecs.BOM_UTF8], ids=["no bytes", "only a mark"])
 def test_an_empty_corpus_is_refused(tmp_path: Path, data: bytes) -> None:
     """There is nothing to learn from."""
     (tmp_path / "text").write_bytes(data)
@@ -253,24 +253,24 @@ def test_a_single_distinct_character_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["no mark", "mark"])
 @pytest.mark.parametrize("before", [0, 1, 1500, (1 << 20) + 3])
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig"])
-def test_an_invalid_byte_is_named_with_its_offset_in_the_file(
+def test_an_invalid_byte_is_reported_with_its_offset_in_the_file(
     mark: bytes, before: int, encoding: str
 ) -> None:
-    """The offset is what a hex editor shows: from the first byte, marks and all."""
+    """The offset is that of a hex editor: from the first byte, byte order mark included."""
     data = mark + b"x" * before + b"\xff rest"
 
     with pytest.raises(CorpusError, match=rf"byte offset {len(mark) + before} \(0xff\)"):
         decode(data, encoding, "text")
 
 
-def test_a_text_cut_inside_a_character_is_named_with_the_offset() -> None:
+def test_a_text_cut_inside_a_character_is_reported_with_the_offset() -> None:
     """A download that ended early often ends like this."""
     with pytest.raises(CorpusError, match=r"unexpected end of data at byte offset 4 \(0xe2\)"):
         decode("text€".encode()[:-1], "utf-8", "name")
 
 
 @pytest.mark.parametrize("codec", ["utf-16", "utf-32"])
-def test_another_unicode_encoding_is_recognised_by_its_mark(codec: str) -> None:
+def test_another_unicode_encoding_is_recognised_by_its_byte_order_mark(codec: str) -> None:
     """The message names the encoding to give, and with it the text is read."""
     data = "grüße".encode(codec)
 
@@ -293,7 +293,7 @@ def test_another_unicode_encoding_is_recognised_by_its_mark(codec: str) -> None:
     ],
 )
 def test_an_encoding_that_gives_no_text_is_refused(encoding: str, data: bytes) -> None:
-    """Unknown names, codecs that are not for text, and half a surrogate pair."""
+    """Unknown names, codecs that are not for text, and a lone surrogate."""
     with pytest.raises(CorpusError, match=r"^name cannot be read with encoding "):
         decode(data, encoding, "name")
 
@@ -307,16 +307,16 @@ def test_an_encoding_that_gives_no_text_is_refused(encoding: str, data: bytes) -
         "🦊🌊👩‍👩‍👧 🇫🇷 e\u0301\n",
         "\x00\x01\x7f\ufeff inside\ufffd\U0010ffff",
     ],
-    ids=["line ends", "Greek", "Chinese", "emoji", "strange"],
+    ids=["line ends", "Greek", "Chinese", "emoji", "special"],
 )
 @pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8], ids=["no mark", "mark"])
-def test_every_character_stays_as_it_is(tmp_path: Path, text: str, mark: bytes) -> None:
-    """Line ends are characters too; a byte order mark in front alone is dropped."""
+def test_every_character_is_unchanged(tmp_path: Path, text: str, mark: bytes) -> None:
+    """Line ends are characters too; only a byte order mark at the start is dropped."""
     (tmp_path / "text").write_bytes(mark + text.encode())
 
     assert [text] == read_corpus(f"{tmp_path}/text", "utf-8")
 
 
-def test_the_encoding_is_what_was_said() -> None:
+def test_the_given_encoding_is_used() -> None:
     """Every byte is a character of latin-1."""
     assert "grüße\xff" == decode(b"gr\xfc\xdfe\xff", "latin-1", "name")

@@ -1,6 +1,6 @@
-"""What the long fault tests start."""
+"""Fixtures of the long fault tests."""
 
 from __future__ import annotations
 
-from tests.support.fixtures import fresh_caches, hasty_threads  # noqa: F401 - fixtures
-from tests.support.s3 import bucket, careless_server, gateway, owner, s3  # noqa: F401 - fixtures
+from tests.support.fixtures import fast_switching_threads, fresh_caches  # noqa: F401 - fixtures
+from tests.support.s3 import bucket, gateway, owner, s3, unsafe_server  # noqa: F401 - fixtures

@@ -1,4 +1,4 @@
-"""Damage by the thousand, and losses of power during a longer run."""
+"""Thousands of damaged objects, and power loss at any time of a longer run."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ Count = Callable[[str], None]
 
 
 @pytest.mark.parametrize("kind", ["local", "memory"])
-def test_damage(tmp_path: Path, kind: str, count: Count) -> None:
-    """Nothing goes unseen in objects of any kind."""
+def test_damage_is_detected(tmp_path: Path, kind: str, count: Count) -> None:
+    """Damage to objects of any kind is detected."""
     store = open_store(str(tmp_path / "store") if kind == "local" else "memory://bucket/store")
 
-    counts, unseen = damage_everything(store, 2000, seed=7)
+    counts, undetected = damage_everything(store, 2000, seed=7)
 
-    assert [] == unseen
+    assert [] == undetected
     count(shown(f"damage, {kind}", counts))
 
 
-def test_loss_of_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count) -> None:
-    """Every image of ten commits holds what was acknowledged."""
+def test_power_loss_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
+) -> None:
+    """Every image of the disk during ten commits holds what was acknowledged."""
     recording = record_run(tmp_path / "store", monkeypatch, commits=10)
 
     images, wrong = violations(recording, tmp_path / "store")

@@ -1,4 +1,4 @@
-"""`python -m flows.retrain`, killed again and again until it is through, with real text."""
+"""`python -m flows.retrain`, killed repeatedly until it is finished, with real text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flows.storage.stores import Store, open_store
 from tests.support.commands import kill, outcome, start
 from tests.support.counting import shown
 from tests.support.damage import reported
-from tests.support.faults.proxy import FaultProxy, every_request, reads, records, spoiled_reads
+from tests.support.faults.proxy import FaultProxy, corrupted_reads, every_request, reads, records
 from tests.support.s3 import happens
 from tests.support.stores import reopened
 
@@ -33,13 +33,13 @@ networks = {
 }
 
 
-def kill_again_and_again(
+def kill_repeatedly(
     store: Store, run_id: str, begin: Callable[[], Any], kills: int, seed: int
 ) -> Counter[str]:
-    """Kill the run behind its first new checkpoint, so many times and more.
+    """Kill the run after its first new checkpoint, at least `kills` times.
 
-    It aims at the run's commits while few were hit, and goes on until a quarter was, or three
-    times as long.
+    It waits for a commit while few kills were inside one, and repeats until a quarter were, at most
+    three times as often.
     """
     rng = random.Random(seed)
     run = run_folder("default", run_id)
@@ -48,7 +48,7 @@ def kill_again_and_again(
 
     def written(kind: str) -> int:
         place = f"{run}/{kind}"
-        if folder := store.local_file(place):  # a commit takes some milliseconds: look fast
+        if folder := store.local_file(place):  # a commit takes some milliseconds: check often
             return sum(not file.name.startswith(".") for file in folder.iterdir())
         return len(store.names(place))
 
@@ -56,13 +56,13 @@ def kill_again_and_again(
         return counts["kills inside a commit"] / max(1, counts["kills"])
 
     while counts["kills"] < kills or (share_inside() < 0.25 and counts["kills"] < 3 * kills):
-        before, patient = log.head(), share_inside() <= 0.5
+        before, wait_for_commit = log.head(), share_inside() <= 0.5
         process = begin()
         try:
             assert happens(lambda before=before: log.head() > before, within=120)  # type: ignore[misc]
             time.sleep(rng.uniform(0, 0.5))
             payloads, deadline = written("data"), time.monotonic() + 5
-            while patient and time.monotonic() < deadline and written("data") == payloads:
+            while wait_for_commit and time.monotonic() < deadline and written("data") == payloads:
                 pass  # a payload comes before its record
         finally:
             kill(process)
@@ -76,68 +76,70 @@ def kill_again_and_again(
 
 
 @pytest.mark.parametrize("network", networks)
-def test_the_main_job_killed_on_a_local_disk(tmp_path: Path, network: str, count: Count) -> None:
-    """It ends with the same bytes as one that nothing disturbed."""
+def test_the_main_job_killed_on_a_local_disk_gives_the_same_bytes(
+    tmp_path: Path, network: str, count: Count
+) -> None:
+    """It ends with the same bytes as a job without faults."""
     options = (f"--corpus={corpus}/*.txt", *shape, *networks[network])
-    unkilled = outcome(start(tmp_path, *options, rarely, f"--store={tmp_path}/unkilled"))
+    not_killed = outcome(start(tmp_path, *options, rarely, f"--store={tmp_path}/not_killed"))
     store = f"--store={tmp_path}/killed"
 
-    counts = kill_again_and_again(
+    counts = kill_repeatedly(
         open_store(f"{tmp_path}/killed"),
-        unkilled["run_id"],
+        not_killed["run_id"],
         lambda: start(tmp_path, *options, often, store),
         kills=8,
         seed=8,
     )
 
     killed = outcome(start(tmp_path, *options, rarely, store))
-    assert unkilled["checkpoint_digest"] == killed["checkpoint_digest"]
+    assert not_killed["checkpoint_digest"] == killed["checkpoint_digest"]
     assert 0.25 * counts["kills"] <= counts["kills inside a commit"]
     count(shown(f"main job killed, {network}", counts))
 
 
-def test_the_main_job_killed_on_s3(
+def test_the_main_job_killed_on_s3_gives_the_same_bytes(
     tmp_path: Path, s3: dict[str, str], bucket: str, count: Count
 ) -> None:
-    """The same with corpus and store on Ceph, where records are late by up to half a second.
+    """Corpus and store are on Ceph, and records arrive up to half a second late.
 
-    That of a killed run may arrive when its successor is at work.
+    The record of a killed run may arrive while the next run is working.
     """
     text = min(corpus.glob("*.txt")).read_bytes()
     fsspec.filesystem("s3").pipe_file(f"{bucket}/corpus.txt", text)
     options = (f"--corpus=s3://{bucket}/corpus.txt", *shape)
-    unkilled = outcome(start(tmp_path, *options, rarely, f"--store={tmp_path}/unkilled"))
+    not_killed = outcome(start(tmp_path, *options, rarely, f"--store={tmp_path}/not_killed"))
     store = f"--store=s3://{bucket}/store"
 
     with FaultProxy(s3["AWS_ENDPOINT_URL"], ("slow",), share=1.0, seed=10, only=records) as proxy:
         slow = {"AWS_ENDPOINT_URL": proxy.url}
-        counts = kill_again_and_again(
+        counts = kill_repeatedly(
             open_store(f"s3://{bucket}/store"),
-            unkilled["run_id"],
+            not_killed["run_id"],
             lambda: start(tmp_path, *options, often, store, environment=slow),
             kills=8,
             seed=9,
         )
 
     killed = outcome(start(tmp_path, *options, rarely, store))
-    assert unkilled["checkpoint_digest"] == killed["checkpoint_digest"]
+    assert not_killed["checkpoint_digest"] == killed["checkpoint_digest"]
     assert 0.25 * counts["kills"] <= counts["kills inside a commit"]
     count(shown("main job killed, S3", counts))
 
 
 bad_networks = {
     "lossy": {"faults": every_request, "share": 0.25},
-    "spoiling": {"faults": spoiled_reads, "share": 0.1, "only": reads},
+    "corrupting": {"faults": corrupted_reads, "share": 0.1, "only": reads},
 }
 
 
 @pytest.mark.parametrize("kind", bad_networks)
-def test_the_main_job_over_a_bad_network(
+def test_the_main_job_over_a_bad_network_gives_the_same_bytes(
     tmp_path: Path, s3: dict[str, str], bucket: str, kind: str, count: Count
 ) -> None:
-    """A quarter of all requests goes wrong, or a tenth of all reads is spoiled: the same bytes."""
+    """A quarter of all requests fails, or a tenth of all reads is corrupted."""
     options = (f"--corpus={min(corpus.glob('*.txt'))}", *shape, "--training.checkpoint_every=500")
-    undisturbed = outcome(start(tmp_path, *options, f"--store={tmp_path}/store"))
+    without_faults = outcome(start(tmp_path, *options, f"--store={tmp_path}/store"))
 
     bad: dict[str, Any] = bad_networks[kind]
     with FaultProxy(s3["AWS_ENDPOINT_URL"], seed=11, **bad) as proxy:
@@ -146,5 +148,5 @@ def test_the_main_job_over_a_bad_network(
         found = outcome(process, within=600)
 
     for name in ("checkpoint_digest", "report_id", "held_out_bits_per_character"):
-        assert undisturbed[name] == found[name]
+        assert without_faults[name] == found[name]
     count(shown(f"main job over a {kind} network", proxy.counts))

@@ -1,4 +1,4 @@
-"""Processes that train and commit, killed by the hundred, alone and against each other."""
+"""Processes that train and commit, alone or concurrently, killed hundreds of times."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from flows.exceptions import ObjectExists
 from flows.storage.stores import open_store
 from tests.support.counting import shown
 from tests.support.faults.writers import Writers
-from tests.support.stores import at_once
+from tests.support.stores import in_parallel
 
 Count = Callable[[str], None]
 lengths = (3, 5, 2, 7, 3, 4, 6, 5)  # iterations of each writer's chunks
 
 
 @pytest.mark.parametrize(("writers", "kills"), [(1, 600), (2, 300), (4, 300), (8, 300)])
-def test_kills_on_a_local_disk(tmp_path: Path, writers: int, kills: int, count: Count) -> None:
-    """What was acknowledged is there, bit for bit, and each step once."""
+def test_kills_on_a_local_disk_lose_nothing(
+    tmp_path: Path, writers: int, kills: int, count: Count
+) -> None:
+    """What was acknowledged exists, bit for bit, and each iteration once."""
     killed = Writers(str(tmp_path / "store"), lengths[:writers], seed=writers)
 
-    killed.kill(kills, patience=0.05)
+    killed.kill(kills, pause=0.05)
 
     assert 0.25 * killed.counts["kills"] <= killed.counts["kills inside a commit"]
     count(shown(f"{writers} writers killed, local disk", killed.counts))
@@ -30,19 +32,21 @@ def test_kills_on_a_local_disk(tmp_path: Path, writers: int, kills: int, count: 
 
 @pytest.mark.parametrize(("writers", "kills"), [(1, 200), (2, 100), (4, 60)])
 @pytest.mark.usefixtures("s3")
-def test_kills_on_s3(bucket: str, writers: int, kills: int, count: Count) -> None:
-    """The same against Ceph."""
+def test_kills_on_s3_lose_nothing(bucket: str, writers: int, kills: int, count: Count) -> None:
+    """The same on Ceph."""
     killed = Writers(f"s3://{bucket}/store", lengths[:writers], seed=writers)
 
-    killed.kill(kills, patience=0.5)
+    killed.kill(kills, pause=0.5)
 
     assert 0.25 * killed.counts["kills"] <= killed.counts["kills inside a commit"]
     count(shown(f"{writers} writers killed, S3", killed.counts))
 
 
-@pytest.mark.usefixtures("hasty_threads", "s3")
+@pytest.mark.usefixtures("fast_switching_threads", "s3")
 @pytest.mark.parametrize("kind", ["local", "memory", "s3"])
-def test_races(tmp_path: Path, bucket: str, kind: str, count: Count) -> None:
+def test_exactly_one_of_racing_writers_wins(
+    tmp_path: Path, bucket: str, kind: str, count: Count
+) -> None:
     """Of eight racers for each of a thousand keys, exactly one wins."""
     urls = {"local": str(tmp_path), "memory": "memory://races", "s3": f"s3://{bucket}/races"}
     racers = [open_store(urls[kind]) for _ in range(8)]
@@ -56,7 +60,7 @@ def test_races(tmp_path: Path, bucket: str, kind: str, count: Count) -> None:
                 continue
             winners.append((key, number))
 
-    at_once(8, race)
+    in_parallel(8, race)
 
     assert list(range(1000)) == sorted(key for key, _ in winners)
     for key, number in winners:

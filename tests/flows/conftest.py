@@ -29,8 +29,8 @@ sentences = (
 def prefect_server() -> Iterator[None]:
     """One embedded server for all of a process; without heartbeats a flow ends a second sooner.
 
-    It keeps no events: of hundreds of short runs they are so many that now and then the server's
-    threads wait a minute for each other.
+    It stores no events: those of hundreds of short runs are so many that the server's threads
+    sometimes wait a minute for each other.
     """
     settings = {
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
@@ -47,7 +47,7 @@ def prefect_server() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prefect's folder, and a cache, for all runs in processes of their own: made only once."""
+    """Prefect's folder and a cache for all runs in their own processes: created only once."""
     return tmp_path_factory.mktemp("home")
 
 
@@ -67,7 +67,7 @@ def corpus(tmp_path: Path, text: str) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """Where a store may be made."""
+    """The path of a store that does not exist yet."""
     return tmp_path / "store"
 
 

@@ -1,4 +1,4 @@
-"""What a run leaves in the Prefect UI."""
+"""What a run shows in the Prefect UI."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def newest_artifact(key: str) -> Artifact:
     return max(found, key=lambda artifact: str(artifact.created))
 
 
-def test_run_leaves_a_page_with_picture_table_and_samples(options: Options) -> None:
+def test_run_writes_a_page_with_picture_table_and_samples(options: Options) -> None:
     """The markdown artifact shows decision, loss curve, metrics, a sample of each temperature."""
     outcome = retrained(options(model="painted"))
 
@@ -41,14 +41,14 @@ def test_run_leaves_a_page_with_picture_table_and_samples(options: Options) -> N
         assert f"{name}:\n```text\n{address}\n```" in page
 
 
-def test_run_leaves_its_progress(options: Options) -> None:
-    """The progress artifact of a finished run stands at a hundred."""
+def test_run_writes_its_progress(options: Options) -> None:
+    """The progress artifact of a finished run is at 100."""
     retrained(options(model="counted"))
 
     assert float(str(newest_artifact("progress-counted").data)) == 100.0
 
 
-def test_run_leaves_the_first_rows_of_its_report(options: Options) -> None:
+def test_run_writes_the_first_rows_of_its_report(options: Options) -> None:
     """The table artifact shows samples with their temperature."""
     retrained(options(model="tabled"))
 
@@ -58,7 +58,7 @@ def test_run_leaves_the_first_rows_of_its_report(options: Options) -> None:
 
 
 def test_fence_holds_any_text() -> None:
-    """Backticks in a sample do not end its block."""
+    """Backticks in a sample do not end its code block."""
     block = _fence("a ``` b ```` c")
 
     assert block.startswith("`````text\n")

@@ -1,4 +1,4 @@
-"""Bad input gets one clear sentence, exit status 2, and leaves nothing half-written."""
+"""Bad input gives one clear sentence and exit status 2, and leaves nothing partly written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
 
 
 def last_state() -> State:
-    """State of the flow run that Prefect saw last."""
+    """State of the newest flow run in Prefect."""
     with get_client(sync_client=True) as client:
         newest = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)[0]
     assert newest.state is not None
@@ -57,10 +57,10 @@ def last_state() -> State:
     ],
     ids=["empty", "single character", "not UTF-8", "UTF-16", "too short"],
 )
-def test_text_that_cannot_be_trained_on(
+def test_text_that_cannot_be_trained_on_is_refused(
     capsys: pytest.CaptureFixture[str], corpus: Path, store: Path, content: bytes, expected: str
 ) -> None:
-    """The text is named with what is wrong with it; the store is not even made."""
+    """The message names the text and what is wrong with it; the store is not created."""
     corpus.write_bytes(content)
 
     sentence = refused(capsys, "--corpus", corpus, "--store", store)
@@ -80,10 +80,10 @@ def test_text_that_cannot_be_trained_on(
         ("http://127.0.0.1:9/x?sig=$NOT_SET", r"variable NOT_SET, which is not set"),
     ],
 )
-def test_corpus_that_is_not_there(
+def test_missing_corpus_is_refused(
     capsys: pytest.CaptureFixture[str], store: Path, corpus_url: str, expected: str
 ) -> None:
-    """The address is named, without its secrets, and the store is not even made."""
+    """The message names the address, without its secrets; the store is not created."""
     sentence = refused(capsys, "--corpus", corpus_url, "--store", store)
 
     assert re.search(expected, sentence)
@@ -92,10 +92,10 @@ def test_corpus_that_is_not_there(
 
 
 @pytest.mark.parametrize("name", ["../x", "", "a/b", "A", "-a", "a" * 65, "a b", "é"])
-def test_model_name_outside_the_rule(
+def test_invalid_model_name_is_refused(
     capsys: pytest.CaptureFixture[str], corpus: Path, store: Path, name: str
 ) -> None:
-    """The rule is said, with what was found."""
+    """The message states the rule and the name that was given."""
     sentence = refused(capsys, "--corpus", corpus, "--store", store, f"--model={name}")
 
     assert "--model: " in sentence
@@ -126,10 +126,10 @@ def test_model_name_outside_the_rule(
         ("seed", "-1"),
     ],
 )
-def test_option_out_of_bounds(
+def test_option_out_of_bounds_is_refused(
     capsys: pytest.CaptureFixture[str], store: Path, option: str, value: str
 ) -> None:
-    """The option is named with what was expected and found; nothing is started."""
+    """The message names the option, what was expected and what was given; nothing is started."""
     sentence = refused(capsys, "--store", store, f"--{option}={value}")
 
     assert f"--{option}" in sentence
@@ -137,12 +137,12 @@ def test_option_out_of_bounds(
     assert not store.exists()
 
 
-def test_value_that_cannot_be_read(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is no number at all is shown as it was found."""
+def test_value_that_cannot_be_parsed_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """A value that is no number is shown as it was given."""
     assert "cannot read '[nan]'" in refused(capsys, "--sampling.temperatures=nan")
 
 
-def test_unknown_option(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_option_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """An unknown name is refused, not ignored."""
     assert "--training.hiden_size" in refused(capsys, "--training.hiden_size", 3)
 
@@ -150,7 +150,7 @@ def test_unknown_option(capsys: pytest.CaptureFixture[str]) -> None:
 def test_unknown_priming_character_is_found_before_training(
     capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
 ) -> None:
-    """The character is named with its position, and nothing is written."""
+    """The message names the character and its position, and nothing is written."""
     arguments = ("--corpus", corpus, "--store", store, "--sampling.priming", "the Quay")
 
     sentence = refused(capsys, *arguments)
@@ -159,10 +159,10 @@ def test_unknown_priming_character_is_found_before_training(
     assert not store.exists()
 
 
-def test_store_that_is_a_file(
+def test_store_that_is_a_file_is_refused(
     capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
 ) -> None:
-    """A file is no store, and stays as it was."""
+    """A file is not a store, and is unchanged."""
     store.write_text("mine")
 
     sentence = refused(capsys, "--corpus", corpus, "--store", store)
@@ -171,10 +171,10 @@ def test_store_that_is_a_file(
     assert store.read_text() == "mine"
 
 
-def test_held_out_text_under_two_characters(
+def test_held_out_text_under_two_characters_is_refused(
     capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
 ) -> None:
-    """A text that is too short to hold out a tenth of is refused with what to change."""
+    """If the text is too short for the held-out share, the message says what to change."""
     corpus.write_text("the tide goes out\n")
     arguments = ("--corpus", corpus, "--store", store, "--evaluation.held_out", "0.05")
 
@@ -185,7 +185,7 @@ def test_held_out_text_under_two_characters(
 def test_diverged_training_keeps_the_last_good_checkpoint(
     capsys: pytest.CaptureFixture[str], corpus: Path, store: Path
 ) -> None:
-    """An infinite loss stops training, names the learning rate, and commits nothing broken."""
+    """An infinite loss stops training, and no bad state is saved; the message names the rate."""
     arguments = ("--corpus", corpus, "--store", store, "--training.learning_rate", "1e38")
 
     sentence = refused(capsys, *arguments)
@@ -195,13 +195,13 @@ def test_diverged_training_keeps_the_last_good_checkpoint(
     assert len(list(store.rglob("*.safetensors"))) == 1
 
 
-def test_failed_run_in_prefect_carries_the_sentence(
+def test_failed_run_in_prefect_has_the_same_message(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
     corpus: Path,
     store: Path,
 ) -> None:
-    """The state of the run says what the command line says, and its log has no traceback."""
+    """The state of the run has the sentence of the command line, and its log has no traceback."""
     corpus.write_text("")
 
     sentence = refused(capsys, "--corpus", corpus, "--store", store)
@@ -213,7 +213,7 @@ def test_failed_run_in_prefect_carries_the_sentence(
     assert "Traceback" not in caplog.text
 
 
-def test_checkpoint_of_a_newer_format(
+def test_checkpoint_of_a_newer_format_is_refused(
     capsys: pytest.CaptureFixture[str], options: Options, store: Path
 ) -> None:
     """A record that a newer program wrote stops this one, which changes nothing."""
@@ -223,7 +223,7 @@ def test_checkpoint_of_a_newer_format(
     record = json.loads(newest.read_bytes()) | {"format": 99}
     del record["checksum"]
     newest.write_bytes(canonical_json(record | {"checksum": digest(canonical_json(record))}))
-    open_store.cache_clear()  # as in a process of its own, which has not read the log yet
+    open_store.cache_clear()  # as in a new process, which has not read the log yet
     before = files_below(store)
 
     arguments = ("--corpus", options()["corpus"], "--store", store, "--training.hidden_size=8")
@@ -234,10 +234,10 @@ def test_checkpoint_of_a_newer_format(
     assert before == files_below(store)
 
 
-def test_damaged_checkpoint_is_named_and_passed_over(
+def test_corrupt_checkpoint_is_reported_and_skipped(
     options: Options, store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The newest sound checkpoint is gone on from, and the run ends as if nothing had happened."""
+    """The run continues from the newest intact checkpoint, and ends with the same bytes."""
     outcome = retrained(options())
     payload = next(store.rglob(f"{outcome.checkpoint_digest}.safetensors"))
     whole = payload.read_bytes()
@@ -250,10 +250,10 @@ def test_damaged_checkpoint_is_named_and_passed_over(
     assert whole == payload.read_bytes()
 
 
-def test_report_on_an_older_checkpoint_says_why(
+def test_report_on_an_older_checkpoint_gives_the_reason(
     options: Options, store: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The newest one is damaged, and named."""
+    """The newest checkpoint is corrupt, and reported."""
     outcome = retrained(options())
     payload = next(store.rglob(f"{outcome.checkpoint_digest}.safetensors"))
     payload.write_bytes(b"")
@@ -265,8 +265,10 @@ def test_report_on_an_older_checkpoint_says_why(
     assert "going on from the newest intact checkpoint" in caplog.text
 
 
-def test_store_without_permission(capsys: pytest.CaptureFixture[str], corpus: Path) -> None:
-    """A folder that nobody may write in, root included, is named with the reason."""
+def test_store_without_write_permission_is_refused(
+    capsys: pytest.CaptureFixture[str], corpus: Path
+) -> None:
+    """The message names a folder in which not even root may write, and the reason."""
     if not Path("/proc/self").exists():
         pytest.skip("needs Linux's /proc, where no folder can be made")
 

@@ -1,4 +1,4 @@
-"""The command line: what it prints, what it accepts, and that it is the flow's own parameters."""
+"""The command line: what it prints, what it accepts, and that its options are the flow's."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ every_flow = pytest.mark.parametrize(
 
 @pytest.fixture
 def arguments(corpus: Path, store: Path) -> list[str]:
-    """A small retraining."""
+    """Arguments of a small retraining."""
     small = ["--training.hidden_size=8", "--training.epochs=1", "--sampling.length=20"]
     return [f"--corpus={corpus}", f"--store={store}", *small]
 
 
 @pytest.fixture(scope="session")
 def environment(home: Path) -> dict[str, str]:
-    """Variables of a process that starts an embedded server of its own."""
+    """Environment variables of a process that starts its own embedded server."""
     others = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
     return others | {"PREFECT_HOME": str(home / "prefect")}
 
 
 @every_flow
-def test_defaults_are_the_flows_own(flow: Any) -> None:
-    """Without arguments the command asks for what the flow does by default."""
+def test_defaults_are_those_of_the_flow(flow: Any) -> None:
+    """Without arguments the command has the flow's defaults."""
     command = parse(flow, [])
 
     for name, parameter in inspect.signature(flow.fn).parameters.items():
@@ -57,7 +57,7 @@ def test_defaults_are_the_flows_own(flow: Any) -> None:
 
 @every_flow
 def test_every_parameter_is_described(flow: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Help names each parameter with what it means; so does the form in the UI."""
+    """Help explains each parameter; so does the form in the UI."""
     with pytest.raises(SystemExit) as stop:
         parse(flow, ["--help"])
 
@@ -89,7 +89,7 @@ def test_sections_describe_every_field() -> None:
             assert f"{field['minimum']} to {field['maximum']:,}" in field["description"]
 
 
-def test_names_reach_the_flow() -> None:
+def test_dotted_options_set_nested_fields() -> None:
     """Dotted names set the fields of sections."""
     command = parse(
         retrain,
@@ -109,7 +109,7 @@ def test_names_reach_the_flow() -> None:
 
 
 def test_environment_does_not_set_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that happens to be called MODEL is not taken for the model's name."""
+    """An environment variable called MODEL does not set the model's name."""
     monkeypatch.setenv("MODEL", "somebody-elses")
 
     assert parse(retrain, []).model_dump()["model"] == "default"
@@ -135,7 +135,7 @@ def test_json_is_the_last_line(arguments: list[str], capsys: pytest.CaptureFixtu
     assert Path(outcome["report_url"]).is_file()
 
 
-def test_closing_table_names_what_was_made(
+def test_closing_table_names_the_results(
     arguments: list[str], capsys: pytest.CaptureFixture[str], store: Path
 ) -> None:
     """The table shows checkpoint, report, and a command that reads the report."""
@@ -154,10 +154,10 @@ def test_closing_table_names_what_was_made(
     assert b"---" in read.stdout
 
 
-def test_second_run_says_that_nothing_was_left_to_do(
+def test_second_run_reports_that_nothing_was_left_to_do(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The table of a repeated run says that the store held the result."""
+    """The table of a repeated run says that the store already has the result."""
     run(retrain, arguments)
     capsys.readouterr()
 
@@ -174,7 +174,7 @@ def test_dry_run_writes_nothing(
     store: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A dry run names versions, store and server, and leaves no file."""
+    """A dry run prints versions, store and server, and writes no file."""
     if flow is report:
         retrained(options())
         arguments = [f"--store={store}"]
@@ -192,7 +192,7 @@ def test_dry_run_writes_nothing(
     assert before == files_below(store)
 
 
-def test_dry_run_knows_what_is_done(
+def test_dry_run_shows_what_is_already_done(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Before a run it counts the iterations to train, after it there are none."""
@@ -210,7 +210,9 @@ def test_dry_run_knows_what_is_done(
     assert "nothing left to train" in after
 
 
-def test_flows_alone_make_what_retrain_makes(options: Options, store: Path, corpus: Path) -> None:
+def test_single_flows_give_the_results_of_retrain(
+    options: Options, store: Path, corpus: Path
+) -> None:
     """Ingest, train and report one by one give the dataset, checkpoint and report of `retrain`."""
     whole = retrained(options(store=f"{store}-whole"))
     chosen = options()
@@ -230,17 +232,19 @@ def test_flows_alone_make_what_retrain_makes(options: Options, store: Path, corp
     assert [corpus] != files_below(store)
 
 
-def test_report_of_a_model_that_was_never_trained(
+def test_report_of_a_model_that_was_never_trained_is_refused(
     store: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A model without a checkpoint is named, with what to do."""
+    """The message names the model, and says what to do."""
     assert run(report, [f"--store={store}", "--model=unknown"]) == 2
 
     assert "model unknown has no checkpoint" in capsys.readouterr().err
 
 
-def test_process_as_scripts_start_it(arguments: list[str], environment: dict[str, str]) -> None:
-    """`python -m flows.retrain --json` starts its own server, and prints one line on each good end."""
+def test_json_output_of_a_process_is_one_line(
+    arguments: list[str], environment: dict[str, str]
+) -> None:
+    """`python -m flows.retrain --json` starts its own server, and prints only one line."""
     done = subprocess.run(
         [sys.executable, "-m", "flows.retrain", *arguments, "--json"],
         capture_output=True,
@@ -255,10 +259,10 @@ def test_process_as_scripts_start_it(arguments: list[str], environment: dict[str
     assert json.loads(done.stdout)["trained_iterations"] > 0
 
 
-def test_a_server_that_is_away_is_named(
+def test_a_server_that_does_not_answer_is_reported(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is begun, and one sentence says what to do."""
+    """Nothing is started, and one sentence says what to do."""
     with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
         assert 2 == run(retrain, [*arguments, "--json"])
 
@@ -266,10 +270,10 @@ def test_a_server_that_is_away_is_named(
     assert "start it, or unset PREFECT_API_URL" in sentence
 
 
-def test_an_embedded_server_that_does_not_start_is_named(
+def test_an_embedded_server_that_does_not_start_is_reported(
     arguments: list[str], environment: dict[str, str]
 ) -> None:
-    """The same for one that takes longer than it may."""
+    """Such as one that takes longer than its timeout."""
     done = subprocess.run(
         [sys.executable, "-m", "flows.retrain", *arguments, "--json"],
         capture_output=True,
@@ -285,17 +289,17 @@ def test_an_embedded_server_that_does_not_start_is_named(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
-def test_stopped_process_says_so_and_leaves_no_server(
+def test_stopped_process_reports_it_and_leaves_no_server(
     corpus: Path, environment: dict[str, str], store: Path, number: signal.Signals
 ) -> None:
-    """Ctrl-C and SIGTERM end with a checkpoint, one sentence, and the embedded server gone."""
+    """Ctrl-C and SIGTERM end with a checkpoint, one sentence, and no embedded server."""
     process = start_endless(corpus, store, environment)
     while len(list(store.rglob("*.safetensors"))) < 2:
         assert process.poll() is None
         time.sleep(0.1)
     time.sleep(0.3)  # into the second chunk
     process.send_signal(number)
-    _, errors = process.communicate(timeout=180)  # until nobody holds the pipes any more
+    _, errors = process.communicate(timeout=180)  # until all processes have closed the pipes
 
     assert 128 + number == process.returncode
     assert "checkpoint written: run again to go on" in errors
@@ -305,7 +309,7 @@ def test_stopped_process_says_so_and_leaves_no_server(
 
 
 def start_endless(corpus: Path, store: Path, environment: dict[str, str]) -> subprocess.Popen[str]:
-    """A retraining of more chunks, of a second or two each, than anyone waits for."""
+    """Start a retraining that does not end by itself, in chunks of a second or two."""
     names = ("hidden_size=8", "epochs=1000000", "checkpoint_every=200000")
     options = [f"--training.{name}" for name in names]
     return subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Two runs of one model: one works, the other waits for it or stops, as it was told."""
+"""Two runs of one model: one works, the other waits for it or stops, as configured."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Options = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def other_run(store: Path) -> Callable[[float], multiprocessing.Process]:
-    """Starts a process that holds the lock for some seconds; returns when it does."""
+    """Starts a process that holds the lock for some seconds; returns once it holds the lock."""
 
     def start(seconds: float) -> multiprocessing.Process:
         context = multiprocessing.get_context("spawn")
@@ -32,10 +32,10 @@ def other_run(store: Path) -> Callable[[float], multiprocessing.Process]:
     return start
 
 
-def test_busy_model_stops_a_run_that_shall_not_wait(
+def test_run_of_a_busy_model_stops_if_configured_to(
     options: Options, store: Path, other_run: Callable[[float], multiprocessing.Process]
 ) -> None:
-    """The run fails with what is going on and what to do, and writes no run."""
+    """The error names the other run and says what to do; no run is written."""
     process = other_run(60)
 
     with pytest.raises(RunConflict, match=rf"another run \(process {process.pid}\).*when_busy"):
@@ -46,7 +46,7 @@ def test_busy_model_stops_a_run_that_shall_not_wait(
     assert not (store / "models" / "default" / "runs").exists()
 
 
-def test_busy_model_is_waited_for(
+def test_run_of_a_busy_model_waits_by_default(
     options: Options, other_run: Callable[[float], multiprocessing.Process]
 ) -> None:
     """By default the run begins when the other has ended."""
@@ -59,7 +59,7 @@ def test_busy_model_is_waited_for(
     assert outcome.trained_iterations > 0
 
 
-def test_killed_run_frees_its_lock_at_once(
+def test_killed_run_frees_its_lock_immediately(
     options: Options, other_run: Callable[[float], multiprocessing.Process]
 ) -> None:
     """The kernel frees the lock of a process that was killed."""
@@ -70,10 +70,10 @@ def test_killed_run_frees_its_lock_at_once(
     assert retrained(options(when_busy="stop")).trained_iterations > 0
 
 
-def test_other_models_are_not_kept_waiting(
+def test_runs_of_other_models_do_not_wait(
     options: Options, other_run: Callable[[float], multiprocessing.Process]
 ) -> None:
-    """A lock is one model's."""
+    """A lock is for one model."""
     process = other_run(60)
 
     outcome = retrained(options(model="other", when_busy="stop"))

@@ -1,4 +1,4 @@
-"""A signal lets the slice under way and its checkpoint come to a good end."""
+"""After a signal, the current slice is finished and its checkpoint written."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ Options = Callable[..., dict[str, Any]]
 
 @pytest.fixture(autouse=True)
 def survive_sigterm() -> Iterator[None]:
-    """Prefect passes the signal on to the handler that it found: the default would end pytest."""
+    """Prefect passes the signal on to the previous handler: the default would end pytest."""
     before = signal.signal(signal.SIGTERM, lambda *_: None)
     yield
     signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture
-def under_way(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+def training_started(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Is set when a chunk has trained some slices."""
     event = threading.Event()
 
@@ -56,16 +56,16 @@ def under_way(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 
 @pytest.mark.parametrize("batch_size", [1, 4])
-def test_terminated_run_goes_on_where_it_stopped(
-    options: Options, store: Path, under_way: threading.Event, batch_size: int
+def test_terminated_run_continues_where_it_stopped(
+    options: Options, store: Path, training_started: threading.Event, batch_size: int
 ) -> None:
-    """SIGTERM leaves a checkpoint between two planned ones; the next run ends as if unstopped."""
+    """SIGTERM writes an extra checkpoint; the next run ends with the bytes of one without a stop."""
     chosen = options(
         training={"epochs": 100_000, "checkpoint_every": 10**9, "batch_size": batch_size}
     )
 
     def terminate() -> None:
-        under_way.wait(timeout=120)
+        training_started.wait(timeout=120)
         os.kill(os.getpid(), signal.SIGTERM)
 
     thread = threading.Thread(target=terminate, daemon=True)
@@ -92,23 +92,23 @@ def test_terminated_run_goes_on_where_it_stopped(
 def test_run_cancelled_without_a_signal_ends_cancelled(
     corpus: Path,
     store: Path,
-    under_way: threading.Event,
+    training_started: threading.Event,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A cancel that only the server knows of is seen, leaves a checkpoint, and says where.
+    """A cancellation known only to the server stops the run with a checkpoint, which it names.
 
-    So it is after the server took the run for dead.
+    Also after the server has marked the run as crashed.
     """
     monkeypatch.setattr(interruption, "ask_seconds", 0.1)
-    named = FlowRunFilter(name={"like_": "retrain unheard"})
+    named = FlowRunFilter(name={"like_": "retrain cancelled"})
     cancelled = []
 
     def cancel() -> None:
-        under_way.wait(timeout=120)
+        training_started.wait(timeout=120)
         with get_client(sync_client=True) as client:
             (run,) = client.read_flow_runs(flow_run_filter=named)
-            client.set_flow_run_state(run.id, Crashed())  # as of a run that was silent for long
+            client.set_flow_run_state(run.id, Crashed())  # as for a run without heartbeats
             while (state := client.read_flow_run(run.id).state) and state.is_crashed():
                 time.sleep(0.05)
             client.set_flow_run_state(run.id, Cancelling())
@@ -118,14 +118,14 @@ def test_run_cancelled_without_a_signal_ends_cancelled(
     thread.start()
     endless = ("hidden_size=8", "epochs=100000", "checkpoint_every=1000000000")
     options = [f"--training.{option}" for option in endless]
-    names = (f"--corpus={corpus}", f"--store={store}", "--model=unheard")
+    names = (f"--corpus={corpus}", f"--store={store}", "--model=cancelled")
     status = command_line.run(retrain, [*names, *options])
     thread.join(timeout=60)
 
     assert 128 + signal.SIGTERM == status
     assert "stopped: run the same command again to go on" in capsys.readouterr().err
-    run_id = next((store / "models" / "unheard" / "runs").iterdir()).name
-    last = open_run(str(store), "unheard", run_id).log.records()[-1].iteration
+    run_id = next((store / "models" / "cancelled" / "runs").iterdir()).name
+    last = open_run(str(store), "cancelled", run_id).log.records()[-1].iteration
     assert last > 0
     with get_client(sync_client=True) as client:
         state = client.read_flow_run(cancelled[0]).state
@@ -134,8 +134,10 @@ def test_run_cancelled_without_a_signal_ends_cancelled(
     assert f"stopped at iteration {last}, checkpoint written: run again to go on" == state.message
 
 
-def test_cancel_heard_when_all_is_done(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Prefect would leave such a run Cancelling for ever."""
+def test_run_cancelled_after_all_work_is_done_ends_cancelled(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By itself, Prefect would leave such a run in Cancelling for ever."""
     show_page = artifacts.show_page
 
     def cancel_then_show(result: RetrainResult, picture: bytes, table: pa.Table) -> None:
@@ -148,8 +150,10 @@ def test_cancel_heard_when_all_is_done(options: Options, monkeypatch: pytest.Mon
     assert retrain(**options(), return_state=True).is_cancelled()
 
 
-def test_a_question_ends_no_run(options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever answers in the server's place."""
+def test_a_failed_query_of_the_server_does_not_end_the_run(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever answers in place of the server."""
 
     def answer(_: UUID) -> None:
         raise RuntimeError("no server of Prefect's")
@@ -160,17 +164,17 @@ def test_a_question_ends_no_run(options: Options, monkeypatch: pytest.MonkeyPatc
     assert retrained(options()).iteration
 
 
-def test_a_slow_answer_holds_no_work_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The work's result is there while the server still thinks about a question."""
+def test_a_slow_answer_does_not_delay_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work returns its result even if the server has not answered yet."""
     asked, end, answered = threading.Event(), threading.Event(), threading.Event()
 
-    def think() -> bool:
+    def answer_slowly() -> bool:
         asked.set()
         end.wait(60)
         answered.set()
         return False
 
-    monkeypatch.setattr(interruption, "is_cancelled", think)
+    monkeypatch.setattr(interruption, "is_cancelled", answer_slowly)
     monkeypatch.setattr(interruption, "ask_seconds", 0.01)
 
     assert finish_when_interrupted(lambda _: asked.wait(60))
@@ -194,8 +198,8 @@ def test_work_ends_before_the_signal_takes_effect() -> None:
     assert ended == [True]
 
 
-def test_failure_of_the_work_is_its_own() -> None:
-    """What the work raises is raised as it is."""
+def test_an_error_of_the_work_is_passed_on_unchanged() -> None:
+    """The caller gets the exception that the work raises."""
 
     def work(_: threading.Event) -> None:
         raise ValueError("mine")

@@ -1,4 +1,4 @@
-"""A retrained model becomes champion if it reads held-out text better than the champion there is."""
+"""A retrained model becomes champion if it predicts held-out text better than the current one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ strong = {"hidden_size": 16, "epochs": 8}
 
 
 def test_better_is_promoted_and_worse_is_not(options: Options, store: Path) -> None:
-    """Both read the same text; the reason names both figures."""
+    """Both are evaluated on the same text; the reason names both results."""
     first = retrained(options(training=weak))
     better = retrained(options(training=strong))
     worse = retrained(options(training=weak, seed=1))
@@ -55,8 +55,8 @@ def test_the_same_run_again_is_decided_once(options: Options, store: Path) -> No
     assert 0 == Log(open_store(str(store)), "models/default/versions").list_records().head
 
 
-def test_an_old_decision_names_the_champion_of_today(options: Options) -> None:
-    """Who repeats a run that was promoted once, and beaten since, is told."""
+def test_an_old_decision_names_the_current_champion(options: Options) -> None:
+    """A repeated run that was promoted, and has been replaced since, reports the new champion."""
     retrained(options(training=weak))
     retrained(options(training=strong))
 
@@ -66,8 +66,10 @@ def test_an_old_decision_names_the_champion_of_today(options: Options) -> None:
     assert expected == again.table()["decision"]
 
 
-def test_the_champion_reads_the_newcomers_text(options: Options, corpus: Path, store: Path) -> None:
-    """On another corpus both are measured on that corpus's held-out text."""
+def test_the_champion_is_evaluated_on_the_new_models_text(
+    options: Options, corpus: Path, store: Path
+) -> None:
+    """On another corpus both are evaluated on that corpus's held-out text."""
     first = retrained(options())
     corpus.write_text(corpus.read_text()[::-1])
 
@@ -89,14 +91,14 @@ def test_the_champion_reads_the_newcomers_text(options: Options, corpus: Path, s
     ],
     ids=str,
 )
-def test_what_cannot_be_compared_is_promoted(
+def test_a_model_that_cannot_be_compared_is_promoted(
     options: Options, corpus: Path, changes: dict[str, Any], reason: str
 ) -> None:
     retrained(options(training=strong))
     corpus.write_text(corpus.read_text().replace("e", changes.get("new", "e")))
 
-    newcomer = retrained(
+    candidate = retrained(
         options(training=weak, evaluation={"held_out": changes.get("held_out", 0.1)})
     )
 
-    assert ("promoted", reason) == (newcomer.decision, newcomer.reason)
+    assert ("promoted", reason) == (candidate.decision, candidate.reason)

@@ -41,13 +41,13 @@ def request_of(chosen: dict[str, Any]) -> TrainingRequest:
     return TrainingRequest(model=model, seed=0, training=training, evaluation=evaluation)
 
 
-def forget() -> None:
-    """Let the next run read the store again, as a process of its own does."""
+def clear_caches() -> None:
+    """Let the next run read the store again, as a new process does."""
     open_store.cache_clear()
 
 
-def test_outcome_says_what_was_done(options: Options, text: str, store: Path) -> None:
-    """The outcome counts characters, iterations and epochs as they are."""
+def test_outcome_counts_what_was_done(options: Options, text: str, store: Path) -> None:
+    """Characters, iterations and epochs are those of the run."""
     outcome = retrained(options())
 
     opened = open_run(str(store), "default", outcome.run_id)
@@ -72,7 +72,7 @@ def test_measured_bits_are_those_of_the_checkpoint(options: Options, store: Path
 
 
 def test_second_run_trains_nothing_and_writes_nothing(options: Options, store: Path) -> None:
-    """What the store holds is not done again."""
+    """What the store has is not done again."""
     first = retrained(options())
     before = {path: path.read_bytes() for path in files_below(store)}
 
@@ -85,17 +85,17 @@ def test_second_run_trains_nothing_and_writes_nothing(options: Options, store: P
 
 
 def test_more_epochs_continue_the_run(options: Options) -> None:
-    """Two epochs and then a third end where three at once end."""
+    """Two epochs and then a third give the bytes of three without a stop."""
     retrained(options())
     continued = retrained(options(training={"epochs": 3}))
-    at_once = retrained(options(training={"epochs": 3}, model="other"))
+    unstopped = retrained(options(training={"epochs": 3}, model="other"))
 
-    assert continued.trained_iterations == at_once.iteration / 3
-    assert at_once.checkpoint_digest == continued.checkpoint_digest
+    assert continued.trained_iterations == unstopped.iteration / 3
+    assert unstopped.checkpoint_digest == continued.checkpoint_digest
 
 
 def test_fewer_epochs_report_the_finished_run(options: Options) -> None:
-    """A run that went further is not wound back."""
+    """A run that has trained further is not rewound."""
     far = retrained(options(training={"epochs": 3}))
     back = retrained(options(training={"epochs": 1}))
 
@@ -106,7 +106,7 @@ def test_fewer_epochs_report_the_finished_run(options: Options) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_chunks_do_not_change_the_bytes(options: Options, dtype: str, batch_size: int) -> None:
-    """A checkpoint's bytes do not depend on how many there were before it."""
+    """A checkpoint's bytes do not depend on the number of checkpoints before it."""
     network = {"dtype": dtype, "batch_size": batch_size}
     whole = retrained(options(training={"checkpoint_every": 10**6, **network}, model="whole"))
     pieces = retrained(options(training={"checkpoint_every": 97, **network}, model="pieces"))
@@ -118,7 +118,7 @@ def test_chunks_do_not_change_the_bytes(options: Options, dtype: str, batch_size
 def test_run_stopped_between_chunks_ends_with_the_same_bytes(
     options: Options, store: Path, chunks: int
 ) -> None:
-    """Stopped after any chunk and started again, a run is as if it had never stopped."""
+    """Stopped after any chunk and started again, a run ends as if it had never stopped."""
     chosen = options(model="stopped")
     dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
     start = prepare_run(dataset, request_of(chosen))
@@ -132,7 +132,7 @@ def test_run_stopped_between_chunks_ends_with_the_same_bytes(
     assert stopped.iteration - 300 * chunks == stopped.trained_iterations
 
 
-def test_training_is_that_of_the_mathematics(options: Options, store: Path) -> None:
+def test_training_is_that_of_rnncore(options: Options, store: Path) -> None:
     """The flow's last weights are those of one call of `rnncore.train`."""
     outcome = retrained(options())
 
@@ -145,7 +145,7 @@ def test_training_is_that_of_the_mathematics(options: Options, store: Path) -> N
         assert expected.tobytes() == actual.tobytes()
 
 
-def test_records_are_the_loss_curve(options: Options, store: Path) -> None:
+def test_records_hold_the_loss_curve(options: Options, store: Path) -> None:
     """Each checkpoint's record carries loss, speed and held-out bits; the loss falls."""
     outcome = retrained(options())
 
@@ -158,8 +158,8 @@ def test_records_are_the_loss_curve(options: Options, store: Path) -> None:
     assert all(record.held_out_bits_per_character for record in records)
 
 
-def test_every_row_traces_to_a_checkpoint_that_is_there(options: Options, store: Path) -> None:
-    """Rows name checkpoints by digest; each lies in the store with that digest."""
+def test_every_row_names_a_checkpoint_that_exists(options: Options, store: Path) -> None:
+    """Rows name checkpoints by digest; each is in the store under that digest."""
     outcome = retrained(options())
 
     rows = pq.read_table(outcome.report_url).to_pylist()
@@ -170,7 +170,7 @@ def test_every_row_traces_to_a_checkpoint_that_is_there(options: Options, store:
 
 
 def test_seed_changes_the_run(options: Options) -> None:
-    """Another seed is another run with other weights."""
+    """Another seed gives another run with other weights."""
     zero, one = retrained(options()), retrained(options(seed=1))
 
     assert zero.run_id != one.run_id
@@ -178,7 +178,7 @@ def test_seed_changes_the_run(options: Options) -> None:
     assert zero.dataset_id == one.dataset_id
 
 
-def test_nothing_held_out_is_said_as_none(options: Options) -> None:
+def test_nothing_held_out_is_reported_as_none(options: Options) -> None:
     """A share of 0 switches held-out evaluation off."""
     outcome = retrained(options(evaluation={"held_out": 0}))
 
@@ -187,7 +187,7 @@ def test_nothing_held_out_is_said_as_none(options: Options) -> None:
 
 
 def test_store_behind_a_url_gives_the_same_bytes(options: Options) -> None:
-    """A store in memory holds what a folder holds."""
+    """A store in memory has the same content as a folder."""
     local = retrained(options())
     remote = retrained(options(store="memory://retrain-test"))
 
@@ -201,31 +201,31 @@ def test_store_behind_a_url_gives_the_same_bytes(options: Options) -> None:
     ("part", "damage"),
     [("tokens.npy", lambda path: path.write_bytes(b"damaged")), ("vocabulary.json", Path.unlink)],
 )
-def test_a_damaged_dataset_is_mended(
+def test_a_corrupt_dataset_is_repaired(
     options: Options, store: Path, part: str, damage: Callable[[Path], None]
 ) -> None:
-    """The next run has the text at hand, and writes the part again."""
+    """The next run has the text, and writes the part again."""
     first = retrained(options())
     (file,) = store.glob(f"datasets/*/{part}")
-    sound = file.read_bytes()
+    intact = file.read_bytes()
     damage(file)
-    forget()
+    clear_caches()
 
     again = retrained(options())
 
-    assert sound == file.read_bytes()
+    assert intact == file.read_bytes()
     assert first.checkpoint_digest == again.checkpoint_digest
 
 
 @pytest.mark.parametrize("kind", ["datasets/*/manifest", "models/*/runs/*/run", "reports/*/*"])
-def test_a_damaged_object_that_is_never_overwritten_is_named_with_the_remedy(
+def test_a_corrupt_object_that_is_never_overwritten_is_reported_with_the_remedy(
     options: Options, store: Path, kind: str
 ) -> None:
-    """It may be removed: the next run makes it anew."""
+    """It may be removed: the next run writes it again."""
     first = retrained(options())
     (file,) = (path for path in store.glob(f"{kind}.*") if path.is_file())
     file.write_bytes(b"damaged")
-    forget()
+    clear_caches()
     named = f"{re.escape(str(file))}: .*: remove it, and the next run writes it again"
 
     with pytest.raises(DamagedObject, match=named):
@@ -237,26 +237,26 @@ def test_a_damaged_object_that_is_never_overwritten_is_named_with_the_remedy(
     assert file.stat().st_size > len(b"damaged")
 
 
-def test_replies_damaged_on_their_way_change_nothing(
+def test_replies_corrupted_in_transit_change_nothing(
     options: Options, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Each object of a store behind a URL comes back spoiled twice before it comes back sound."""
+    """Of three reads of an object of a remote store, the first two are corrupted."""
     times: Counter[str] = Counter()
     read = RemoteStore.read
 
-    def spoiled_read(store: RemoteStore, path: str) -> bytes:
+    def corrupted_read(store: RemoteStore, path: str) -> bytes:
         times[path] += 1
         data = read(store, path)
         return flipped(data, len(data) // 2) if times[path] % 3 else data
 
-    sound = retrained(options())
-    monkeypatch.setattr(RemoteStore, "read", spoiled_read)
+    local = retrained(options())
+    monkeypatch.setattr(RemoteStore, "read", corrupted_read)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    spoiled = retrained(options(store="memory://spoiled-test"))
+    remote = retrained(options(store="memory://corrupted-test"))
 
-    assert sound.checkpoint_digest == spoiled.checkpoint_digest
-    assert sound.report_id == spoiled.report_id
+    assert local.checkpoint_digest == remote.checkpoint_digest
+    assert local.report_id == remote.report_id
     kinds = {path.partition("/")[0] for path in times}
     assert {"datasets", "models", "reports"} <= kinds
 
@@ -271,7 +271,7 @@ def test_replies_damaged_on_their_way_change_nothing(
     ],
     ids=["Greek", "Chinese", "emoji", "CRLF"],
 )
-def test_any_text_is_trained_on_as_it_is(options: Options, corpus: Path, text: str) -> None:
+def test_any_text_is_trained_on_unchanged(options: Options, corpus: Path, text: str) -> None:
     """Characters are code points, and line ends stay as they are."""
     corpus.write_bytes(text.encode())
 
@@ -284,7 +284,7 @@ def test_any_text_is_trained_on_as_it_is(options: Options, corpus: Path, text: s
 
 
 def test_trained_tuple_names_start_and_end(options: Options, store: Path) -> None:
-    """The chain of tasks says from which checkpoint it came and to which it went."""
+    """The chain of tasks returns its first and its last checkpoint."""
     chosen = options()
     dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
     start, end = train_run(dataset, request_of(chosen), "wait")

@@ -1,4 +1,4 @@
-"""Retries: only after transient failures, told by the type of an error of ours."""
+"""Retries: only after transient failures, which are recognised by the type of our errors."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ permanent = [
 
 
 @pytest.mark.parametrize("cause", transient, ids=lambda error: type(error).__name__)
-def test_failures_that_may_not_occur_again_are_retried(cause: Exception) -> None:
-    """Of networks, servers and disks: as they are, and as errors of a corpus or a store."""
+def test_transient_failures_are_retried(cause: Exception) -> None:
+    """Of networks, servers and disks: by themselves, and as errors of a corpus or a store."""
     store, corpus = store_error("the store cannot be read", cause), unreadable("a.txt", cause)
 
     assert isinstance(store, StoreUnavailable)
@@ -77,8 +77,8 @@ def test_bad_input_is_not_retried(cause: Exception) -> None:
         assert not retried(Failed(data=error))
 
 
-def test_the_type_of_an_error_of_ours_decides_alone() -> None:
-    """Whatever it was raised from."""
+def test_only_the_type_of_our_errors_decides() -> None:
+    """Whatever the cause of the error."""
     for permanent_error in (
         DamagedObject("record 1", "checksum mismatch"),
         RunConflict("advanced by another run"),
@@ -90,7 +90,7 @@ def test_the_type_of_an_error_of_ours_decides_alone() -> None:
 
 
 def test_delays_grow() -> None:
-    """Two, four and eight seconds, each up to half as long again."""
+    """Two, four and eight seconds, each plus up to half of it."""
     delays = retries["retry_delay_seconds"](retries["retries"])
 
     assert [2, 4, 8] == delays

@@ -1,4 +1,4 @@
-"""A secret that someone lets in is written nowhere: planted, and searched for in everything."""
+"""Secrets are written nowhere: a test passes one in, and searches for it in all output."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ secret = "planted-6f1c2b"
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Host and port of a web server with a corpus, which minds no query."""
+    """Host and port of a web server with a corpus, which ignores queries."""
     folder = tmp_path_factory.mktemp("web")
     (folder / "corpus.txt").write_text(text * 20)
     handler = partial(SimpleHTTPRequestHandler, directory=folder)
@@ -46,11 +46,11 @@ def places_of(found: str, folder: Path) -> list[Path]:
     return [path for path in files if found.encode() in path.read_bytes()]
 
 
-def test_a_secret_in_the_environment_reaches_the_server_alone(home: Path, host: str) -> None:
-    """A signed query whose secret is a variable: read, and written nowhere.
+def test_a_secret_in_the_environment_reaches_only_the_server(home: Path, host: str) -> None:
+    """The secret of a signed query is read from a variable, and written nowhere.
 
-    The database, the logs and artifacts in it, the store and what is printed are searched; that
-    the corpus's address without its query is found there shows that the search works.
+    The database with its logs and artifacts, the store and the output are searched. The corpus's
+    address without its query is found there, which shows that the search works.
     """
     status, printed = run(
         home,
@@ -78,7 +78,7 @@ def test_a_secret_in_the_environment_reaches_the_server_alone(home: Path, host: 
 def test_a_secret_in_an_address_is_refused_before_it_is_written(
     home: Path, host: str, place: str, address: str, expected: str
 ) -> None:
-    """The message names the place without the secret; Prefect never sees it."""
+    """The message names the address without the secret; Prefect never receives it."""
     url = address.format(secret=secret, host=host)
     corpus, store = (url, f"{home}/store") if place == "corpus" else (f"http://{host}/c", url)
 
@@ -103,8 +103,8 @@ def test_secrets_of_every_kind_are_refused(
     assert secret not in "".join(capsys.readouterr())
 
 
-def test_what_a_server_says_of_a_signed_address_is_cleaned(home: Path, host: str) -> None:
-    """One sentence names an address that does not exist, without its query; so do logs and states."""
+def test_secrets_are_removed_from_the_error_of_a_server(home: Path, host: str) -> None:
+    """The message for a missing address has no query; nor have logs and states."""
     status, printed = run(home, f"http://{host}/no.txt?token=$TOKEN", f"{home}/store", TOKEN=secret)
 
     assert 2 == status

@@ -1,4 +1,4 @@
-"""What the terminal shows of a sample: the text as it is, and nothing that steers the terminal."""
+"""The terminal shows a sample as it is, without control characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.states import facts
 
 
 def shown(text: str) -> str:
-    """What a terminal is sent for a snapshot."""
+    """What is sent to a terminal for a snapshot."""
     screen = Console(file=io.StringIO(), force_terminal=True, width=80)
     snapshot = Snapshot(seed=0, priming="a", text=text, nats_per_character=1.0)
     record = CheckpointRecord.model_validate(
@@ -25,17 +25,17 @@ def shown(text: str) -> str:
 
 
 def test_a_sample_is_shown_as_it_is() -> None:
-    """No markup, no picture and no colour is made of its characters."""
+    """Its characters are not interpreted as markup, emoji or colours."""
     text = "[bold] :dog: 12 None 'x'\n  ß 中 😀"
 
     assert f"{text}\n\n" == shown(text)
 
 
 def test_control_characters_are_shown_as_escapes() -> None:
-    """Escape sequences, bells and turns of direction reach the terminal as letters."""
+    """Escape sequences, bells and direction marks are shown as letters."""
     assert "\\x1b[2J \\x07 \\x00 \\u202e\n\n" == shown("\x1b[2J \a \0 \u202e")
 
 
 def test_a_sample_is_cut_after_a_few_lines() -> None:
-    """As much as a glance takes in."""
+    """A long sample does not fill the screen."""
     assert sample_lines + 1 == shown("line\n" * 100).count("\n")

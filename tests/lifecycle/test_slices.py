@@ -20,8 +20,8 @@ def new_state() -> TrainingState:
     return TrainingState.initial(12, network, seed=0)
 
 
-def test_slices_end_where_one_call_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However time cuts the work, the state is that of one call."""
+def test_training_in_slices_equals_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many slices there are, the state is that of one call."""
     monkeypatch.setattr(slices, "slice_seconds", 1e-4)
     sliced, whole = new_state(), new_state()
     seen: list[int] = []
@@ -36,17 +36,17 @@ def test_slices_end_where_one_call_ends(monkeypatch: pytest.MonkeyPatch) -> None
         assert expected.tobytes() == actual.tobytes()
 
 
-def test_loss_is_the_mean_of_a_character() -> None:
-    """The stretch's loss is that of its iterations, in nats a character."""
-    stretch = train_until(new_state(), tokens, 321, lambda *_: None, Event())
+def test_loss_is_the_mean_per_character() -> None:
+    """In nats per character, over all iterations of the call."""
+    trained = train_until(new_state(), tokens, 321, lambda *_: None, Event())
 
     losses = train(new_state(), tokens, 321)
-    assert losses.sum() / 3210 == pytest.approx(stretch.loss, rel=1e-12)
-    assert stretch.characters_per_second is not None
+    assert losses.sum() / 3210 == pytest.approx(trained.loss, rel=1e-12)
+    assert trained.characters_per_second is not None
 
 
 def test_weights_that_are_not_finite_are_divergence() -> None:
-    """A stretch never ends with a weight that is NaN, even if its losses were finite."""
+    """Training never ends with a weight that is NaN, even if its losses were finite."""
     state = new_state()
     state.parameters.Wxh[:, 11] = np.nan
     unseen = tokens % 11
@@ -55,8 +55,8 @@ def test_weights_that_are_not_finite_are_divergence() -> None:
         train_until(state, unseen.astype(np.uint8), 5, lambda *_: None, Event())
 
 
-def test_stop_ends_the_slice_under_way() -> None:
-    """A request to stop is answered at the end of a slice, with a state that can be gone on from."""
+def test_stop_takes_effect_after_the_current_slice() -> None:
+    """A request to stop ends training after a slice, with a state from which it can continue."""
     state, stop = new_state(), Event()
 
     train_until(state, tokens, 10**9, lambda *_: stop.set(), stop)
@@ -68,8 +68,8 @@ def test_stop_ends_the_slice_under_way() -> None:
     assert whole.parameters.Whh.tobytes() == state.parameters.Whh.tobytes()
 
 
-def test_one_iteration_is_too_short_to_tell_a_speed() -> None:
-    """The first call may have compiled: its time says nothing."""
+def test_one_iteration_is_too_short_to_measure_speed() -> None:
+    """The first call may include compilation, so its time means nothing."""
     assert (
         train_until(new_state(), tokens, 1, lambda *_: None, Event()).characters_per_second is None
     )

@@ -1,4 +1,4 @@
-"""A newcomer's way through Prefect's UI, in a real browser: the one it opens, and the older one."""
+"""The first steps of a new user in Prefect's UI in a real browser: the default UI and the older."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ flags = (
     "--disable-component-update",
     "--disable-sync",
 )
-patience = 90_000  # milliseconds
+timeout_ms = 90_000
 
 
 @pytest.fixture
@@ -34,14 +34,14 @@ def page() -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         page = browser.new_page(viewport={"width": 1100, "height": 800}, color_scheme="dark")
-        page.set_default_timeout(patience)
+        page.set_default_timeout(timeout_ms)
         yield page
         browser.close()
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    """Where screenshots go: docs/ when KEEP_SCREENSHOTS is set, else nowhere that lasts."""
+    """Where screenshots go: docs/ if KEEP_SCREENSHOTS is set, else a temporary folder."""
     return root / "docs/screenshots" if os.environ.get("KEEP_SCREENSHOTS") else tmp_path
 
 
@@ -61,7 +61,7 @@ def open_form(site: Site, page: Page) -> None:
 
 
 def submitted(page: Page) -> int:
-    """What the server answers to the form; asked again while a busy SQLite makes it say 503."""
+    """The status of the server's answer to the form; repeated while SQLite is busy (503)."""
     for _ in range(10):
         with page.expect_response("**/create_flow_run") as answer:
             page.get_by_role("button", name="Submit").click()
@@ -71,8 +71,8 @@ def submitted(page: Page) -> int:
     return status
 
 
-def test_the_older_ui_serves_too(site: Site, page: Page) -> None:
-    """Its form refuses a bad value by the field's name, and its page of an artifact shows it."""
+def test_the_older_ui_works_too(site: Site, page: Page) -> None:
+    """Its form names the field with a bad value, and its page of an artifact shows the picture."""
     run_id = site.run("retrain/manual", model="older", **small)
     page.goto(f"{site.url}/deployments/deployment/{site.deployment('retrain/manual')['id']}")
     page.get_by_role("button", name="Run", exact=True).click()
@@ -82,7 +82,7 @@ def test_the_older_ui_serves_too(site: Site, page: Page) -> None:
     hidden_size.fill("0")
     page.get_by_role("button", name="Submit").click()
     refusal = "Validation failed for field 'training.hidden_size'"
-    expect(page.get_by_text(refusal).first).to_be_visible(timeout=patience)
+    expect(page.get_by_text(refusal).first).to_be_visible(timeout=timeout_ms)
 
     assert "COMPLETED" == site.finished(run_id)["state_type"]
     page.goto(f"{site.url}/runs/flow-run/{run_id}")
@@ -91,8 +91,8 @@ def test_the_older_ui_serves_too(site: Site, page: Page) -> None:
     expect(page.get_by_role("img", name="Loss curve")).to_be_visible()
 
 
-def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> None:
-    """The form refuses bad values by name, then runs; the run's page leads to the loss curve."""
+def test_a_new_user_runs_a_deployment(site: Site, page: Page, pictures: Path) -> None:
+    """The form names bad values, then starts the run; the run's page links to the loss curve."""
     open_form(site, page)
     field(page, "Model").wait_for()
     page.screenshot(path=pictures / "form.png")
@@ -101,27 +101,29 @@ def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> N
     field(page, "Hidden size").fill("0")
     field(page, "Model").fill("New Comer")
     page.get_by_role("button", name="Submit").click()
-    refusal = "Value must be greater than or equal to 1."  # the browser's own
+    refusal = "Value must be greater than or equal to 1."  # the browser's own message
     assert refusal == field(page, "Hidden size").evaluate("input => input.validationMessage")
     field(page, "Hidden size").fill("32")
     page.get_by_role("button", name="Submit").click()
-    expect(page.get_by_text("Validation failed for field 'model'")).to_be_visible(timeout=patience)
+    expect(page.get_by_text("Validation failed for field 'model'")).to_be_visible(
+        timeout=timeout_ms
+    )
     field(page, "Model").scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)  # the message moves in
+    page.wait_for_timeout(1000)  # until the message has moved in
     page.screenshot(path=pictures / "refused.png")
     assert not [run for run in site.runs_of("retrain/manual") if "Comer" in str(run)]
 
     field(page, "Model").fill("newcomer")
-    page.get_by_role("button", name="Submit").click()  # this only takes the refusal back
-    expect(page.get_by_text("does not match")).to_have_count(0, timeout=patience)
+    page.get_by_role("button", name="Submit").click()  # this only removes the error message
+    expect(page.get_by_text("does not match")).to_have_count(0, timeout=timeout_ms)
     assert httpx.codes.CREATED == submitted(page)
     page.wait_for_url(lambda url: "/run?" not in url)
     (run,) = (run for run in site.runs_of("retrain/manual") if "newcomer" in str(run["parameters"]))
     page.goto(f"{site.url}/v2/runs/flow-run/{run['id']}")
-    expect(page.get_by_text("retrain newcomer #1").first).to_be_visible(timeout=patience)
+    expect(page.get_by_text("retrain newcomer #1").first).to_be_visible(timeout=timeout_ms)
     completed = page.get_by_text("Completed", exact=True).first
-    expect(completed).to_be_visible(timeout=3 * patience)
-    page.wait_for_timeout(2000)  # the picture of the tasks moves to its place
+    expect(completed).to_be_visible(timeout=3 * timeout_ms)
+    page.wait_for_timeout(2000)  # until the graph of tasks has moved to its place
     page.screenshot(path=pictures / "run.png")
 
     page.get_by_role("tab", name="Artifacts").click()
@@ -137,23 +139,23 @@ def test_newcomer_runs_a_deployment(site: Site, page: Page, pictures: Path) -> N
     page.screenshot(path=pictures / "deployments.png")
 
 
-def worker_is_done_with(site: Site, run_id: str) -> bool:
-    """Whether the worker said its last word on a killed process: it reports each crash twice.
+def worker_has_reported(site: Site, run_id: str) -> bool:
+    """Whether the worker has made its last report of a killed process: it reports crashes twice.
 
-    A retry between the two reports, some seconds apart, is crashed by the second.
+    A retry between the two reports, some seconds apart, would be marked crashed by the second.
     """
     logs = site.filter("logs", logs={"flow_run_id": {"any_": [run_id]}})
     return any(log["message"].startswith("Check whether the flow run exceeded") for log in logs)
 
 
-def test_retry_goes_on_from_the_last_checkpoint(site: Site, page: Page, tmp_path: Path) -> None:
-    """A run whose process was killed, retried by a click, trains what was left, and no more."""
+def test_retry_continues_from_the_last_checkpoint(site: Site, page: Page, tmp_path: Path) -> None:
+    """A run whose process was killed, retried in the UI, trains only what was left."""
     training = {"hidden_size": 8, "epochs": 400, "checkpoint_every": 200_000}
     run_id = site.run("retrain/manual", model="retried", store=str(tmp_path), training=training)
     lock = tmp_path / "models/retried/lock"
     eventually(lambda: len(list(tmp_path.rglob("*.safetensors"))) > 1, within=90)
     os.kill(int(lock.read_text().removeprefix("process ")), signal.SIGKILL)
-    eventually(lambda: worker_is_done_with(site, run_id), within=60)
+    eventually(lambda: worker_has_reported(site, run_id), within=60)
     assert "CRASHED" == site.flow_run(run_id)["state_type"]
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.safetensors")}
 

@@ -1,4 +1,4 @@
-"""Deployments as prefect.yaml has them, run as the UI, the schedule and the events run them."""
+"""The deployments of prefect.yaml, run as the UI, schedules and events run them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ every_deployment = {
 
 
 def schedules(site: Site) -> dict[str, tuple[str, str, bool]]:
-    """Cron, time zone and activity of every deployment that has a schedule."""
+    """Cron, time zone and whether it is active, of every deployment that has a schedule."""
     found = {}
     for name in every_deployment:
         for entry in site.deployment(name)["schedules"]:
@@ -41,8 +41,8 @@ def schedules(site: Site) -> dict[str, tuple[str, str, bool]]:
     return found
 
 
-def test_schedules_are_on(site: Site) -> None:
-    """Nights, weeks and the watch are scheduled with their time zone; the rest waits to be asked."""
+def test_schedules_are_active(site: Site) -> None:
+    """Nightly, weekly and watch runs are scheduled with their time zone; others run on request."""
     assert {
         "retrain/nightly": ("0 3 * * *", "UTC", True),
         "report/weekly": ("0 6 * * 1", "UTC", True),
@@ -53,7 +53,7 @@ def test_schedules_are_on(site: Site) -> None:
 def test_deploying_again_changes_nothing(site: Site) -> None:
     """No second pool, automation or deployment; what was switched off by hand stays off."""
 
-    def holdings() -> dict[str, list[str]]:
+    def existing() -> dict[str, list[str]]:
         kinds = ("work_pools", "automations", "deployments")
         return {kind: sorted(entry["name"] for entry in site.filter(kind)) for kind in kinds}
 
@@ -70,20 +70,20 @@ def test_deploying_again_changes_nothing(site: Site) -> None:
     site.api.patch(paused, json={"active": False}).raise_for_status()
     watched = "retrain when a corpus changes"
     switch(watched, on=False)
-    before, on_before = holdings(), automations()
+    before, on_before = existing(), automations()
 
-    said = site.deploy()
+    output = site.deploy()
 
-    assert before == holdings()
+    assert before == existing()
     assert on_before == automations()
     assert watched not in on_before
     switch(watched, on=True)
-    assert all(f"deployed {name}: " in said for name in every_deployment)
+    assert all(f"deployed {name}: " in output for name in every_deployment)
     assert schedules(site)["report/weekly"][2] is False
 
 
-def test_run_asked_for_in_the_form(site: Site, tmp_path: Path) -> None:
-    """The run completes, and leaves its progress, page and table under the model's name."""
+def test_run_requested_in_the_form_completes(site: Site, tmp_path: Path) -> None:
+    """The run writes its progress, page and table under the model's name."""
     run = site.finished(site.run("retrain/manual", model="asked", store=str(tmp_path), **small))
 
     assert "COMPLETED" == run["state_type"], run["state"]["message"]
@@ -117,10 +117,10 @@ def test_run_asked_for_in_the_form(site: Site, tmp_path: Path) -> None:
 def test_bad_parameter_is_refused_by_name(
     site: Site, parameters: dict[str, Any], named: str
 ) -> None:
-    """What is out of bounds or unknown makes no run, and the answer says which it is."""
+    """A bad value or an unknown name creates no run, and the answer names the parameter."""
     before = len(site.runs_of("retrain/manual"))
 
-    answer = site.ask("retrain/manual", **parameters)
+    answer = site.request_run("retrain/manual", **parameters)
 
     assert httpx.codes.CONFLICT == answer.status_code
     assert f"'{named}'" in answer.json()["detail"]
@@ -128,7 +128,7 @@ def test_bad_parameter_is_refused_by_name(
 
 
 def test_run_that_fails_says_what_to_do(site: Site) -> None:
-    """The state carries the sentence of the command line."""
+    """The state has the sentence of the command line."""
     run = site.finished(site.run("retrain/manual", corpus="no/such.txt"))
 
     assert "FAILED" == run["state_type"]
@@ -137,7 +137,7 @@ def test_run_that_fails_says_what_to_do(site: Site) -> None:
 
 
 def test_schedule_fires(site: Site, tmp_path: Path) -> None:
-    """A schedule with parameters of its own starts runs at its times, without anyone asking."""
+    """A schedule with its own parameters starts runs at its times by itself."""
     nightly = f"/deployments/{site.deployment('retrain/nightly')['id']}/schedules"
     schedule = {"interval": 15, "anchor_date": datetime.now(UTC).isoformat()}
     parameters = {"model": "night", "store": str(tmp_path), **small}
@@ -155,8 +155,8 @@ def test_schedule_fires(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def told() -> Iterator[tuple[str, list[str]]]:
-    """The URL of a receiver of notifications on loopback, and what it has received."""
+def notifications() -> Iterator[tuple[str, list[str]]]:
+    """The URL of a receiver of notifications on loopback, and the notifications so far."""
     received: list[str] = []
 
     class Receiver(BaseHTTPRequestHandler):
@@ -174,13 +174,13 @@ def told() -> Iterator[tuple[str, list[str]]]:
 make_block = """
 import sys
 from prefect.blocks.notifications import CustomWebhookNotificationBlock as Webhook
-Webhook(name="test", url=sys.argv[1], json_data={"said": "{{subject}} {{body}}"}).save("rnn-retraining")
+Webhook(name="test", url=sys.argv[1], json_data={"message": "{{subject}} {{body}}"}).save("rnn-retraining")
 """
 
 
-def test_failed_night_is_told_of(site: Site, told: tuple[str, list[str]]) -> None:
-    """With a notification block of the agreed name, deploying switches the automation on."""
-    url, received = told
+def test_failed_nightly_run_is_notified(site: Site, notifications: tuple[str, list[str]]) -> None:
+    """With a notification block of the expected name, deploying switches the automation on."""
+    url, received = notifications
     environment = site.environment | {"PREFECT_API_URL": f"{site.url}/api"}
     subprocess.run([sys.executable, "-c", make_block, url], env=environment, check=True)
     site.deploy()
@@ -193,12 +193,12 @@ def test_failed_night_is_told_of(site: Site, told: tuple[str, list[str]]) -> Non
 
 
 def watch(site: Site, corpus: Any, store: Path) -> dict[str, Any]:
-    """A finished run of the watch over `corpus`."""
+    """Run the watch on `corpus`; the finished flow run."""
     return site.finished(site.run("watch/corpus", corpus=corpus, store=str(store)))
 
 
 def test_changed_corpus_is_retrained_on(site: Site, tmp_path: Path) -> None:
-    """First sight and no change start nothing; a change starts one run with that corpus."""
+    """First check and no change start nothing; a change starts one run with that corpus."""
     text = (site.project / "data/corpus/songs.txt").read_text()
     first, second = tmp_path / "first.txt", tmp_path / "second.txt"
     first.write_text(text)

@@ -1,4 +1,4 @@
-"""Two runs of one model on S3, where no lock is: the Prefect server's limit keeps them apart."""
+"""Two runs of one model on S3, which has no locks: the Prefect server allows one at a time."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def retrain(site: Site, s3: dict[str, str], bucket: str, tmp_path: Path) -> Iter
 
 
 def test_one_run_of_a_model_works_and_the_other_stops_or_waits(retrain: Start, bucket: str) -> None:
-    """While one trains, another ends with the reason, or begins when the first has ended."""
+    """While one trains, another stops with the reason, or begins when the first has ended."""
     store = open_store(f"s3://{bucket}/store")
     runs = "models/shared/runs"
     first = retrain("--training.epochs=1000000", "--training.checkpoint_every=1000000000")

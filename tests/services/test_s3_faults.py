@@ -1,4 +1,4 @@
-"""Faults between a run and its S3 server, in short; `make faults` has the long form."""
+"""The short form of the fault tests on S3; `make faults` runs the long one."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from flows.storage.backends.remote import RemoteStore
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.stores import open_store
 from tests.support.counting import shown
-from tests.support.faults.proxy import FaultProxy, every_request, reads, spoiled_reads
-from tests.support.faults.storms import commit_many, read_spoiled, verify
+from tests.support.faults.proxy import FaultProxy, corrupted_reads, every_request, reads
+from tests.support.faults.s3_runs import commit_many, read_corrupted, verify
 from tests.support.faults.writers import Writers, run_id
 from tests.support.s3 import Gateway, variables
 from tests.support.states import facts, make_state, vocabulary
@@ -23,7 +23,7 @@ Count = Callable[[str], None]
 
 
 def test_a_bad_network_loses_nothing(owner: dict[str, str], bucket: str, count: Count) -> None:
-    """Lost replies, resets, 500, 503 and delays: no run fails, none takes itself for another."""
+    """Lost replies, resets, 500, 503 and delays: no run fails, and no false conflict."""
     url = f"s3://{bucket}/store"
     with FaultProxy(owner["AWS_ENDPOINT_URL"], every_request, share=0.25, seed=1) as proxy:
         with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
@@ -34,15 +34,15 @@ def test_a_bad_network_loses_nothing(owner: dict[str, str], bucket: str, count: 
     count(shown("bad network, 25 commits", counts))
 
 
-def test_spoiled_replies_are_noticed(owner: dict[str, str], bucket: str, count: Count) -> None:
-    """Flipped and short bodies: reported and skipped, or read again; never believed."""
+def test_corrupted_replies_are_detected(owner: dict[str, str], bucket: str, count: Count) -> None:
+    """Flipped and short bodies: reported and skipped, or read again; never trusted."""
     url = f"s3://{bucket}/store"
     commit_many(url, 4)
     server = owner["AWS_ENDPOINT_URL"]
-    with FaultProxy(server, spoiled_reads, share=0.3, seed=2, only=reads) as proxy:
+    with FaultProxy(server, corrupted_reads, share=0.3, seed=2, only=reads) as proxy:
         with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
-            counts = read_spoiled(url, 30)
-        count(shown("spoiled replies", counts | proxy.counts))
+            counts = read_corrupted(url, 30)
+        count(shown("corrupted replies", counts | proxy.counts))
     assert 0 == counts["silent"]
 
 
@@ -51,17 +51,17 @@ def test_spoiled_replies_are_noticed(owner: dict[str, str], bucket: str, count: 
 def test_killed_writers_lose_nothing(
     bucket: str, lengths: tuple[int, ...], kills: int, count: Count
 ) -> None:
-    """SIGKILL at any instant: what was acknowledged is there, bit for bit, each step once."""
+    """SIGKILL at any time: what was acknowledged exists, bit for bit, each iteration once."""
     writers = Writers(f"s3://{bucket}/store", lengths, seed=kills)
 
-    writers.kill(kills, patience=0.5)
+    writers.kill(kills, pause=0.5)
 
     assert 0.25 * writers.counts["kills"] <= writers.counts["kills inside a commit"]
     count(shown(f"{len(lengths)} writers killed on S3", writers.counts))
 
 
 def test_a_killed_server_loses_nothing(gateway: Gateway, bucket: str, count: Count) -> None:
-    """The server dies and comes back twice while a run commits: the run ends well."""
+    """The server is killed and restarted twice while a run commits: the run succeeds."""
     url = f"s3://{bucket}/store"
     failures: list[BaseException] = []
 
@@ -88,7 +88,7 @@ def test_a_killed_server_loses_nothing(gateway: Gateway, bucket: str, count: Cou
 def test_an_empty_exclusive_open_would_be_caught(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`open("xb")` with nothing to write overwrites on S3: what the store does instead does not."""
+    """On S3, an `open("xb")` that writes no bytes overwrites an object; the store does not."""
     store = open_store(f"s3://{bucket}/store")
     assert isinstance(store, RemoteStore)
 
@@ -116,7 +116,7 @@ def test_an_empty_exclusive_open_would_be_caught(
 def test_a_listing_from_a_cache_would_be_caught(
     bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With s3fs's cache of listings another run's checkpoint stays unseen: the store has none."""
+    """With s3fs's cache of listings another run's checkpoint is not seen; the store uses none."""
     ours = open_store(f"s3://{bucket}/store")
     assert isinstance(ours, RemoteStore)
     log = CheckpointLog(ours, "default", run_id)

@@ -15,7 +15,7 @@ from tests.support.commands import kill, outcome, small, start
 from tests.support.s3 import eventually, variables
 from tests.support.states import text
 
-# What a run comes to, wherever it is stored.
+# The results of a run that do not depend on where it is stored.
 results = (
     *("dataset_id", "run_id", "iteration", "checkpoint_digest", "report_id"),
     *("train_bits_per_character", "held_out_bits_per_character"),
@@ -25,13 +25,13 @@ Retrain = Callable[..., dict[str, Any]]
 
 
 def same(found: dict[str, Any]) -> dict[str, Any]:
-    """The part of an outcome that does not say where it lies or how long it took."""
+    """The part of an outcome that does not depend on place and time."""
     return {name: found[name] for name in results}
 
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What the job comes to on a local disk, undisturbed."""
+    """The result of the job on a local disk, without faults."""
     folder = tmp_path_factory.mktemp("local")
     (folder / "corpus.txt").write_text(corpus_text)
     places = (f"--corpus={folder}/corpus.txt", f"--store={folder}/store")
@@ -45,10 +45,10 @@ def places(bucket: str) -> tuple[str, str]:
     return f"--corpus=s3://{bucket}/corpus.txt", f"--store=s3://{bucket}/store"
 
 
-def test_the_main_job_comes_to_the_same_on_s3(
+def test_the_main_job_gives_the_same_result_on_s3(
     local: dict[str, Any], s3: dict[str, str], places: tuple[str, str], bucket: str, tmp_path: Path
 ) -> None:
-    """Digests and measures are equal; the store holds what the outcome names, and no more.
+    """Digests and metrics are equal; the store holds what the outcome names, and no more.
 
     The secret key is nowhere: not in the store, Prefect's database or the cache.
     """
@@ -66,10 +66,10 @@ def test_the_main_job_comes_to_the_same_on_s3(
 
 
 @pytest.mark.usefixtures("s3")
-def test_a_killed_job_goes_on_and_comes_to_the_same(
+def test_a_killed_job_continues_and_gives_the_same_result(
     local: dict[str, Any], places: tuple[str, str], bucket: str, tmp_path: Path
 ) -> None:
-    """Killed with some checkpoints behind it, the job starts again from the last of them."""
+    """Killed after some checkpoints, the job continues from the last of them."""
     log = CheckpointLog(open_store(f"s3://{bucket}/store"), "default", local["run_id"])
     process = start(tmp_path, *small, "--training.checkpoint_every=100", *places)
     try:
@@ -86,16 +86,16 @@ def test_a_killed_job_goes_on_and_comes_to_the_same(
 
 
 def test_the_main_job_refuses_a_server_that_ignores_create_if_absent(
-    careless_server: dict[str, str], tmp_path: Path
+    unsafe_server: dict[str, str], tmp_path: Path
 ) -> None:
-    """Exit status 2 and one sentence before any training; the server's own word lets it work."""
+    """Exit status 2 and one sentence before any training; nothing is written."""
     (tmp_path / "corpus.txt").write_text(corpus_text)
     places = (*small, f"--corpus={tmp_path}/corpus.txt", "--store=s3://bucket/store")
 
-    refused = start(tmp_path, *places, environment=careless_server)
+    refused = start(tmp_path, *places, environment=unsafe_server)
     _, errors = refused.communicate(timeout=180)
 
     assert 2 == refused.returncode
     assert "ignores create-if-absent" in errors.splitlines()[-1]
-    with variables(careless_server):
+    with variables(unsafe_server):
         assert [] == open_store("s3://bucket/store").names("")

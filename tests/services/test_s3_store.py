@@ -1,4 +1,4 @@
-"""The store on a real S3 server: one winner a key, one history, and one sentence for each trouble."""
+"""The store on a real S3 server: one winner per key, one history, one sentence for each error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from flows.storage.log import Log, RecordConflict
 from flows.storage.stores import Store, check_store, open_store
 from tests.support.s3 import Gateway, free_port, variables
 from tests.support.states import assert_same_state, facts, make_state, stored, text, vocabulary
-from tests.support.stores import at_once, reopened
+from tests.support.stores import in_parallel, reopened
 
 
 @pytest.fixture
@@ -33,14 +33,14 @@ def store(bucket: str) -> Store:
 
 
 def test_the_probe_accepts_the_server_and_leaves_nothing(store: Store) -> None:
-    """A server with conditional writes serves any number of writers."""
+    """A server with conditional writes supports any number of writers."""
     check_store(store)
 
     assert [] == store.names("")
 
 
-def test_objects_come_back_as_they_went_in(store: Store) -> None:
-    """Created or put, listed at once, removed once or twice; nothing is where nothing was."""
+def test_objects_are_read_back_unchanged(store: Store) -> None:
+    """Created or put, listed immediately, removed once or twice; a removed object is missing."""
     store.create("folder/created", b"one")
     store.put("folder/put", b"two")
 
@@ -52,7 +52,7 @@ def test_objects_come_back_as_they_went_in(store: Store) -> None:
         store.read("folder/put")
 
 
-def test_of_eight_racers_exactly_one_creates_a_key(store: Store) -> None:
+def test_exactly_one_of_eight_racers_creates_a_key(store: Store) -> None:
     """Each of 25 keys has one winner, and holds the winner's bytes."""
     racers = [open_store(store.url) for _ in range(8)]
     for key in range(25):
@@ -65,13 +65,13 @@ def test_of_eight_racers_exactly_one_creates_a_key(store: Store) -> None:
                 return
             winners.append(number)
 
-        at_once(8, race)
+        in_parallel(8, race)
 
         assert [store.read(f"race/{key}")] == [b"%d" % number for number in winners]
 
 
 def test_the_log_keeps_one_history(store: Store, bucket: str) -> None:
-    """A second writer sees the first one's record at once, and loses the number that it took."""
+    """A second writer sees the first one's record immediately, and cannot take its number."""
     ours, theirs = (Log(open_store(f"s3://{bucket}/store"), "log") for _ in range(2))
     assert -1 == theirs.list_records().head
     winner = ours.append("note", {"by": "first"}, after=-1)
@@ -83,8 +83,8 @@ def test_the_log_keeps_one_history(store: Store, bucket: str) -> None:
     assert ["000000000000.json"] == store.names("log")
 
 
-def test_a_checkpoint_comes_back_bit_for_bit(store: Store) -> None:
-    """Every array and number of the state; who comes second with other bytes is stopped."""
+def test_a_checkpoint_is_read_back_bit_for_bit(store: Store) -> None:
+    """Every array and number of the state; a second writer with other bytes is stopped."""
     log = CheckpointLog(store, "default", "0" * 16)
     state = make_state()
     log.commit(state, vocabulary, facts, after=-1)
@@ -96,10 +96,10 @@ def test_a_checkpoint_comes_back_bit_for_bit(store: Store) -> None:
         log.commit(make_state(iterations=7), vocabulary, facts, after=-1)
 
 
-def test_a_dataset_comes_back_token_for_token(
+def test_a_dataset_is_read_back_token_for_token(
     store: Store, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Tokens go through a local copy that is verified."""
+    """Tokens are read from a local copy that is verified."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     dataset = stored(store, text)
 
@@ -129,60 +129,58 @@ def test_a_corpus_may_be_a_pattern_in_a_bucket(bucket: str) -> None:
     ],
     ids=["wrong secret", "unknown key"],
 )
-def test_wrong_keys_are_named_and_not_shown(
+def test_wrong_keys_are_reported_but_not_shown(
     owner: dict[str, str], bucket: str, change: dict[str, str], expected: str
 ) -> None:
-    """Which of the two is wrong, where it is set, and neither of them."""
+    """The message says which of the two is wrong and where it is set, but shows neither."""
     with variables(owner | change):
         assert_refused(f"s3://{bucket}/store", expected, secrets=owner | change)
 
 
-def test_missing_keys_are_named(owner: dict[str, str], bucket: str) -> None:
-    """The variables to set stand in the message."""
+def test_missing_keys_are_reported(owner: dict[str, str], bucket: str) -> None:
+    """The message names the variables to set."""
     rest = {name: value for name, value in owner.items() if "KEY" not in name}
     with variables(rest | {"AWS_EC2_METADATA_DISABLED": "true"}):
         assert_refused(f"s3://{bucket}/store", "no keys found: set AWS_ACCESS_KEY_ID and", owner)
 
 
 @pytest.mark.usefixtures("s3")
-def test_a_missing_bucket_is_named(owner: dict[str, str]) -> None:
-    """No bucket is made on the way."""
+def test_a_missing_bucket_is_reported(owner: dict[str, str]) -> None:
+    """No bucket is created."""
     assert_refused("s3://no-such-bucket/store", "the bucket does not exist: make it, or", owner)
     with pytest.raises(StoreError, match="the bucket does not exist"):
         open_store("s3://no-such-bucket/store").read("object")
 
 
-def test_keys_that_may_only_read_are_refused(
-    gateway: Gateway, owner: dict[str, str], bucket: str
-) -> None:
-    """The probe finds out, before any work is done."""
+def test_read_only_keys_are_refused(gateway: Gateway, owner: dict[str, str], bucket: str) -> None:
+    """The probe detects it before any work is done."""
     fsspec.filesystem("s3").chmod(bucket, acl="authenticated-read")
     reader = gateway.add_user(f"reader-of-{bucket}")
     with variables(reader):
         assert_refused(f"s3://{bucket}/store", "permission denied: give the owner", owner)
 
 
-def test_a_wrong_clock_is_named(
+def test_a_wrong_clock_is_reported(
     owner: dict[str, str], bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Signed requests are good for minutes: a machine two hours ahead is told so."""
+    """Signed requests are valid for minutes: a clock two hours ahead is reported."""
     ahead = dt.datetime.now(dt.UTC).replace(tzinfo=None) + dt.timedelta(hours=2)
     monkeypatch.setattr("botocore.auth.get_current_datetime", lambda: ahead)
     assert_refused(f"s3://{bucket}/store", "clock and the server's differ too much", owner)
 
 
-def test_a_server_that_is_away_is_named(owner: dict[str, str]) -> None:
-    """After some tries, with what to check."""
-    away = owner | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
-    with variables(away):
+def test_a_server_that_does_not_answer_is_reported(owner: dict[str, str]) -> None:
+    """After some retries; the message says what to check."""
+    unreachable = owner | {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
+    with variables(unreachable):
         assert_refused("s3://bucket/store", "does not answer: check AWS_ENDPOINT_URL", owner)
 
 
 def test_a_server_that_ignores_create_if_absent_is_refused(
-    careless_server: dict[str, str],
+    unsafe_server: dict[str, str],
 ) -> None:
-    """The remedy is named; who says that there is one writer may work there."""
-    with variables(careless_server):
+    """The message names the remedy; with `single_writer` the server is accepted."""
+    with variables(unsafe_server):
         store = open_store("s3://bucket/store")
         with pytest.raises(UnsafeStore, match=r"ignores create-if-absent.*set single_writer"):
             check_store(store)
@@ -191,7 +189,7 @@ def test_a_server_that_ignores_create_if_absent_is_refused(
 
 
 def assert_refused(url: str, expected: str, secrets: dict[str, str]) -> None:
-    """The probe fails with one sentence that names the place and the remedy, and no secret."""
+    """The probe fails with one sentence that names the URL and the remedy, and no secret."""
     with pytest.raises(StoreError, match=re.escape(expected)) as caught:
         check_store(open_store(url))
     message = str(caught.value)

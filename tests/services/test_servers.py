@@ -1,4 +1,4 @@
-"""The server as others run it: behind a password, on PostgreSQL."""
+"""Other ways to run the server: with a password, on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -17,22 +17,27 @@ from tests.support.commands import start
 from tests.support.site import Site, small, started
 
 
-def test_server_behind_a_password(mortal: Site, tmp_path: Path) -> None:
+def test_server_with_a_password_refuses_requests_without_it(
+    killable_site: Site, tmp_path: Path
+) -> None:
     """Without it nothing is shown, and commands say what is missing; with it a run completes."""
-    assert httpx.codes.UNAUTHORIZED == httpx.get(f"{mortal.url}/api/flows/count").status_code
+    assert httpx.codes.UNAUTHORIZED == httpx.get(f"{killable_site.url}/api/flows/count").status_code
     with pytest.raises(subprocess.CalledProcessError) as refused:
-        mortal.deploy(PREFECT_API_AUTH_STRING="")
+        killable_site.deploy(PREFECT_API_AUTH_STRING="")
     assert "set PREFECT_API_AUTH_STRING" in refused.value.stderr
-    stranger = {"PREFECT_API_URL": f"{mortal.url}/api", "PREFECT_API_AUTH_STRING": ""}
-    _, errors = start(tmp_path, environment=stranger).communicate(timeout=180)
+    without_password = {
+        "PREFECT_API_URL": f"{killable_site.url}/api",
+        "PREFECT_API_AUTH_STRING": "",
+    }
+    _, errors = start(tmp_path, environment=without_password).communicate(timeout=180)
     assert "set PREFECT_API_AUTH_STRING" in errors
 
-    run = mortal.finished(mortal.run("retrain/manual", store=str(tmp_path), **small))
+    run = killable_site.finished(killable_site.run("retrain/manual", store=str(tmp_path), **small))
     assert "COMPLETED" == run["state_type"]
 
 
 def programs() -> Path | None:
-    """Where Debian's package puts the programs of a PostgreSQL server, if it is there."""
+    """The folder of PostgreSQL's server programs in Debian's package; None if not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else None
 
@@ -62,8 +67,8 @@ def database() -> Iterator[str]:
             subprocess.run([*control, "stop", "--mode=immediate"], check=True)
 
 
-def test_server_on_postgresql(database: str, tmp_path: Path) -> None:
-    """One variable puts Prefect's database on PostgreSQL: deployed to, run with, and no SQLite."""
+def test_server_works_on_postgresql(database: str, tmp_path: Path) -> None:
+    """One variable moves Prefect's database to PostgreSQL: deployments and runs need no SQLite."""
     for site in started(tmp_path, PREFECT_API_DATABASE_CONNECTION_URL=database):
         run = site.finished(site.run("retrain/manual", store=str(tmp_path / "store"), **small))
 

@@ -1,4 +1,4 @@
-"""Runs that are cancelled, lose their worker or their server, and what the next run makes of it."""
+"""Runs that are cancelled or lose their worker or server, and how the next run continues."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ endless = {"hidden_size": 8, "epochs": 1_000_000, "checkpoint_every": planned}
 
 
 def begin(site: Site, store: Path, model: str) -> str:
-    """A run without end that has trained its first chunk; its id."""
+    """Start an endless run and wait for its first chunk; its id."""
     run_id = site.run("retrain/manual", model=model, store=str(store), training=endless)
     eventually(lambda: checkpoints(store, model)[1:], within=90)
     return run_id
@@ -33,14 +33,14 @@ def states(site: Site, run_id: str) -> list[str]:
 
 
 def cancel(site: Site, run_id: str) -> dict[str, Any]:
-    """The run after someone cancelled it in the UI."""
+    """Cancel the run as the UI does; the finished run."""
     asked = {"state": {"type": "CANCELLING"}}
     site.api.post(f"/flow_runs/{run_id}/set_state", json=asked).raise_for_status()
     return site.finished(run_id, within=40)
 
 
 def finish(site: Site, store: Path, model: str) -> dict[str, Any]:
-    """The same training asked for again, now with an end within reach."""
+    """Request the same training again, with few epochs left; the finished run."""
     target = open_store(str(store))
     epoch = open_run(str(store), model, newest_run(target, model)).iterations_per_epoch
     epochs = checkpoints(store, model)[-1].iteration // epoch + 2
@@ -49,85 +49,91 @@ def finish(site: Site, store: Path, model: str) -> dict[str, Any]:
     return site.finished(run, within=120)
 
 
-def test_cancelled_run_writes_a_checkpoint(mortal: Site, tmp_path: Path) -> None:
-    """The run stops between two planned checkpoints and says where; the next goes on there."""
-    run_id = begin(mortal, tmp_path, "cancelled")
+def test_cancelled_run_writes_a_checkpoint(killable_site: Site, tmp_path: Path) -> None:
+    """The run stops between two planned checkpoints and reports where; the next continues there."""
+    run_id = begin(killable_site, tmp_path, "cancelled")
 
-    assert "CANCELLED" == cancel(mortal, run_id)["state_type"]
+    assert "CANCELLED" == cancel(killable_site, run_id)["state_type"]
     last = checkpoints(tmp_path, "cancelled")[-1].iteration
     assert last % planned
-    logs = mortal.filter("logs", logs={"flow_run_id": {"any_": [run_id]}})
+    logs = killable_site.filter("logs", logs={"flow_run_id": {"any_": [run_id]}})
     sentence = f"stopped at iteration {last}, checkpoint written: run again to go on"
     assert sentence in [log["message"] for log in logs]
 
-    assert "COMPLETED" == finish(mortal, tmp_path, "cancelled")["state_type"]
+    assert "COMPLETED" == finish(killable_site, tmp_path, "cancelled")["state_type"]
     numbers = [record.iteration for record in checkpoints(tmp_path, "cancelled")]
     assert last in numbers[:-1]
     assert sorted(set(numbers)) == numbers
 
 
-def test_restarted_server_loses_no_run(mortal: Site, tmp_path: Path) -> None:
-    """A run trains on while its server is away, and obeys it when it is back.
+def test_restarted_server_loses_no_run(killable_site: Site, tmp_path: Path) -> None:
+    """A run keeps training while its server is down, and can be cancelled when it is up again.
 
-    Even where it was away for so long that Prefect's worker has given up listening for cancels,
-    and that the server, when it is back, takes the run for dead.
+    Even if the server was down for so long that Prefect's worker no longer listens for
+    cancellations, and that the server, when it is up again, marks the run as crashed.
     """
-    run_id = begin(mortal, tmp_path, "patient")
-    log = mortal.project / "worker.log"
+    run_id = begin(killable_site, tmp_path, "restarted")
+    log = killable_site.project / "worker.log"
 
-    mortal.stop("server")
+    killable_site.stop("server")
     time.sleep(silent_seconds + 10)
     assert "flow run cancellation will fail" in log.read_text()
-    without = len(checkpoints(tmp_path, "patient"))
-    mortal.start("server")
-    eventually(lambda: checkpoints(tmp_path, "patient")[without + 1 :], within=60)
+    before = len(checkpoints(tmp_path, "restarted"))
+    killable_site.start("server")
+    eventually(lambda: checkpoints(tmp_path, "restarted")[before + 1 :], within=60)
 
-    # As the automation does where it looks before the run's first heartbeat arrives.
-    dead = {"state": {"type": "CRASHED"}, "force": True}
-    mortal.api.post(f"/flow_runs/{run_id}/set_state", json=dead).raise_for_status()
-    eventually(lambda: ["CRASHED", "RUNNING"] == states(mortal, run_id)[-2:], within=60)
-    cancelled = cancel(mortal, run_id)
+    # As the automation does if it checks before the run's first heartbeat arrives.
+    crashed_state = {"state": {"type": "CRASHED"}, "force": True}
+    killable_site.api.post(f"/flow_runs/{run_id}/set_state", json=crashed_state).raise_for_status()
+    eventually(lambda: ["CRASHED", "RUNNING"] == states(killable_site, run_id)[-2:], within=60)
+    cancelled = cancel(killable_site, run_id)
     assert "CANCELLED" == cancelled["state_type"]
-    last = checkpoints(tmp_path, "patient")[-1].iteration
+    last = checkpoints(tmp_path, "restarted")[-1].iteration
     sentence = f"stopped at iteration {last}, checkpoint written: run again to go on"
     assert sentence == cancelled["state"]["message"]
 
 
-def test_run_of_a_dead_worker_is_crashed_and_gone_on_with(mortal: Site, tmp_path: Path) -> None:
-    """A run whose machine went away does not stay Running; the next goes on where it stood."""
-    run_id = begin(mortal, tmp_path, "orphan")
+def test_run_of_a_dead_worker_is_marked_crashed_and_continued(
+    killable_site: Site, tmp_path: Path
+) -> None:
+    """A run whose machine is lost does not stay Running; the next continues where it stopped."""
+    run_id = begin(killable_site, tmp_path, "orphan")
 
-    mortal.lose("worker")
+    killable_site.kill("worker")
     last = checkpoints(tmp_path, "orphan")[-1].iteration
-    mortal.start("worker")
+    killable_site.start("worker")
 
-    crashed = mortal.finished(run_id, within=silent_seconds + 60)
+    crashed = killable_site.finished(run_id, within=silent_seconds + 60)
     assert "CRASHED" == crashed["state_type"]
     assert "goes on from the last checkpoint" in crashed["state"]["message"]
-    assert "COMPLETED" == finish(mortal, tmp_path, "orphan")["state_type"]
+    assert "COMPLETED" == finish(killable_site, tmp_path, "orphan")["state_type"]
     assert last in [record.iteration for record in checkpoints(tmp_path, "orphan")[:-1]]
 
 
 @pytest.mark.parametrize("states", [["PENDING"], ["PENDING", "RUNNING"]], ids=str)
-def test_run_that_no_process_came_of_is_crashed(mortal: Site, states: list[str]) -> None:
-    """A worker may stop when it has taken a run, before anything of it, or hardly, begins."""
-    (automation,) = (a for a in mortal.filter("automations") if a["name"] == lost_runs.name)
+def test_run_without_a_process_is_marked_crashed(killable_site: Site, states: list[str]) -> None:
+    """A worker may stop after it has taken a run, before or just after the run begins."""
+    (automation,) = (a for a in killable_site.filter("automations") if a["name"] == lost_runs.name)
     minutes = automation["trigger"]
     seconds = minutes | {"within": 10}
     wanted = {key: automation[key] for key in ("name", "description", "enabled", "actions")}
-    answer = mortal.api.put(f"/automations/{automation['id']}", json=wanted | {"trigger": seconds})
+    answer = killable_site.api.put(
+        f"/automations/{automation['id']}", json=wanted | {"trigger": seconds}
+    )
     answer.raise_for_status()
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     state = {"type": "SCHEDULED", "state_details": {"scheduled_time": tomorrow}}
-    deployment = mortal.deployment("report/manual")["id"]
-    created = mortal.api.post(f"/deployments/{deployment}/create_flow_run", json={"state": state})
+    deployment = killable_site.deployment("report/manual")["id"]
+    created = killable_site.api.post(
+        f"/deployments/{deployment}/create_flow_run", json={"state": state}
+    )
     run_id = created.raise_for_status().json()["id"]
 
     for name in states:
         reached = {"state": {"type": name}, "force": True}
-        mortal.api.post(f"/flow_runs/{run_id}/set_state", json=reached).raise_for_status()
+        killable_site.api.post(f"/flow_runs/{run_id}/set_state", json=reached).raise_for_status()
 
-    crashed = mortal.finished(run_id, within=60)
-    mortal.api.put(f"/automations/{automation['id']}", json=wanted | {"trigger": minutes})
+    crashed = killable_site.finished(run_id, within=60)
+    killable_site.api.put(f"/automations/{automation['id']}", json=wanted | {"trigger": minutes})
     assert "CRASHED" == crashed["state_type"]
     assert "Run it again" in crashed["state"]["message"]

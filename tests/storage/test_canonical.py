@@ -25,8 +25,8 @@ contents = st.recursive(
 
 @given(contents)
 @settings(derandomize=True, deadline=None)
-def test_content_survives(content: Any) -> None:
-    """What was written down says the same when it is read, floats to the last bit."""
+def test_content_is_read_back_unchanged(content: Any) -> None:
+    """What is read equals what was written, floats to the last bit."""
     data = canonical_json(content)
 
     assert content == strict_json(data)
@@ -36,15 +36,15 @@ def test_content_survives(content: Any) -> None:
 @given(st.dictionaries(st.text(), scalars))
 @settings(derandomize=True, deadline=None)
 def test_the_order_of_keys_does_not_matter(content: dict[str, Any]) -> None:
-    """Two mappings that are equal have equal bytes."""
+    """Equal mappings have equal bytes."""
     backwards = dict(reversed(content.items()))
 
     assert canonical_json(content) == canonical_json(backwards)
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
-def test_what_json_has_no_word_for_is_not_written(number: float) -> None:
-    """NaN and infinity would be read by Python alone."""
+def test_a_number_that_json_cannot_express_is_refused(number: float) -> None:
+    """Only Python would read NaN and infinity."""
     with pytest.raises(ValueError, match="not JSON compliant"):
         canonical_json({"loss": number})
 
@@ -83,6 +83,6 @@ def test_a_digest_is_sha256_in_lower_case_hexadecimal() -> None:
 
 
 def test_an_identity_is_sixteen_digits_of_the_digest() -> None:
-    """Short enough for a folder's name, long enough to be nobody else's."""
+    """Short enough for a folder's name, long enough to be unique."""
     assert digest(b'{"a":1}')[:16] == identity({"a": 1})
     assert identity({"a": 1}) != identity({"a": 1.0})

@@ -1,4 +1,4 @@
-"""Two runs commit to one history: one goes on, the other takes over what is the same, or stops."""
+"""Two runs commit to one history: one continues, the other accepts equal checkpoints or stops."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.support.states import (
     tokens,
     vocabulary,
 )
-from tests.support.stores import PassingStore, at_once
+from tests.support.stores import StoreWrapper, in_parallel
 
 
-def test_another_checkpoint_of_another_run_is_a_conflict(store: Store) -> None:
-    """The loser stops and says who advanced the run, to where and when."""
+def test_a_different_checkpoint_of_another_run_is_a_conflict(store: Store) -> None:
+    """The loser stops and reports who advanced the run, to which iteration and when."""
     log = open_log(store)
     commit(log, 3)
     winner = Log(store, f"models/default/runs/{'0' * 16}/log")
@@ -36,7 +36,7 @@ def test_another_checkpoint_of_another_run_is_a_conflict(store: Store) -> None:
     assert [3, 5] == [record.iteration for record in log.records()]
 
 
-def test_an_equal_iteration_with_other_bytes_is_a_conflict(store: Store) -> None:
+def test_the_same_iteration_with_other_bytes_is_a_conflict(store: Store) -> None:
     """Only the same bytes are the same checkpoint."""
     log = open_log(store)
     state = make_state(iterations=3)
@@ -48,7 +48,7 @@ def test_an_equal_iteration_with_other_bytes_is_a_conflict(store: Store) -> None
 
 
 def test_the_same_checkpoint_by_another_writer_is_accepted(store: Store) -> None:
-    """The work is deterministic: their record stands, and nothing is written twice."""
+    """Training is deterministic: the first record is kept, and nothing is written twice."""
     log = open_log(store)
     theirs = commit(log, 3, after=-1)
     slower = dict(facts) | {"characters_per_second": 1.0}
@@ -60,7 +60,7 @@ def test_the_same_checkpoint_by_another_writer_is_accepted(store: Store) -> None
 
 
 def test_an_evaluation_between_two_checkpoints_does_not_stop_a_commit(store: Store) -> None:
-    """What else was written down since is no other run's work."""
+    """An evaluation written since then is not the work of another run."""
     log = open_log(store)
     record = commit(log, 3)
     log.add_evaluation(evaluation_of(record))
@@ -72,8 +72,8 @@ def test_an_evaluation_between_two_checkpoints_does_not_stop_a_commit(store: Sto
     assert (5, 3) == (newest.record.iteration, newest.after)
 
 
-def test_a_conflict_behind_an_evaluation_is_still_one(store: Store) -> None:
-    """Passing over an evaluation does not pass over a checkpoint."""
+def test_a_conflict_after_an_evaluation_is_still_a_conflict(store: Store) -> None:
+    """Skipping an evaluation does not skip a checkpoint."""
     log = open_log(store)
     record = commit(log, 3)
     log.add_evaluation(evaluation_of(record))
@@ -83,24 +83,24 @@ def test_a_conflict_behind_an_evaluation_is_still_one(store: Store) -> None:
         commit(log, 4, after=0)
 
 
-def test_a_lost_reply_is_not_another_run(store: Store) -> None:
-    """Each record was written, each reply lost: the run goes on."""
+def test_a_lost_reply_is_not_taken_for_another_run(store: Store) -> None:
+    """Each record was written, each reply was lost: the run continues."""
 
-    class ForgetfulStore(PassingStore):
+    class LostReplyStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             super().create(path, data, private=private)
             raise StoreError("timed out")
 
-    log = open_log(ForgetfulStore(store))
+    log = open_log(LostReplyStore(store))
     commit(log, 3)
     commit(log, 5)
 
     assert [3, 5] == [record.iteration for record in open_log(store).records()]
 
 
-@pytest.mark.usefixtures("hasty_threads")
-def test_runs_at_once_keep_one_history(store: Store) -> None:
-    """Four writers train the same run in strides of their own: no iteration is lost or doubled."""
+@pytest.mark.usefixtures("fast_switching_threads")
+def test_concurrent_runs_keep_one_history(store: Store) -> None:
+    """Four writers train the same run in chunks of one or two: no iteration is lost or repeated."""
     log = open_log(store)
     commit(log, 0)
     conflicts: list[RunConflict] = []
@@ -119,7 +119,7 @@ def test_runs_at_once_keep_one_history(store: Store) -> None:
             except RunConflict as conflict:
                 conflicts.append(conflict)
 
-    at_once(4, work)
+    in_parallel(4, work)
     raw = Log(store, f"models/default/runs/{'0' * 16}/log").list_records()
     history = [record.content for record in raw.newest_first("checkpoint")][::-1]
     iterations = [content["iteration"] for content in history]

@@ -20,18 +20,18 @@ from tests.support.states import (
     tokens,
     vocabulary,
 )
-from tests.support.stores import PassingStore
+from tests.support.stores import StoreWrapper
 
 
 def test_a_run_without_checkpoints_has_no_newest(store: Store) -> None:
-    """That is no error: a run has to start somewhere."""
+    """That is no error: every run starts without checkpoints."""
     assert open_log(store).newest() is None
     assert -1 == open_log(store).head()
     assert [] == open_log(store).records()
 
 
 def test_the_newest_checkpoint_is_the_last_one_committed(store: Store) -> None:
-    """State, vocabulary and facts come back, with the number to go on behind."""
+    """State, vocabulary and record are read back, with the number of the newest record."""
     log = open_log(store)
     commit(log, 3)
     record = commit(log, 5)
@@ -56,10 +56,10 @@ def test_a_payload_is_named_by_its_digest(store: Store) -> None:
 
 
 def test_the_payload_is_written_before_its_record(store: Store) -> None:
-    """A record never names what is not there yet."""
+    """A record never names a payload that does not exist yet."""
     written: list[str] = []
 
-    class NotingStore(PassingStore):
+    class RecordingStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             written.append(path)
             super().create(path, data, private=private)
@@ -68,14 +68,14 @@ def test_the_payload_is_written_before_its_record(store: Store) -> None:
             written.append(path)
             super().put(path, data)
 
-    record = commit(open_log(NotingStore(store)), 3)
+    record = commit(open_log(RecordingStore(store)), 3)
 
     assert [open_log(store).payload_path(record.digest)] == written[:1]
     assert written[1:] == [f"models/default/runs/{'0' * 16}/log/{0:012}.json"]
 
 
 def test_an_evaluation_is_found_by_its_checkpoint(store: Store) -> None:
-    """Of two, the later one; of another checkpoint, none."""
+    """The later of two; None for another checkpoint."""
     log = open_log(store)
     first, second = commit(log, 3), commit(log, 5)
     log.add_evaluation(evaluation_of(first))
@@ -86,7 +86,7 @@ def test_an_evaluation_is_found_by_its_checkpoint(store: Store) -> None:
 
 
 def test_a_record_is_found_by_its_digest(store: Store) -> None:
-    """A report names its checkpoint so."""
+    """Reports name their checkpoints by digest."""
     log = open_log(store)
     first = commit(log, 3)
     commit(log, 5)
@@ -108,7 +108,7 @@ def test_the_newest_run_is_the_one_trained_last(store: Store) -> None:
     assert "f" * 16 == newest_run(store, "default")
 
 
-def test_a_model_without_checkpoints_is_named(store: Store) -> None:
+def test_a_model_without_checkpoints_is_an_error(store: Store) -> None:
     """The message says what to do first."""
     with pytest.raises(UnknownObject, match=f"model default has no checkpoint in {store.url}: "):
         newest_run(store, "default")
@@ -119,7 +119,7 @@ def test_a_model_without_checkpoints_is_named(store: Store) -> None:
 def test_a_run_resumed_at_every_checkpoint_ends_with_the_same_bytes(
     store: Store, dtype: str, batch_size: int
 ) -> None:
-    """Chunks of all lengths, over wraps of the text, each from what was read back, against one."""
+    """Chunks of several lengths, also past the end of the text, equal one run without a stop."""
     log = open_log(store)
     log.commit(make_state(dtype, batch_size, iterations=0), vocabulary, facts, after=-1)
     for iterations in (1, 2, 7, 40, 50):
@@ -133,8 +133,8 @@ def test_a_run_resumed_at_every_checkpoint_ends_with_the_same_bytes(
     assert write_payload(whole, vocabulary) == store.read(log.payload_path(record.digest))
 
 
-def test_records_hold_strict_json_alone(store: Store) -> None:
-    """What another program reads of the log is what this one wrote."""
+def test_records_hold_only_strict_json(store: Store) -> None:
+    """Another program reads from the log what this one wrote."""
     record = commit(open_log(store), 3)
     data = store.read(f"models/default/runs/{'0' * 16}/log/{0:012}.json")
     content = strict_json(data)["content"]

@@ -1,4 +1,4 @@
-"""A dataset is named by its content, and no part of it can be damaged unseen."""
+"""A dataset is named by its content, and damage to any part of it is detected."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flows.storage import datasets
 from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.stores import Store, open_store
 from tests.support.states import stored
-from tests.support.stores import PassingStore, flipped, overwrite, reopened
+from tests.support.stores import StoreWrapper, flipped, overwrite, reopened
 
 first, second = "abc\nabd\n" * 50, "dcba\n" * 30
 parts = ("manifest.json", "vocabulary.json", "tokens.npy")
@@ -28,7 +28,7 @@ def dataset_id(*texts: str) -> str:
     return datasets.tokenise(list(texts)).manifest.dataset_id
 
 
-def test_a_dataset_comes_back(store: Store, store_url: str) -> None:
+def test_a_dataset_is_read_back_unchanged(store: Store, store_url: str) -> None:
     """Manifest, vocabulary, tokens and file ends are those that were saved."""
     saved = stored(store, first, second)
     loaded = datasets.load(reopened(store_url), saved.manifest.dataset_id)
@@ -40,7 +40,7 @@ def test_a_dataset_comes_back(store: Store, store_url: str) -> None:
     assert first + second == loaded.vocabulary.decode(loaded.tokens)
 
 
-def test_the_id_does_not_depend_on_where_the_texts_lay(tmp_path: Path) -> None:
+def test_the_id_does_not_depend_on_where_the_texts_are(tmp_path: Path) -> None:
     """Another folder, another name, another encoding: the same text, the same dataset."""
     (tmp_path / "a.txt").write_text("grüße\n" * 9, encoding="utf-8")
     (tmp_path / "b").write_text("grüße\n" * 9, encoding="utf-16")
@@ -52,7 +52,7 @@ def test_the_id_does_not_depend_on_where_the_texts_lay(tmp_path: Path) -> None:
 
 
 def test_the_id_depends_on_content_order_and_file_boundaries() -> None:
-    """Whatever changes the texts or where they end makes another dataset."""
+    """Any change of the texts or of their boundaries gives another dataset."""
     variants = [
         (first, second),
         (second, first),
@@ -67,7 +67,7 @@ def test_the_id_depends_on_content_order_and_file_boundaries() -> None:
 
 
 def test_saving_twice_changes_nothing(store: Store) -> None:
-    """Another run that finished the same work is no conflict."""
+    """Another run that saved the same dataset is no conflict."""
     manifest = stored(store, first).manifest
     folder = datasets.dataset_folder(manifest.dataset_id)
     before = {part: store.read(f"{folder}/{part}") for part in parts}
@@ -77,23 +77,23 @@ def test_saving_twice_changes_nothing(store: Store) -> None:
     assert before == {part: store.read(f"{folder}/{part}") for part in parts}
 
 
-def test_a_lost_reply_to_the_manifest_is_no_failure(store: Store) -> None:
+def test_a_lost_reply_after_the_manifest_is_not_an_error(store: Store) -> None:
     """The manifest was written: the dataset is complete."""
 
-    class ForgetfulStore(PassingStore):
+    class LostReplyStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             super().create(path, data, private=private)
             raise StoreError("timed out")
 
-    manifest = stored(ForgetfulStore(store), first).manifest
+    manifest = stored(LostReplyStore(store), first).manifest
 
     assert datasets.exists(store, manifest.dataset_id)
 
 
 def test_a_dataset_without_its_manifest_does_not_exist(store: Store, store_url: str) -> None:
-    """The manifest is written last, so a run that was killed before it left no dataset."""
+    """The manifest is written last, so a run that is killed before that leaves no dataset."""
 
-    class FullStore(PassingStore):
+    class FullStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             raise StoreError(f"no room for {len(data)} bytes at {path}, private {private}")
 
@@ -106,8 +106,10 @@ def test_a_dataset_without_its_manifest_does_not_exist(store: Store, store_url: 
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>", pickle.dumps([1])])
-def test_tokens_that_are_no_array_are_damage(store: Store, store_url: str, data: bytes) -> None:
-    """Whatever the manifest says of their bytes; a pickle is never read."""
+def test_tokens_that_are_not_an_array_are_corrupt(
+    store: Store, store_url: str, data: bytes
+) -> None:
+    """Even if their digest is that of the manifest; a pickle is never loaded."""
     manifest = stored(store, first).manifest
     folder = datasets.dataset_folder(manifest.dataset_id)
     forged = manifest.model_copy(update={"tokens_sha256": digest(data)})
@@ -131,10 +133,10 @@ def test_tokens_that_are_no_array_are_damage(store: Store, store_url: str, data:
     ids=["flipped", "flipped near the end", "truncated", "longer", "empty", "zeros"],
 )
 @pytest.mark.parametrize("part", parts[1:])
-def test_a_damaged_part_is_named(
+def test_a_corrupt_part_is_reported(
     store: Store, store_url: str, part: str, damage: Callable[[bytes], bytes]
 ) -> None:
-    """The digest in the manifest tells, whatever was done to the bytes."""
+    """The digest in the manifest shows every change of the bytes."""
     name = stored(store, first).manifest.dataset_id
     path = f"{datasets.dataset_folder(name)}/{part}"
     overwrite(store, path, damage(store.read(path)))
@@ -144,8 +146,8 @@ def test_a_damaged_part_is_named(
 
 
 @pytest.mark.parametrize("part", parts[1:])
-def test_a_missing_part_is_named(store: Store, store_url: str, part: str) -> None:
-    """A manifest promises the other parts."""
+def test_a_missing_part_is_reported(store: Store, store_url: str, part: str) -> None:
+    """A dataset with a manifest must have all parts."""
     name = stored(store, first).manifest.dataset_id
     store.remove(f"{datasets.dataset_folder(name)}/{part}")
 
@@ -171,7 +173,7 @@ def test_a_missing_part_is_named(store: Store, store_url: str, part: str) -> Non
 def test_an_altered_manifest_is_refused(
     store: Store, store_url: str, field: str, value: Any
 ) -> None:
-    """Each of its fields can be checked against the content, and is."""
+    """Each of its fields is checked against the content."""
     name = stored(store, first).manifest.dataset_id
     path = f"{datasets.dataset_folder(name)}/manifest.json"
     altered = strict_json(store.read(path)) | {field: value}
@@ -181,8 +183,8 @@ def test_an_altered_manifest_is_refused(
         datasets.load(reopened(store_url), name)
 
 
-def test_no_flipped_bit_of_a_manifest_goes_unseen(local: Store) -> None:
-    """Either it is refused, or it still says the same."""
+def test_every_flipped_bit_of_a_manifest_is_detected(local: Store) -> None:
+    """A manifest with a flipped bit is refused."""
     name = stored(local, first).manifest.dataset_id
     path = f"{datasets.dataset_folder(name)}/manifest.json"
     data = local.read(path)
@@ -194,7 +196,7 @@ def test_no_flipped_bit_of_a_manifest_goes_unseen(local: Store) -> None:
 
 
 def test_saving_over_another_manifest_is_refused(store: Store) -> None:
-    """What lies there is not what these texts give: it is named, not trusted."""
+    """The stored manifest is not that of these texts: it is reported, not trusted."""
     name = stored(store, first).manifest.dataset_id
     path = f"{datasets.dataset_folder(name)}/manifest.json"
     altered = strict_json(store.read(path)) | {"tokens_sha256": "0" * 64}
@@ -204,8 +206,8 @@ def test_saving_over_another_manifest_is_refused(store: Store) -> None:
         stored(store, first)
 
 
-def test_a_newer_format_stops(store: Store, store_url: str) -> None:
-    """It may mean what this program cannot know."""
+def test_a_newer_format_is_an_error(store: Store, store_url: str) -> None:
+    """This program cannot know what it means."""
     name = stored(store, first).manifest.dataset_id
     path = f"{datasets.dataset_folder(name)}/manifest.json"
     overwrite(store, path, canonical_json({"format": 2, "all": "new"}))
@@ -215,7 +217,7 @@ def test_a_newer_format_stops(store: Store, store_url: str) -> None:
 
 
 def test_tokens_are_mapped_from_disk(store: Store, store_url: str) -> None:
-    """A corpus may be larger than memory; nobody can write into it."""
+    """A corpus may be larger than memory; the mapped array is read-only."""
     name = stored(store, first).manifest.dataset_id
     tokens = datasets.load(reopened(store_url), name).tokens
 
@@ -224,7 +226,7 @@ def test_tokens_are_mapped_from_disk(store: Store, store_url: str) -> None:
 
 
 def test_tokens_of_a_remote_store_are_copied_once(tmp_path: Path) -> None:
-    """The copy lies in the user's cache folder under its digest, private."""
+    """The copy is in the user's cache folder, named by its digest, and private."""
     url = "memory://bucket/store"
     store = open_store(url)
     manifest = stored(store, first).manifest
@@ -239,8 +241,8 @@ def test_tokens_of_a_remote_store_are_copied_once(tmp_path: Path) -> None:
     assert len(first) == len(again)
 
 
-def test_a_damaged_copy_is_fetched_anew(tmp_path: Path) -> None:
-    """The cache is a convenience, never trusted."""
+def test_a_corrupt_copy_is_fetched_again(tmp_path: Path) -> None:
+    """The cache is never trusted."""
     url = "memory://bucket/store"
     manifest = stored(open_store(url), first).manifest
     datasets.load(reopened(url), manifest.dataset_id)
@@ -252,8 +254,8 @@ def test_a_damaged_copy_is_fetched_anew(tmp_path: Path) -> None:
     assert len(first) == len(tokens)
 
 
-def test_a_file_under_the_name_of_a_dataset_is_no_dataset(store: Store, store_url: str) -> None:
-    """Anything may lie there; it is named."""
+def test_a_file_that_is_not_a_manifest_is_corrupt(store: Store, store_url: str) -> None:
+    """Any file may be there; it is reported."""
     for data in (b"", b"<html>", b"[]", b'"x"', b'{"format": "1"}', b'{"format": [1]}'):
         overwrite(store, "datasets/x/manifest.json", data)
 

@@ -1,4 +1,4 @@
-"""On a local disk nothing is believed before it would survive a loss of power, whoever wrote it."""
+"""On a local disk nothing is trusted before it is synced, whichever process wrote it."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ Synced = list[str]  # folders, by path, in the order in which they were synced
 
 @pytest.fixture
 def synced(monkeypatch: pytest.MonkeyPatch) -> Synced:
-    """Notes each folder that is synced."""
+    """Records each folder that is synced."""
     folders: Synced = []
     fsync = os.fsync
 
-    def note(descriptor: int) -> None:
+    def record(descriptor: int) -> None:
         fsync(descriptor)
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             folders.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
 
-    monkeypatch.setattr(os, "fsync", note)
+    monkeypatch.setattr(os, "fsync", record)
     return folders
 
 
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Has the disk fail to sync any folder, once called."""
+    """A function; after its call no folder can be synced."""
 
     def fail(folder: Path) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
@@ -49,7 +49,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     return lambda: monkeypatch.setattr(local_store, "_sync_folder", fail)
 
 
-def test_a_taken_name_is_made_to_last_before_it_is_believed(local: Store, synced: Synced) -> None:
+def test_an_existing_name_is_synced_before_it_is_trusted(local: Store, synced: Synced) -> None:
     """Its writer may have been killed before it synced the folder."""
     local.create("log/record", b"theirs")
     synced.clear()
@@ -59,8 +59,8 @@ def test_a_taken_name_is_made_to_last_before_it_is_believed(local: Store, synced
     assert local.location("log") in synced
 
 
-def test_what_a_listing_shows_is_made_to_last(local: Store, synced: Synced) -> None:
-    """So a commit whose own sync failed is not taken for done by who looks next."""
+def test_a_listed_folder_is_synced(local: Store, synced: Synced) -> None:
+    """A commit whose own sync failed may be listed, but is not trusted before it is synced."""
     CheckpointLog(local, "default", run.run_id).commit(make_state(), vocabulary, facts, after=-1)
     log = CheckpointLog(reopened(local.url), "default", run.run_id)
     synced.clear()
@@ -70,8 +70,8 @@ def test_what_a_listing_shows_is_made_to_last(local: Store, synced: Synced) -> N
     assert [local.location(f"models/default/runs/{run.run_id}/log")] == synced
 
 
-def test_folders_of_a_killed_process_are_made_to_last(local: Store, synced: Synced) -> None:
-    """One that is there already may never have been synced into the one above; once is enough."""
+def test_folders_of_a_killed_process_are_synced(local: Store, synced: Synced) -> None:
+    """An existing folder may never have been synced into its parent; one sync is enough."""
     Path(local.location("a/b")).mkdir(parents=True)
 
     local.create("a/b/first", b"")
@@ -82,10 +82,10 @@ def test_folders_of_a_killed_process_are_made_to_last(local: Store, synced: Sync
 
 
 @pytest.mark.parametrize("what", ["run", "dataset", "report"])
-def test_what_the_disk_would_not_keep_is_not_there(
+def test_an_object_that_cannot_be_synced_is_an_error(
     local: Store, failing: Callable[[], None], what: str
 ) -> None:
-    """That it can be read back proves nothing."""
+    """That it can be read back does not prove that it is on disk."""
     dataset = stored(local, "a text", "and another")
     save_run(local, "other", run)
     reports.save(local, shared, rows)

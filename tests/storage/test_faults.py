@@ -21,19 +21,19 @@ Count = Callable[[str], None]
 def test_killed_writers_lose_nothing(
     tmp_path: Path, lengths: tuple[int, ...], kills: int, count: Count
 ) -> None:
-    """SIGKILL at any instant: what was acknowledged is there, bit for bit, each step once."""
+    """SIGKILL at any time: what was acknowledged exists, bit for bit, each iteration once."""
     writers = Writers(str(tmp_path / "store"), lengths, seed=kills)
 
-    writers.kill(kills, patience=0.02)
+    writers.kill(kills, pause=0.02)
 
     assert 0.25 * writers.counts["kills"] <= writers.counts["kills inside a commit"]
     count(shown(f"{len(lengths)} writers killed", writers.counts))
 
 
-def test_a_loss_of_power_loses_nothing(
+def test_power_loss_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
 ) -> None:
-    """Every image that a crash may leave is sound, and holds what was acknowledged."""
+    """Every image of the disk that a crash may leave is intact and holds what was acknowledged."""
     recording = record_run(tmp_path / "store", monkeypatch)
 
     images, wrong = violations(recording, tmp_path / "store")
@@ -45,10 +45,10 @@ def test_a_loss_of_power_loses_nothing(
 def test_a_failing_disk_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: Count
 ) -> None:
-    """Full, over quota, failing, read-only or barred, at each call of a commit.
+    """Full, over quota, failing, read-only or without permission, at each call of a commit.
 
-    The message says so, the checkpoint before loads, the next run goes on, no temporary file is
-    left, and what was acknowledged in spite of an error survives a loss of power too.
+    The message names the error, the previous checkpoint loads, the next run continues, no temporary
+    file is left, and what was acknowledged despite an error survives a power loss too.
     """
     counts, wrong = fail_everywhere(tmp_path, monkeypatch)
 
@@ -62,7 +62,7 @@ def test_damage_is_reported(tmp_path: Path, kind: str, count: Count) -> None:
     url = str(tmp_path / "store") if kind == "local" else "memory://bucket/store"
     store: Store = open_store(url)
 
-    counts, unseen = damage_everything(store, 150, seed=1)
+    counts, undetected = damage_everything(store, 150, seed=1)
 
-    assert [] == unseen
+    assert [] == undetected
     count(shown(f"damage, {kind}", counts))

@@ -1,4 +1,4 @@
-"""What killed writers left is removed after a grace period; what a record names never is."""
+"""Files of killed writers are removed after a grace period; what a record names never is."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from flows.storage.checkpoints import CheckpointLog
 from flows.storage.garbage import collect_garbage, grace_seconds
 from flows.storage.stores import Store, open_store
 from tests.support.states import facts, make_state, vocabulary
-from tests.support.stores import PassingStore, overwrite
+from tests.support.stores import StoreWrapper, overwrite
 
 
-class AgelessFileSystem(MemoryFileSystem):  # type: ignore[misc]
-    """Lists objects with what the test says of their age, and nothing else of it."""
+class ChosenAgeFileSystem(MemoryFileSystem):  # type: ignore[misc]
+    """Lists objects with only those fields for their age that the test chooses."""
 
-    protocol = "ageless"
-    said: Any = None
+    protocol = "chosenage"
+    age_fields: Any = None
 
     def ls(self, path: str, detail: bool = True, **options: Any) -> list[Any]:
         found: list[Any] = super().ls(path, detail=detail, **options)
         if detail:
-            found = [{"name": entry["name"]} | self.said for entry in found]
+            found = [{"name": entry["name"]} | self.age_fields for entry in found]
         return found
 
 
-fsspec.register_implementation("ageless", f"{__name__}.{AgelessFileSystem.__name__}")
+fsspec.register_implementation("chosenage", f"{__name__}.{ChosenAgeFileSystem.__name__}")
 
 run_id = "0" * 16
 folder = f"models/default/runs/{run_id}"
@@ -54,8 +54,10 @@ def fill(log: CheckpointLog, store: Store) -> None:
     store.put(orphan, b"a payload without a record")
 
 
-def test_a_payload_without_a_record_goes_after_the_grace(log: CheckpointLog, store: Store) -> None:
-    """The one that is left over, and no other; checkpoints read as before."""
+def test_a_payload_without_a_record_is_removed_after_the_grace_period(
+    log: CheckpointLog, store: Store
+) -> None:
+    """Only that payload is removed; checkpoints are read as before."""
     before = log.records()
 
     assert [] == collect_garbage(store, "default", run_id)
@@ -66,8 +68,8 @@ def test_a_payload_without_a_record_goes_after_the_grace(log: CheckpointLog, sto
         log.read(record)
 
 
-def test_no_payload_goes_while_a_record_is_damaged(log: CheckpointLog, store: Store) -> None:
-    """The damaged record may be the one that names it."""
+def test_no_payload_is_removed_while_a_record_is_corrupt(log: CheckpointLog, store: Store) -> None:
+    """The corrupt record may be the one that names the payload."""
     overwrite(store, f"{folder}/log/000000000000.json", b"not a record")
 
     assert [] == collect_garbage(store, "default", run_id, grace=-1)
@@ -75,8 +77,8 @@ def test_no_payload_goes_while_a_record_is_damaged(log: CheckpointLog, store: St
     assert log.newest() is not None
 
 
-def test_temporary_files_go_after_the_grace(local: Store) -> None:
-    """A young one may be another writer's, at work."""
+def test_temporary_files_are_removed_after_the_grace_period(local: Store) -> None:
+    """A recent one may belong to a writer that is still working."""
     local.put(f"{folder}/log/.tmp-old", b"")
     local.put(f"{folder}/log/.tmp-young", b"")
     yesterday = time.time() - grace_seconds - 60
@@ -89,24 +91,24 @@ def test_temporary_files_go_after_the_grace(local: Store) -> None:
 
 @pytest.mark.parametrize("key", ["LastModified", "updated", "last_modified", "created"])
 @pytest.mark.parametrize("form", ["a date", "ISO 8601", "seconds"])
-def test_every_backend_tells_age_in_its_own_way(
+def test_the_age_of_an_object_is_read_from_every_backend(
     monkeypatch: pytest.MonkeyPatch, key: str, form: str
 ) -> None:
-    """S3 and Azure by a date, GCS by its text, others by seconds; what tells none is young."""
+    """S3 and Azure give a date, GCS a text, others seconds; without any, an object is recent."""
     date = datetime(2026, 1, 2, tzinfo=UTC)
     text = date.isoformat().replace("+00:00", "Z")
-    said = {"a date": date, "ISO 8601": text, "seconds": date.timestamp()}[form]
-    store = open_store("ageless://bucket/store")
+    age_fields = {"a date": date, "ISO 8601": text, "seconds": date.timestamp()}[form]
+    store = open_store("chosenage://bucket/store")
     store.put(orphan, b"a payload without a record")
 
-    monkeypatch.setattr(AgelessFileSystem, "said", {})
+    monkeypatch.setattr(ChosenAgeFileSystem, "age_fields", {})
     assert [] == collect_garbage(store, "default", run_id)
-    monkeypatch.setattr(AgelessFileSystem, "said", {key: said})
+    monkeypatch.setattr(ChosenAgeFileSystem, "age_fields", {key: age_fields})
     assert [orphan] == collect_garbage(store, "default", run_id)
 
 
-def test_temporary_files_and_probes_go_wherever_they_lie(local: Store) -> None:
-    """A run may be killed anywhere: in a dataset, another run, a report, the first look at a store."""
+def test_temporary_files_and_probes_are_removed_everywhere(local: Store) -> None:
+    """A run may be killed while it writes a dataset, another run or a report, or probes a store."""
     places = ("datasets/d", "models/default", "models/other/runs/r/data", "reports/samples")
     left = ["probe-0", ".tmp-0", *(f"{place}/.tmp-0" for place in (*places, "sources/s/log"))]
     for path in [*left, "probes", "datasets/d/tokens.npy"]:
@@ -118,10 +120,10 @@ def test_temporary_files_and_probes_go_wherever_they_lie(local: Store) -> None:
 
 
 @pytest.mark.usefixtures("log")
-def test_a_payload_that_a_writer_puts_meanwhile_stays(store: Store) -> None:
-    """What a killed run left is what its successor puts again, and names."""
+def test_a_payload_that_a_writer_puts_again_is_kept(store: Store) -> None:
+    """The next run writes the payload of a killed run again, and then its record."""
 
-    class BusyStore(PassingStore):
+    class BusyStore(StoreWrapper):
         is_put_again = False
 
         def names(self, folder: str) -> list[str]:
@@ -135,8 +137,8 @@ def test_a_payload_that_a_writer_puts_meanwhile_stays(store: Store) -> None:
     assert orphan.rpartition("/")[2] in store.names(f"{folder}/data")
 
 
-def test_a_run_that_is_not_there_has_no_garbage(store_url: str) -> None:
-    """Nothing is removed, and nothing made."""
+def test_a_run_that_does_not_exist_has_no_garbage(store_url: str) -> None:
+    """Nothing is removed or created."""
     store = open_store(store_url)
 
     assert [] == collect_garbage(store, "default", run_id, grace=-1)

@@ -1,4 +1,4 @@
-"""On a local disk: whole or not at all, private, synced, and refused where a disk cannot do it."""
+"""Objects on a local disk are complete, private and synced; unsuitable disks are refused."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from flows.storage.stores import Store, check_store, open_store
 
 @pytest.fixture
 def umask() -> Iterator[Callable[[int], int]]:
-    """Sets the umask; what it was comes back."""
+    """Sets the umask; the previous one is restored after the test."""
     before = os.umask(0o022)
     yield os.umask
     os.umask(before)
@@ -29,19 +29,19 @@ def names_below(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 
 
-def test_a_reader_never_sees_half_an_object(local: Store) -> None:
-    """While an object is replaced again and again, every read is whole."""
+def test_a_reader_never_sees_a_partial_object(local: Store) -> None:
+    """While an object is replaced repeatedly, every read is complete."""
     size = 1 << 20
     local.put("object", b"a" * size)
     done, torn = Event(), []
 
-    def look() -> None:
+    def read_repeatedly() -> None:
         while not done.is_set():
             data = local.read("object")
             if data not in (b"a" * size, b"b" * size):
                 torn.append(len(data))
 
-    reader = Thread(target=look)
+    reader = Thread(target=read_repeatedly)
     reader.start()
     for number in range(60):
         local.put("object", b"ab"[number % 2 : number % 2 + 1] * size)
@@ -52,10 +52,10 @@ def test_a_reader_never_sees_half_an_object(local: Store) -> None:
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077])
-def test_objects_are_private_whatever_the_umask(
+def test_objects_are_private_with_any_umask(
     local: Store, umask: Callable[[int], int], mask: int
 ) -> None:
-    """Payloads and records are for their owner alone."""
+    """Only the owner can read payloads and records."""
     umask(mask)
     local.create("record", b"")
     local.put("payload", b"")
@@ -68,14 +68,14 @@ def test_objects_are_private_whatever_the_umask(
 def test_reports_follow_the_umask(
     local: Store, umask: Callable[[int], int], mask: int, mode: int
 ) -> None:
-    """What is written for people is as open as any file of theirs."""
+    """Reports have the permissions of any other new file."""
     umask(mask)
     local.create("report", b"", private=False)
 
     assert mode == stat.S_IMODE(Path(local.location("report")).stat().st_mode)
 
 
-def test_nothing_temporary_stays_after_success_or_a_lost_race(local: Store) -> None:
+def test_no_temporary_file_is_left_after_success_or_a_lost_race(local: Store) -> None:
     """Only the objects themselves are left."""
     local.create("a", b"1")
     local.put("b", b"2")
@@ -86,8 +86,8 @@ def test_nothing_temporary_stays_after_success_or_a_lost_race(local: Store) -> N
 
 
 @pytest.mark.parametrize("write", ["create", "put"])
-def test_nothing_temporary_stays_when_the_name_cannot_be_given(local: Store, write: str) -> None:
-    """The bytes are written, their name is too long: the store is as empty as before."""
+def test_no_temporary_file_is_left_when_the_name_is_too_long(local: Store, write: str) -> None:
+    """The bytes are written, but the name is refused: the store is as empty as before."""
     with pytest.raises(StoreError, match=r"cannot write .*: File name too long"):
         getattr(local, write)("n" * 300, b"data")
 
@@ -95,9 +95,9 @@ def test_nothing_temporary_stays_when_the_name_cannot_be_given(local: Store, wri
 
 
 @pytest.mark.parametrize("write", ["create", "put"])
-def test_nothing_stays_when_the_disk_takes_no_more(local: Store, write: str) -> None:
-    """A write that ends in the middle leaves neither object nor half of one."""
-    local.put("before", b"sound")
+def test_nothing_is_left_of_a_write_that_fails(local: Store, write: str) -> None:
+    """A write that fails in the middle leaves no object and no part of one."""
+    local.put("before", b"intact")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
@@ -109,42 +109,42 @@ def test_nothing_stays_when_the_disk_takes_no_more(local: Store, write: str) -> 
     assert ["before"] == names_below(Path(local.url))
 
 
-def test_an_object_is_synced_before_it_is_named_and_its_name_after(
+def test_an_object_is_synced_before_it_is_linked_and_its_folder_after(
     local: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Power may fail at any moment: bytes first, then the name, then the folder that holds it."""
+    """Power may fail at any time: bytes first, then the name, then the folder that contains it."""
     local.put("folder/made/before", b"")
     steps: list[str] = []
     fsync, link = os.fsync, os.link
 
-    def note_fsync(descriptor: int) -> None:
+    def record_fsync(descriptor: int) -> None:
         steps.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
         fsync(descriptor)
 
-    def note_link(source: Path, target: Path) -> None:
+    def record_link(source: Path, target: Path) -> None:
         steps.append("link")
         link(source, target)
 
-    monkeypatch.setattr(os, "fsync", note_fsync)
-    monkeypatch.setattr(os, "link", note_link)
+    monkeypatch.setattr(os, "fsync", record_fsync)
+    monkeypatch.setattr(os, "link", record_link)
     local.create("folder/made/object", b"data")
 
     assert ["file", "link", "folder"] == steps
 
 
-def test_a_new_folder_is_synced_into_the_one_above(
+def test_a_new_folder_is_synced_into_its_parent(
     local: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each folder that was made is entered durably, from the top down."""
+    """The parent of each new folder is synced, from the top down."""
     local.put("first", b"")
     synced: list[int] = []
     fsync = os.fsync
 
-    def note_fsync(descriptor: int) -> None:
+    def record_fsync(descriptor: int) -> None:
         synced.append(os.fstat(descriptor).st_ino)
         fsync(descriptor)
 
-    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(os, "fsync", record_fsync)
     local.create("a/b/object", b"data")
     root = Path(local.url)
     folders = [root, root / "a"]
@@ -153,8 +153,8 @@ def test_a_new_folder_is_synced_into_the_one_above(
     assert (root / "a/b").stat().st_ino == synced[-1]
 
 
-def test_opening_a_store_makes_nothing(tmp_path: Path) -> None:
-    """No folder appears before the first object does."""
+def test_opening_a_store_creates_nothing(tmp_path: Path) -> None:
+    """Folders are created with the first object."""
     store = open_store(str(tmp_path / "a/b"))
 
     assert [] == store.names("")
@@ -162,7 +162,7 @@ def test_opening_a_store_makes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["", "file://", "local://"])
-def test_a_local_store_has_many_spellings(tmp_path: Path, prefix: str) -> None:
+def test_a_local_store_may_be_a_path_or_a_file_url(tmp_path: Path, prefix: str) -> None:
     """A path and a file URL are the same place."""
     open_store(f"{prefix}{tmp_path}/store").create("object", b"data")
 
@@ -170,7 +170,7 @@ def test_a_local_store_has_many_spellings(tmp_path: Path, prefix: str) -> None:
 
 
 def test_a_store_that_is_a_file_is_refused(tmp_path: Path) -> None:
-    """The file is named and stays as it is."""
+    """The message names the file, which is unchanged."""
     file = tmp_path / "file"
     file.write_bytes(b"mine")
 
@@ -180,7 +180,7 @@ def test_a_store_that_is_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_store_below_a_file_is_refused(tmp_path: Path) -> None:
-    """The file that is in the way is named."""
+    """The message names the file."""
     file = tmp_path / "file"
     file.write_bytes(b"mine")
 
@@ -188,8 +188,8 @@ def test_a_store_below_a_file_is_refused(tmp_path: Path) -> None:
         open_store(f"{file}/sub/store")
 
 
-def test_a_file_made_in_the_way_later_is_no_lost_race(local: Store) -> None:
-    """A folder that cannot be made is an error of its own, never `ObjectExists`."""
+def test_a_file_in_place_of_a_folder_is_not_a_lost_race(local: Store) -> None:
+    """A folder that cannot be created is a different error, never `ObjectExists`."""
     local.create("models", b"a file where a folder belongs")
 
     with pytest.raises(StoreError, match="cannot make the folder") as caught:
@@ -198,14 +198,14 @@ def test_a_file_made_in_the_way_later_is_no_lost_race(local: Store) -> None:
 
 
 @pytest.mark.parametrize("name", ["~no_such_user_here/store", "n" * 300])
-def test_a_path_that_no_disk_can_have_is_refused(name: str) -> None:
-    """What the operating system says of it is one sentence, not a traceback."""
+def test_an_impossible_path_is_refused(name: str) -> None:
+    """The operating system's error is one sentence, not a traceback."""
     with pytest.raises(StoreError, match="cannot be reached: "):
         open_store(name)
 
 
-def test_a_folder_that_takes_no_files_is_refused() -> None:
-    """The folder and the reason are named; root may write much, but not in /proc."""
+def test_a_folder_without_write_permission_is_refused() -> None:
+    """The message names folder and reason; not even root can create folders in /proc."""
     with pytest.raises(StoreError, match="cannot make the folder /proc/no-store: "):
         check_store(open_store("/proc/no-store"))
 
@@ -214,7 +214,7 @@ def test_a_folder_that_takes_no_files_is_refused() -> None:
 def test_a_file_system_without_hard_links_is_refused(
     local: Store, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """FAT, exFAT and some network shares: the probe says so, and nothing is left there."""
+    """FAT, exFAT and some network shares: the probe reports it and leaves nothing."""
 
     def link(source: Path, target: Path) -> None:
         raise OSError(number, os.strerror(number), source, None, target)
@@ -226,11 +226,11 @@ def test_a_file_system_without_hard_links_is_refused(
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
-def test_what_is_no_file_is_damage_and_not_waited_for(
+def test_an_object_that_is_not_a_file_is_corrupt_and_does_not_block(
     local: Store, make: Callable[[str], None]
 ) -> None:
-    """A pipe in an object's place would never end."""
-    local.create("log/sound", b"")
+    """Reading a pipe in place of an object would never end."""
+    local.create("log/intact", b"")
     make(local.location("log/object"))
 
     with pytest.raises(DamagedObject, match="log/object: is not a file"):

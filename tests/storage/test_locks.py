@@ -1,4 +1,4 @@
-"""The lock of a model is held even where its file cannot say by whom."""
+"""The lock of a model works even if its file cannot name the holder."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from flows.storage.backends.local import LocalStore
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_a_lock_is_held_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool) -> None:
-    """On a full disk, which has no room for its holder's name, as on any other."""
+def test_a_lock_is_held_by_one_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """Also on a full disk, where the holder's name cannot be written."""
 
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,4 +1,4 @@
-"""One history: each record written exactly once, in order, by one writer, and verified when read."""
+"""One history: each record is written exactly once, in order, and verified when it is read."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flows.exceptions import DamagedObject, NewerFormat, ObjectExists, StoreErro
 from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.log import Log, RecordConflict, parse_record
 from flows.storage.stores import Store
-from tests.support.stores import PassingStore, at_once, flipped, overwrite
+from tests.support.stores import StoreWrapper, flipped, in_parallel, overwrite
 
 
-def sealed(**changes: Any) -> bytes:
-    """A sound record of number 0 with `changes`; None leaves a field out."""
+def record_with(**changes: Any) -> bytes:
+    """An intact record of number 0 with `changes`; None omits a field."""
     record = {
         "format": 1,
         "number": 0,
@@ -28,12 +28,12 @@ def sealed(**changes: Any) -> bytes:
     return canonical_json(record | {"checksum": digest(canonical_json(record))})
 
 
-def kept(log: Log, kind: str = "note") -> list[dict[str, Any]]:
-    """What the sound records say, newest first."""
+def contents_of(log: Log, kind: str = "note") -> list[dict[str, Any]]:
+    """The contents of the intact records, newest first."""
     return [record.content for record in log.list_records().newest_first(kind)]
 
 
-def test_an_empty_log_is_appended_to_behind_minus_one(store: Store) -> None:
+def test_the_first_record_is_appended_after_minus_one(store: Store) -> None:
     """The first record has number 0."""
     log = Log(store, "log")
 
@@ -43,38 +43,38 @@ def test_an_empty_log_is_appended_to_behind_minus_one(store: Store) -> None:
 
 
 def test_records_are_read_newest_first(store: Store) -> None:
-    """Each says what it was told, and only the kind that was asked for is shown."""
+    """Each has the content that was written, and only the requested kind is returned."""
     log = Log(store, "log")
     for number in range(3):
         log.append("note", {"n": number}, after=number - 1)
     log.append("other", {"n": 3}, after=2)
 
-    assert [{"n": 2}, {"n": 1}, {"n": 0}] == kept(log)
-    assert [{"n": 3}] == kept(log, "other")
+    assert [{"n": 2}, {"n": 1}, {"n": 0}] == contents_of(log)
+    assert [{"n": 3}] == contents_of(log, "other")
     assert 3 == log.list_records().head
 
 
-def test_what_append_returns_is_what_read_finds(store: Store) -> None:
-    """Number, time, writer and content are the same from both sides."""
+def test_append_and_read_return_the_same_record(store: Store) -> None:
+    """Number, time, writer and content are the same."""
     log = Log(store, "log")
     record = log.append("note", {"text": "é", "number": 0.1}, after=-1)
 
     assert record == log.read(0)
 
 
-def test_a_number_that_is_taken_names_its_winner(store: Store) -> None:
-    """The loser learns who won and what they wrote; the winner's record stays."""
+def test_a_conflict_names_the_winner(store: Store) -> None:
+    """The error carries the winner's record, which is unchanged."""
     log = Log(store, "log")
     winner = log.append("note", {"by": "first"}, after=-1)
 
     with pytest.raises(RecordConflict, match=winner.writer) as caught:
         log.append("note", {"by": "second"}, after=-1)
     assert winner == caught.value.winner
-    assert [{"by": "first"}] == kept(log)
+    assert [{"by": "first"}] == contents_of(log)
 
 
-def test_a_listing_does_not_move_on_by_itself(store: Store) -> None:
-    """The number to append behind is that of the listing which was read."""
+def test_a_listing_does_not_change(store: Store) -> None:
+    """The number to append after is that of the listing which was read."""
     log = Log(store, "log")
     before = log.list_records()
     log.append("note", {}, after=-1)
@@ -85,22 +85,22 @@ def test_a_listing_does_not_move_on_by_itself(store: Store) -> None:
 
 @pytest.mark.parametrize("error", [StoreError("timed out"), ObjectExists("exists")])
 def test_a_lost_reply_is_not_a_lost_race(store: Store, error: StoreError) -> None:
-    """The record was written and the reply lost: it is there, and it is ours."""
+    """The record was written and the reply was lost: the record exists, and it is our own."""
 
-    class ForgetfulStore(PassingStore):
+    class LostReplyStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             super().create(path, data, private=private)
             raise error
 
-    record = Log(ForgetfulStore(store), "log").append("note", {"n": 1}, after=-1)
+    record = Log(LostReplyStore(store), "log").append("note", {"n": 1}, after=-1)
 
     assert record == Log(store, "log").read(0)
 
 
 def test_a_create_that_failed_is_an_error(store: Store) -> None:
-    """Nothing was written and no object exists: the reason is passed on."""
+    """Nothing was written and no object exists: the error is passed on."""
 
-    class BrokenStore(PassingStore):
+    class BrokenStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             raise StoreError(f"no room for {len(data)} bytes at {path}, private {private}")
 
@@ -109,8 +109,8 @@ def test_a_create_that_failed_is_an_error(store: Store) -> None:
     assert [] == store.names("log")
 
 
-class FlippingStore(PassingStore):
-    """Loses the reply to each create, and damages the next `count` reads on their way."""
+class FlippingStore(StoreWrapper):
+    """Loses the reply to each create, and flips a bit in each of the next `count` reads."""
 
     def __init__(self, store: Store, count: int) -> None:
         super().__init__(store)
@@ -127,21 +127,21 @@ class FlippingStore(PassingStore):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_a_read_back_damaged_on_its_way_is_tried_again(store: Store, count: int) -> None:
-    """A reply with a flipped bit is neither a lost race nor the end."""
+def test_a_read_back_corrupted_in_transit_is_repeated(store: Store, count: int) -> None:
+    """A reply with a flipped bit is neither a lost race nor an error."""
     record = Log(FlippingStore(store, count), "log").append("note", {"n": 1}, after=-1)
 
     assert record == Log(store, "log").read(0)
 
 
-def test_a_read_back_that_stays_damaged_is_reported(store: Store) -> None:
-    """Not believed, and not tried for ever."""
+def test_a_read_back_that_stays_corrupt_is_reported(store: Store) -> None:
+    """It is not trusted, and not read for ever."""
     with pytest.raises(DamagedObject, match=r"000000000000.json"):
         Log(FlippingStore(store, 1000), "log").append("note", {}, after=-1)
 
 
-def test_a_damaged_record_is_passed_over_by_name_and_reason(store: Store) -> None:
-    """The ones before it are found, and what is damaged is listed."""
+def test_a_corrupt_record_is_skipped_and_reported_with_the_reason(store: Store) -> None:
+    """The records before it are found, and the corrupt one is listed."""
     log = Log(store, "log")
     for number in range(3):
         log.append("note", {"n": number}, after=number - 1)
@@ -154,38 +154,38 @@ def test_a_damaged_record_is_passed_over_by_name_and_reason(store: Store) -> Non
     assert ["checksum mismatch, bytes were altered"] == [error.reason for error in listing.damaged]
 
 
-def test_numbers_go_on_behind_a_damaged_head(store: Store) -> None:
-    """A damaged record keeps its number."""
+def test_numbers_continue_after_a_corrupt_head(store: Store) -> None:
+    """A corrupt record keeps its number."""
     log = Log(store, "log")
     log.append("note", {"n": 0}, after=-1)
     store.create(log.path(1), b"\x00" * 50)
     log.append("note", {"n": 2}, after=log.list_records().head)
 
     assert 2 == log.list_records().head
-    assert [{"n": 2}, {"n": 0}] == kept(log)
+    assert [{"n": 2}, {"n": 0}] == contents_of(log)
 
 
-def test_a_record_of_a_newer_format_stops(store: Store) -> None:
-    """An older program must not go on behind a newer one's back."""
+def test_a_record_of_a_newer_format_is_an_error(store: Store) -> None:
+    """An older program must not continue the log of a newer one."""
     log = Log(store, "log")
     log.append("note", {}, after=-1)
-    store.create(log.path(1), sealed(format=2, number=1))
+    store.create(log.path(1), record_with(format=2, number=1))
 
     with pytest.raises(NewerFormat, match=r"1\.json: format 2 is newer than this program \(1\)"):
-        kept(log)
+        contents_of(log)
 
 
 def test_damage_is_not_taken_for_a_newer_format() -> None:
-    """Nobody could update to it."""
-    data = sealed().replace(b'"format":1', b'"format":5')
+    """An update of the program would not help."""
+    data = record_with().replace(b'"format":1', b'"format":5')
 
     with pytest.raises(DamagedObject, match="checksum mismatch") as found:
         parse_record("log/0", data, 0)
     assert type(found.value) is DamagedObject
 
 
-def test_a_missing_record_is_damage(store: Store) -> None:
-    """Records are never removed: a gap is a loss."""
+def test_a_missing_record_is_reported(store: Store) -> None:
+    """Records are never removed, so a gap is damage."""
     log = Log(store, "log")
     for number in range(4):
         log.append("note", {"n": number}, after=number - 1)
@@ -196,7 +196,7 @@ def test_a_missing_record_is_damage(store: Store) -> None:
     assert [f"{log.location(2)}: is missing"] == [str(error) for error in listing.damaged]
 
 
-def test_other_files_in_the_folder_are_no_records(store: Store) -> None:
+def test_other_files_in_the_folder_are_ignored(store: Store) -> None:
     """Only twelve digits and `.json` make a record."""
     log = Log(store, "log")
     log.append("note", {"n": 0}, after=-1)
@@ -204,7 +204,7 @@ def test_other_files_in_the_folder_are_no_records(store: Store) -> None:
         store.put(f"log/{name}", b"")
 
     assert 0 == log.list_records().head
-    assert [{"n": 0}] == kept(log)
+    assert [{"n": 0}] == contents_of(log)
 
 
 @pytest.mark.parametrize(
@@ -218,35 +218,35 @@ def test_other_files_in_the_folder_are_no_records(store: Store) -> None:
         (b'{"a":' + b"[" * 400 + b"]" * 400 + b"}", "checksum mismatch"),
         (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
         (b"{}", "checksum mismatch"),
-        (sealed(number=1), "holds record 1, expected 0"),
-        (sealed(content=None), "its content is not of type dict"),
-        (sealed(content=[]), "its content is not of type dict"),
-        (sealed(writer=5), "its writer is not of type str"),
-        (sealed(format="1"), "its format is not of type int"),
-        (sealed(format=None), "its format is not of type int"),
+        (record_with(number=1), "holds record 1, expected 0"),
+        (record_with(content=None), "its content is not of type dict"),
+        (record_with(content=[]), "its content is not of type dict"),
+        (record_with(writer=5), "its writer is not of type str"),
+        (record_with(format="1"), "its format is not of type int"),
+        (record_with(format=None), "its format is not of type int"),
     ],
     ids=lambda value: repr(value[:16]),
 )
-def test_a_record_that_is_not_sound_is_refused_with_its_reason(data: bytes, reason: str) -> None:
-    """Anything may lie in a folder; only what was sealed is believed."""
+def test_a_corrupt_record_is_refused_with_the_reason(data: bytes, reason: str) -> None:
+    """Any file may be in a folder; only a record with the right checksum is trusted."""
     with pytest.raises(DamagedObject, match=f"^log/0: .*{reason}"):
         parse_record("log/0", data, 0)
 
 
-def test_every_flipped_bit_and_every_truncation_is_noticed() -> None:
-    """A record of some 250 bytes has no spot where damage goes unseen."""
-    data = sealed()
-    damaged = [flipped(data, at, bit) for at in range(len(data)) for bit in range(8)]
-    damaged += [data[:length] for length in range(len(data))]
+def test_every_flipped_bit_and_every_truncation_is_detected() -> None:
+    """Damage to any byte of a record of some 250 bytes is detected."""
+    data = record_with()
+    corrupt = [flipped(data, at, bit) for at in range(len(data)) for bit in range(8)]
+    corrupt += [data[:length] for length in range(len(data))]
 
     assert "note" == parse_record("log/0", data, 0).kind
-    for wrong in damaged:
+    for wrong in corrupt:
         with pytest.raises(DamagedObject):
             parse_record("log/0", wrong, 0)
 
 
-@pytest.mark.usefixtures("hasty_threads")
-def test_writers_at_once_keep_one_history(store: Store) -> None:
+@pytest.mark.usefixtures("fast_switching_threads")
+def test_concurrent_writers_keep_one_history(store: Store) -> None:
     """Four writers, ten records each: forty numbers, none lost and none written twice."""
 
     def write(writer: int) -> None:
@@ -260,8 +260,8 @@ def test_writers_at_once_keep_one_history(store: Store) -> None:
                 except RecordConflict as conflict:
                     head = conflict.winner.number
 
-    at_once(4, write)
-    contents = list(reversed(kept(Log(store, "log"))))
+    in_parallel(4, write)
+    contents = list(reversed(contents_of(Log(store, "log"))))
 
     assert 40 == len(store.names("log"))
     for writer in range(4):
@@ -269,7 +269,7 @@ def test_writers_at_once_keep_one_history(store: Store) -> None:
         assert list(range(10)) == turns
 
 
-def test_a_record_holds_no_more_than_it_says(store: Store) -> None:
+def test_a_record_is_canonical_json_with_a_checksum(store: Store) -> None:
     """The stored bytes are canonical JSON with a checksum that anyone can compute."""
     log = Log(store, "log")
     log.append("note", {"n": 1}, after=-1)

@@ -1,4 +1,4 @@
-"""The fault tests are worth their time: each deliberate bug makes a named test fail."""
+"""Mutation tests: each deliberate bug makes a named test fail."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ read_back = (stores, "create_or_read")
 link = "os.link(temporary, self._root / path)"
 put = "self._store.put(self.payload_path(content.digest), data)\n"
 appended = 'self._append("checkpoint", content, after).parse(CheckpointRecord)'
-power = "test_faults.py::test_a_loss_of_power_loses_nothing"
+power = "test_faults.py::test_power_loss_loses_nothing"
 lost_reply = "test_log.py::test_a_lost_reply_is_not_a_lost_race[local-error0]"
 
 mutants = [
@@ -61,14 +61,14 @@ mutants = [
         "test_faults.py::test_a_failing_disk_loses_nothing",
     ),
     Mutant(
-        "token from a second listing",
+        "number from a second listing",
         *commit,
         *("content, after)", "content, self.head())"),
-        "test_checkpoint_conflicts.py::test_another_checkpoint_of_another_run_is_a_conflict[local]",
+        "test_checkpoint_conflicts.py::test_a_different_checkpoint_of_another_run_is_a_conflict[local]",
     ),
     Mutant("no read-back", *read_back, "return read()", "raise error", lost_reply),
     Mutant(
-        "read-back takes every record for another's",
+        "read-back takes every record for a foreign one",
         *append,
         *('found.nonce != record["nonce"]', "True"),
         lost_reply,
@@ -77,20 +77,20 @@ mutants = [
         "read-back takes every record for its own",
         *append,
         *('found.nonce != record["nonce"]', "False"),
-        "test_log.py::test_a_number_that_is_taken_names_its_winner[local]",
+        "test_log.py::test_a_conflict_names_the_winner[local]",
     ),
     Mutant(
         "rename instead of link",
         *create,
         *(link, "temporary.replace(self._root / path)"),
-        "test_stores.py::test_create_refuses_what_is_there[local]",
+        "test_stores.py::test_create_refuses_an_existing_object[local]",
     ),
     Mutant(
-        "a look, then a rename",
+        "a check, then a rename",
         *create,
         link,
         "path in self.names('') or temporary.replace(self._root / path)",
-        "test_stores.py::test_of_racing_writers_exactly_one_wins[local]",
+        "test_stores.py::test_exactly_one_of_racing_writers_wins[local]",
     ),
     Mutant(
         "fsspec's own create",
@@ -103,7 +103,7 @@ mutants = [
         "temporary file left behind",
         *temporary,
         *("temporary.unlink(missing_ok=True)", "pass"),
-        "test_local_store.py::test_nothing_temporary_stays_after_success_or_a_lost_race",
+        "test_local_store.py::test_no_temporary_file_is_left_after_success_or_a_lost_race",
     ),
     Mutant(
         "payload's digest not checked",
@@ -114,26 +114,26 @@ mutants = [
     Mutant(
         "record's checksum not checked",
         *(log, "parse_record", "checksum != computed", "False"),
-        "test_log.py::test_every_flipped_bit_and_every_truncation_is_noticed",
+        "test_log.py::test_every_flipped_bit_and_every_truncation_is_detected",
     ),
     Mutant(
         "no fallback",
         *(checkpoints.CheckpointLog, "newest"),
         'report(self._store.cache, error, "going on from the newest intact checkpoint")',
         "raise",
-        "test_damaged_checkpoints.py"
-        "::test_a_damaged_payload_is_named_and_the_one_before_it_found[local-missing]",
+        "test_corrupt_checkpoints.py"
+        "::test_a_corrupt_payload_is_reported_and_the_one_before_it_is_found[local-missing]",
     ),
     Mutant(
         "report's digest not checked",
         *(reports, "_load", "digest(data) !=", "False and"),
-        "test_reports.py::test_a_report_that_is_not_what_was_noted_is_refused",
+        "test_reports.py::test_a_report_that_differs_from_its_manifest_is_refused",
     ),
     Mutant(
-        "garbage without grace",
+        "garbage removed without a grace period",
         *(garbage, "_unnamed_payloads", 'store.leftovers(f"{folder}/data", grace)'),
         'store.leftovers(f"{folder}/data", -1)',
-        "test_garbage.py::test_a_payload_without_a_record_goes_after_the_grace[local]",
+        "test_garbage.py::test_a_payload_without_a_record_is_removed_after_the_grace_period[local]",
     ),
 ]
 
@@ -146,7 +146,7 @@ class Outcomes:
         self.passed: list[str] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note the test itself, or its fixtures if they failed."""
+        """Record the result of the test, or of its fixtures if they failed."""
         if report.failed:
             self.failed.append(f"{report.when}: {report.longreprtext}")
         elif report.when == "call":
@@ -157,7 +157,7 @@ class Outcomes:
 def test_each_bug_is_caught(
     mutant: Mutant, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The test that stands for it passes without the bug elsewhere, and fails with it here."""
+    """The named test passes without the bug in its own file, and fails here with the bug."""
     function = inspect.unwrap(vars(mutant.owner)[mutant.name])
     monkeypatch.setattr(function, "__code__", with_bug(function, mutant).__code__)
     test, outcomes = f"{Path(__file__).parent}/{mutant.caught_by}", Outcomes()
@@ -170,9 +170,9 @@ def test_each_bug_is_caught(
 
 
 def with_bug(function: types.FunctionType, mutant: Mutant) -> types.FunctionType:
-    """The function made anew from its source, with the bug in it."""
+    """The function compiled from its source, with the bug in it."""
     source = textwrap.dedent(inspect.getsource(function))
-    assert 1 == source.count(mutant.right), "the bug's place is gone: plant it anew"
+    assert 1 == source.count(mutant.right), "the source has changed: adapt the mutant"
     code = f"from __future__ import annotations\n{source.replace(mutant.right, mutant.wrong)}"
     made: dict[str, Any] = {}
     exec(code, vars(sys.modules[function.__module__]), made)

@@ -1,4 +1,4 @@
-"""A payload holds the whole state to the last bit, and its reader believes nothing."""
+"""A payload holds the whole state to the last bit, and its reader trusts nothing."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tests.support.states import assert_same_state, make_state, tokens, vocabula
 from tests.support.stores import flipped
 
 Header = dict[str, Any]
-sound = write_payload(make_state("float32"), vocabulary)
+intact = write_payload(make_state("float32"), vocabulary)
 
 
-def parts(data: bytes = sound) -> tuple[Header, bytes]:
+def parts(data: bytes = intact) -> tuple[Header, bytes]:
     """Header and body of a payload."""
     length = int.from_bytes(data[:8], "little")
     return json.loads(data[8 : 8 + length]), data[8 + length :]
@@ -39,14 +39,14 @@ def framed(header: bytes, body: bytes) -> bytes:
 
 
 def rebuilt(change: Callable[[Header], object]) -> bytes:
-    """The sound payload with its header changed."""
+    """The intact payload with its header changed."""
     header, body = parts()
     change(header)
     return framed(json.dumps(header).encode(), body)
 
 
 def with_metadata(**changes: object) -> bytes:
-    """The sound payload with fields of its metadata changed, or left out where `...` stands."""
+    """The intact payload with fields of its metadata changed, or omitted if `...`."""
 
     def change(header: Header) -> None:
         metadata = json.loads(header["__metadata__"][metadata_key]) | changes
@@ -57,12 +57,12 @@ def with_metadata(**changes: object) -> bytes:
 
 
 def with_entry(key: str, **changes: object) -> bytes:
-    """The sound payload with one tensor's entry changed."""
+    """The intact payload with one tensor's entry changed."""
     return rebuilt(lambda header: header[key].update(changes))
 
 
 def with_number(key: str, value: float) -> bytes:
-    """The sound payload with the first element of one tensor replaced."""
+    """The intact payload with the first element of one tensor replaced."""
     header, body = parts()
     start = header[key]["data_offsets"][0]
     number = np.float32(value).tobytes()
@@ -83,10 +83,10 @@ hostile = {
     "seven bytes": b"\x00" * 7,
     "header of 2^63 bytes": (2**63).to_bytes(8, "little") + body_bytes,
     "header over the limit": (longest_header + 1).to_bytes(8, "little") + b" " * 100,
-    "header longer than the file": (len(sound) - 7).to_bytes(8, "little") + sound[8:],
-    "body truncated": sound[:-1],
+    "header longer than the file": (len(intact) - 7).to_bytes(8, "little") + intact[8:],
+    "body truncated": intact[:-1],
     "no body": framed(header_bytes, b""),
-    "stray bytes": sound + b"\x00",
+    "stray bytes": intact + b"\x00",
     "duplicate key": framed(b'{"hidden":1,' + header_bytes[1:], body_bytes),
     "not JSON": framed(b"x" * 64, body_bytes),
     "not UTF-8": framed(b'{"\xff":1}', body_bytes),
@@ -112,12 +112,12 @@ hostile = {
     "entry is no object": rebuilt(lambda header: header.update(hidden=5)),
     "weight NaN": with_number("parameters.Wxh", math.nan),
     "weight infinite": with_number("parameters.by", math.inf),
-    "memory NaN": with_number("hidden", math.nan),
+    "hidden state NaN": with_number("hidden", math.nan),
     "negative sum of squares": with_number("adagrad.bh", -1.0),
     "pickle": pickle.dumps({"Wxh": [1.0]}),
     "npz": npz(),
     "HTML": b"<!DOCTYPE html><html><body>503 Service Unavailable</body></html>" * 10,
-    "zeros": bytes(len(sound)),
+    "zeros": bytes(len(intact)),
     "no metadata": rebuilt(lambda header: header.pop("__metadata__")),
     "metadata is text": rebuilt(lambda header: header.update(__metadata__="x")),
     "metadata is a number": rebuilt(lambda header: header.update(__metadata__={metadata_key: 1})),
@@ -165,8 +165,8 @@ hostile = {
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_a_state_comes_back_to_the_last_bit(dtype: str, batch_size: int) -> None:
-    """Every array and number, in its own type; the arrays may be written to."""
+def test_a_state_is_read_back_to_the_last_bit(dtype: str, batch_size: int) -> None:
+    """Every array and number, with its type; the arrays are writable."""
     state = make_state(dtype, batch_size)
     payload = read_payload("name", write_payload(state, vocabulary))
 
@@ -182,10 +182,10 @@ def test_a_state_comes_back_to_the_last_bit(dtype: str, batch_size: int) -> None
     characters=st.sets(st.characters(exclude_categories=["Cs"]), min_size=9, max_size=9),
 )
 @settings(derandomize=True, deadline=None)
-def test_numbers_and_characters_come_back(
+def test_numbers_and_characters_are_read_back_unchanged(
     smooth_loss: float, iteration: int, characters: set[str]
 ) -> None:
-    """Whatever floats, iterations and characters a run has."""
+    """For any floats, iterations and characters of a run."""
     state = make_state(iterations=0)
     state.smooth_loss, state.iteration = smooth_loss, iteration
     own = Vocabulary.of_text(*characters)
@@ -226,8 +226,8 @@ def test_any_safetensors_library_reads_the_same_arrays(dtype: str) -> None:
 
 
 def test_the_arrays_start_at_a_multiple_of_eight_bytes() -> None:
-    """As the format asks."""
-    assert 0 == int.from_bytes(sound[:8], "little") % 8
+    """As the format requires."""
+    assert 0 == int.from_bytes(intact[:8], "little") % 8
 
 
 @pytest.mark.parametrize("change", ["type", "shape"])
@@ -242,7 +242,7 @@ def test_a_state_that_does_not_fit_its_hyperparameters_is_not_written(change: st
 
 @pytest.mark.parametrize("data", hostile.values(), ids=hostile.keys())
 def test_a_hostile_file_is_refused_before_anything_is_allocated(data: bytes) -> None:
-    """The object is named, on one line, and no size that a header claims is believed."""
+    """The message names the object, on one line, and no size in a header is trusted."""
     tracemalloc.start()
     with pytest.raises(DamagedObject, match=r"^checkpoint 7: \S") as caught:
         read_payload("checkpoint 7", data)
@@ -254,17 +254,17 @@ def test_a_hostile_file_is_refused_before_anything_is_allocated(data: bytes) -> 
     assert peak < 20 * len(data) + 1_000_000
 
 
-def test_a_newer_format_is_no_damage() -> None:
-    """It says which program wrote it, and what to do."""
+def test_a_newer_format_is_not_reported_as_damage() -> None:
+    """The message names the format of the file and that of the program."""
     with pytest.raises(NewerFormat, match=r"^name: format 2 is newer than this program \(1\)"):
         read_payload("name", with_metadata(format=2))
 
 
-@given(st.lists(st.tuples(st.integers(0, len(sound) - 1), st.integers(0, 7)), max_size=4))
+@given(st.lists(st.tuples(st.integers(0, len(intact) - 1), st.integers(0, 7)), max_size=4))
 @settings(derandomize=True, deadline=None, max_examples=300)
-def test_flipped_bits_give_a_state_or_a_reason(flips: list[tuple[int, int]]) -> None:
-    """The digest in the record catches what the reader cannot; the reader never stumbles."""
-    data = sound
+def test_flipped_bits_give_a_valid_state_or_an_error(flips: list[tuple[int, int]]) -> None:
+    """The reader never crashes; what it cannot detect, the digest in the record does."""
+    data = intact
     for position, bit in flips:
         data = flipped(data, position, bit)
     try:
@@ -275,18 +275,18 @@ def test_flipped_bits_give_a_state_or_a_reason(flips: list[tuple[int, int]]) -> 
     assert state.parameters.is_finite()
 
 
-@given(st.integers(0, len(sound) - 1))
+@given(st.integers(0, len(intact) - 1))
 @settings(derandomize=True, deadline=None, max_examples=200)
 def test_a_truncated_file_is_refused(length: int) -> None:
-    """Wherever it ends."""
+    """At any length."""
     with pytest.raises(DamagedObject, match=r"^name: "):
-        read_payload("name", sound[:length])
+        read_payload("name", intact[:length])
 
 
-def test_a_state_read_back_trains_on_as_if_never_stored() -> None:
-    """Losses and bytes are the same with and without the detour."""
+def test_a_stored_state_trains_like_one_that_was_not_stored() -> None:
+    """Losses and bytes are the same as those of the state that was not stored."""
     state = make_state("float32")
-    restored = read_payload("name", sound).state
+    restored = read_payload("name", intact).state
 
     np.testing.assert_array_equal(train(state, tokens, 20), train(restored, tokens, 20))
     assert write_payload(state, vocabulary) == write_payload(restored, vocabulary)

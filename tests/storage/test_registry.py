@@ -10,26 +10,26 @@ from flows.storage.registry import Champion, Decision, Registry, Version
 from flows.storage.stores import Store
 from tests.support.damage import reported
 from tests.support.states import facts, make_state, vocabulary
-from tests.support.stores import at_once, flipped, overwrite
+from tests.support.stores import flipped, in_parallel, overwrite
 
 run_id = "0123456789abcdef"
 
 
 def commit(store: Store, iterations: int) -> CheckpointRecord:
-    """A checkpoint of model `m`."""
+    """Commit a checkpoint of model `m`."""
     log = CheckpointLog(store, "m", run_id)
     state = make_state(iterations=iterations)
     return log.commit(state, vocabulary, facts, after=log.head())
 
 
 def decide(store: Store, record: CheckpointRecord, bits: float) -> Decision:
-    """Promote a checkpoint of so many bits per character if that is fewer than the champion's."""
+    """Promote a checkpoint if its bits per character are fewer than the champion's."""
 
     def judge(champion: Champion | None) -> Version:
         theirs = champion.version.bits_per_character if champion else None
         return Version(
             decision="promoted" if theirs is None or bits < theirs else "rejected",
-            reason="as told",
+            reason="for the test",
             run_id=run_id,
             iteration=record.iteration,
             digest=record.digest,
@@ -46,7 +46,7 @@ def test_a_model_without_versions_has_no_champion(store: Store) -> None:
 
 
 def test_the_champion_is_the_version_promoted_last(store: Store) -> None:
-    """A rejected one changes nothing; each is numbered, and knows what it was measured against."""
+    """A rejected version changes nothing; each has a number and names the champion before it."""
     first, worse, better = (commit(store, iterations) for iterations in (1, 2, 3))
 
     decisions = [decide(store, first, 3.0), decide(store, worse, 3.5), decide(store, better, 2.5)]
@@ -61,8 +61,8 @@ def test_the_champion_is_the_version_promoted_last(store: Store) -> None:
     assert 3 == champion.payload.state.iteration
 
 
-def test_what_was_decided_once_stands(store: Store) -> None:
-    """A checkpoint that is asked about again gets the same answer, and no second record."""
+def test_a_decision_is_final(store: Store) -> None:
+    """A second decision on a checkpoint returns the first one, and writes no record."""
     first, better = commit(store, 1), commit(store, 2)
     decided = decide(store, first, 3.0)
     decide(store, better, 2.0)
@@ -74,13 +74,13 @@ def test_what_was_decided_once_stands(store: Store) -> None:
     assert 1 == Log(store, "models/m/versions").list_records().head
 
 
-@pytest.mark.usefixtures("hasty_threads")
-def test_decisions_made_at_once_are_one_history(store: Store) -> None:
-    """Of two judges the slower judges again, with the other's version as champion."""
+@pytest.mark.usefixtures("fast_switching_threads")
+def test_concurrent_decisions_keep_one_history(store: Store) -> None:
+    """The slower of two decisions is made again, with the other's version as champion."""
     records = [commit(store, iterations) for iterations in (1, 2, 3, 4)]
     done: list[Decision] = []
 
-    at_once(4, lambda number: done.append(decide(store, records[number], 4.0 - number)))
+    in_parallel(4, lambda number: done.append(decide(store, records[number], 4.0 - number)))
 
     listing = Log(store, "models/m/versions").list_records()
     versions = [Version(**record.content) for record in listing.newest_first("version")][::-1]
@@ -95,8 +95,8 @@ def test_decisions_made_at_once_are_one_history(store: Store) -> None:
 
 
 @pytest.mark.parametrize("what", ["payload", "version"])
-def test_a_damaged_champion_gives_way_to_the_one_before(store: Store, what: str) -> None:
-    """Whether its checkpoint or the decision itself is damaged; the problem is named."""
+def test_a_corrupt_champion_is_replaced_by_the_one_before(store: Store, what: str) -> None:
+    """Whether its checkpoint or the decision itself is corrupt; the problem is reported."""
     first, second = commit(store, 1), commit(store, 2)
     decide(store, first, 3.0)
     number = decide(store, second, 2.0).number
@@ -110,16 +110,16 @@ def test_a_damaged_champion_gives_way_to_the_one_before(store: Store, what: str)
     assert 0 == champion.number
     assert 1 == len(problems)
     assert store.location(path) in str(problems[0])
-    assert 2 == decide(store, commit(store, 3), 1.0).number  # behind the damaged one
+    assert 2 == decide(store, commit(store, 3), 1.0).number  # after the corrupt one
 
 
-def test_a_record_that_says_something_else_is_damaged(store: Store) -> None:
-    """Names that are none never become paths."""
+def test_a_record_with_invalid_fields_is_corrupt(store: Store) -> None:
+    """Invalid names are never used as paths."""
     log = Log(store, "models/m/versions")
-    sound = decide(store, commit(store, 1), 3.0).version.model_dump(mode="json")
-    strange = [{"run_id": "../../other"}, {"digest": "0"}, {"bits_per_character": "nan"}]
-    for number, fields in enumerate(strange):
-        log.append("version", sound | fields, after=number)
+    intact = decide(store, commit(store, 1), 3.0).version.model_dump(mode="json")
+    invalid = [{"run_id": "../../other"}, {"digest": "0"}, {"bits_per_character": "nan"}]
+    for number, fields in enumerate(invalid):
+        log.append("version", intact | fields, after=number)
     with reported() as problems:
         champion = Registry(store, "m").champion()
 

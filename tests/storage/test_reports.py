@@ -1,4 +1,4 @@
-"""A report is one Parquet file that people, DuckDB and pyarrow read alike."""
+"""A report is one Parquet file, which DuckDB and pyarrow read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from flows.storage.log import Log
 from flows.storage.stores import Store
 from tests.support.damage import reported
 from tests.support.reports import rows, shared
-from tests.support.stores import PassingStore, flipped, overwrite
+from tests.support.stores import StoreWrapper, flipped, overwrite
 
 path = reports.report_path(shared.model, shared.report_id)
 types = {
@@ -39,7 +39,7 @@ types = {
 }
 
 
-def test_a_report_comes_back(store: Store) -> None:
+def test_a_report_is_read_back_unchanged(store: Store) -> None:
     """Every value of every row, with its length in characters."""
     reports.save(store, shared, rows)
     table = reports.load(store, shared.model, shared.report_id)
@@ -48,7 +48,7 @@ def test_a_report_comes_back(store: Store) -> None:
     assert expected == table.to_pylist()
 
 
-def test_a_report_is_where_the_design_says(local: Store) -> None:
+def test_a_report_has_the_documented_path(local: Store) -> None:
     """One file, named by model and report."""
     reports.save(local, shared, rows)
 
@@ -65,7 +65,7 @@ def test_columns_have_their_types_and_are_never_null(local: Store) -> None:
 
 
 def test_every_column_has_a_description(local: Store) -> None:
-    """A reader who has nothing but the file learns what it holds."""
+    """The file alone explains its content."""
     reports.save(local, shared, rows)
     described = {field.name: field.metadata for field in pq.read_schema(local.location(path))}
 
@@ -74,7 +74,7 @@ def test_every_column_has_a_description(local: Store) -> None:
         assert len(metadata[b"description"]) > 10
 
 
-def test_the_file_says_its_format(local: Store) -> None:
+def test_the_file_states_its_format(local: Store) -> None:
     """So that a later program knows how to read it."""
     reports.save(local, shared, rows)
 
@@ -82,7 +82,7 @@ def test_the_file_says_its_format(local: Store) -> None:
 
 
 def test_columns_are_compressed_with_zstd(local: Store) -> None:
-    """Samples repeat themselves."""
+    """Samples are repetitive."""
     reports.save(local, shared, rows)
     group = pq.read_metadata(local.location(path)).row_group(0)
 
@@ -106,7 +106,7 @@ def test_duckdb_reads_a_report(local: Store) -> None:
 
 
 def test_pyarrow_reads_a_folder_of_reports_as_one_table(local: Store) -> None:
-    """Reports are a dataset."""
+    """A folder of reports is a Parquet dataset."""
     reports.save(local, shared, rows)
     reports.save(local, shared._replace(report_id="f" * 16), rows[:2])
     table = pq.read_table(Path(local.location("reports/samples")))
@@ -114,15 +114,15 @@ def test_pyarrow_reads_a_folder_of_reports_as_one_table(local: Store) -> None:
     assert len(rows) + 2 == table.num_rows
 
 
-def test_a_report_without_rows_is_a_report(store: Store) -> None:
-    """Its columns are there."""
+def test_a_report_without_rows_is_valid(store: Store) -> None:
+    """It has all columns."""
     reports.save(store, shared, [])
     table = reports.load(store, shared.model, shared.report_id)
 
     assert (0, list(types)) == (table.num_rows, table.column_names)
 
 
-def test_whether_a_report_exists_is_known(store: Store) -> None:
+def test_exists_shows_whether_a_report_is_stored(store: Store) -> None:
     """By model and id."""
     assert not reports.exists(store, shared.model, shared.report_id)
     reports.save(store, shared, rows)
@@ -142,10 +142,10 @@ def test_a_report_is_written_once(store: Store) -> None:
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -> None:
-    """What lies there decides."""
+def test_a_lost_reply_is_distinguished_from_a_failed_write(store: Store, written: bool) -> None:
+    """What is in the store decides."""
 
-    class FaultyStore(PassingStore):
+    class FaultyStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             if written:
                 super().create(path, data, private=private)
@@ -160,15 +160,15 @@ def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -
     assert written == reports.exists(store, shared.model, shared.report_id)
 
 
-def test_a_value_of_the_wrong_kind_writes_nothing(store: Store) -> None:
-    """A report is whole before a byte of it is written."""
+def test_a_value_of_the_wrong_type_writes_nothing(store: Store) -> None:
+    """A report is complete before its first byte is written."""
     with pytest.raises(pa.ArrowException):
         reports.save(store, shared, [rows[0]._replace(iteration="many")])  # type: ignore[arg-type]
     assert not reports.exists(store, shared.model, shared.report_id)
 
 
-def test_a_missing_report_is_named(store: Store) -> None:
-    """With the place where it was looked for."""
+def test_a_missing_report_is_an_error(store: Store) -> None:
+    """The message names its path."""
     with pytest.raises(ObjectMissing, match=f"{path}$"):
         reports.load(store, shared.model, shared.report_id)
 
@@ -176,8 +176,8 @@ def test_a_missing_report_is_named(store: Store) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"PAR1", b"<html>" * 99, b"PAR1" + bytes(100) + b"PAR1"], ids=repr
 )
-def test_a_file_that_is_no_report_is_refused(store: Store, data: bytes) -> None:
-    """It is named, on one line."""
+def test_a_file_that_is_not_a_report_is_refused(store: Store, data: bytes) -> None:
+    """The message names it, on one line."""
     store.put(path, data)
 
     with pytest.raises(DamagedObject, match=f"{path}: not a Parquet report") as caught:
@@ -186,7 +186,7 @@ def test_a_file_that_is_no_report_is_refused(store: Store, data: bytes) -> None:
 
 
 def test_a_table_of_other_columns_is_refused(local: Store) -> None:
-    """Parquet, but no report."""
+    """It is Parquet, but not a report."""
     local.put("reports/samples/x", b"")
     pq.write_table(pa.table({"text": ["a"]}), local.location(path))
 
@@ -195,14 +195,14 @@ def test_a_table_of_other_columns_is_refused(local: Store) -> None:
 
 
 def test_damage_is_refused_or_changes_nothing(local: Store) -> None:
-    """Truncations always; a flipped bit may lie where nothing is read, but no value ever changes."""
+    """Truncation is always refused; a flipped bit may be in unused bytes, but no value changes."""
     reports.save(local, shared, rows)
     data = local.read(path)
     expected = reports.load(local, shared.model, shared.report_id).to_pylist()
-    damaged = [flipped(data, at, at % 8) for at in range(0, len(data), 19)]
-    damaged += [data[:length] for length in range(0, len(data), 101)]
+    corrupt = [flipped(data, at, at % 8) for at in range(0, len(data), 19)]
+    corrupt += [data[:length] for length in range(0, len(data), 101)]
     refused = 0
-    for wrong in damaged:
+    for wrong in corrupt:
         overwrite(local, path, wrong)
         try:
             found = reports.load(local, shared.model, shared.report_id).to_pylist()
@@ -223,16 +223,16 @@ def test_documented_schema_is_the_schema() -> None:
     assert [name for name, *_ in reports.columns] == named
 
 
-def test_rows_that_vanish_are_noticed(local: Store) -> None:
+def test_missing_rows_are_detected(local: Store) -> None:
     """The footer has no checksum of its own, so its counts are compared."""
     reports.save(local, shared, rows)
-    sound, expected = local.read(path), reports.load(local, shared.model, shared.report_id)
+    intact, expected = local.read(path), reports.load(local, shared.model, shared.report_id)
     count = 2 * len(rows)  # as Thrift writes it
-    places = [place for place, byte in enumerate(sound) if byte == count]
+    places = [place for place, byte in enumerate(intact) if byte == count]
     assert places
 
     for place in places:
-        overwrite(local, path, flipped(sound, place, bit=1))
+        overwrite(local, path, flipped(intact, place, bit=1))
         try:
             found = reports.load(local, shared.model, shared.report_id)
         except DamagedObject:
@@ -241,33 +241,33 @@ def test_rows_that_vanish_are_noticed(local: Store) -> None:
 
 
 def manifests(store: Store) -> list[dict[str, object]]:
-    """What the log says of reports, oldest first."""
+    """The log's records of reports, oldest first."""
     records = Log(store, f"models/{shared.model}/reports").list_records().newest_first("report")
     return [record.content for record in records][::-1]
 
 
-def noted(store: Store, report_id: str = shared.report_id) -> dict[str, object]:
-    """What the log should say of a report."""
+def expected_manifest(store: Store, report_id: str = shared.report_id) -> dict[str, object]:
+    """The record that the log should have of a report."""
     where = reports.report_path(shared.model, report_id)
     data = store.read(where)
     sha256 = hashlib.sha256(data).hexdigest()
     return {"report_id": report_id, "path": where, "sha256": sha256, "size": len(data)}
 
 
-def test_a_report_is_noted_in_its_models_log(store: Store) -> None:
-    """With the digest of its bytes; once, however often it is asked for."""
+def test_a_report_is_recorded_in_its_models_log(store: Store) -> None:
+    """With the digest of its bytes; once, however often it is saved."""
     assert not reports.complete(store, shared.model, shared.report_id)
     reports.save(store, shared, rows)
     reports.save(store, shared, rows)
 
     assert reports.complete(store, shared.model, shared.report_id)
-    assert [noted(store)] == manifests(store)
+    assert [expected_manifest(store)] == manifests(store)
 
 
-def test_a_report_whose_writer_was_killed_is_noted_later(store: Store) -> None:
-    """The kill came between the report and its manifest."""
+def test_a_report_whose_writer_was_killed_is_recorded_later(store: Store) -> None:
+    """The writer was killed between the report and its manifest."""
 
-    class KilledStore(PassingStore):
+    class KilledStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             if path.startswith("models/"):
                 raise KeyboardInterrupt
@@ -279,13 +279,13 @@ def test_a_report_whose_writer_was_killed_is_noted_later(store: Store) -> None:
     assert len(rows) == reports.load(store, shared.model, shared.report_id).num_rows
 
     assert reports.complete(store, shared.model, shared.report_id)
-    assert [noted(store)] == manifests(store)
+    assert [expected_manifest(store)] == manifests(store)
 
 
-def test_a_spoiled_reply_is_not_noted(store: Store) -> None:
-    """What is written down of a report is what two readings of it agree on."""
+def test_a_reply_corrupted_in_transit_is_not_recorded(store: Store) -> None:
+    """A digest is recorded only if two reads agree on it."""
 
-    class SpoilingStore(PassingStore):
+    class CorruptingStore(StoreWrapper):
         replies = 0
 
         def read(self, path: str) -> bytes:
@@ -295,13 +295,13 @@ def test_a_spoiled_reply_is_not_noted(store: Store) -> None:
 
     reports.save(store, shared, rows)
     store.remove("models/default/reports/000000000000.json")
-    reports.complete(SpoilingStore(store), shared.model, shared.report_id)
+    reports.complete(CorruptingStore(store), shared.model, shared.report_id)
 
-    assert [noted(store)] == manifests(store)
+    assert [expected_manifest(store)] == manifests(store)
 
 
-def test_a_damaged_report_is_not_noted(local: Store) -> None:
-    """A manifest would make its bytes the right ones."""
+def test_a_corrupt_report_is_not_recorded(local: Store) -> None:
+    """A manifest would declare the corrupt bytes to be right."""
     reports.save(local, shared, rows)
     local.remove("models/default/reports/000000000000.json")
     overwrite(local, path, local.read(path)[:-1])
@@ -311,8 +311,8 @@ def test_a_damaged_report_is_not_noted(local: Store) -> None:
     assert [] == manifests(local)
 
 
-def test_a_report_that_is_not_what_was_noted_is_refused(local: Store) -> None:
-    """Even one that is sound in itself."""
+def test_a_report_that_differs_from_its_manifest_is_refused(local: Store) -> None:
+    """Even if the file itself is intact."""
     reports.save(local, shared._replace(report_id="f" * 16), rows)
     reports.save(local, shared, rows[:2])
     overwrite(local, path, local.read(reports.report_path(shared.model, "f" * 16)))
@@ -324,8 +324,8 @@ def test_a_report_that_is_not_what_was_noted_is_refused(local: Store) -> None:
     assert 1 == reports.load(local, shared.model, shared.report_id).num_rows
 
 
-def test_a_damaged_manifest_is_named_and_made_anew(local: Store) -> None:
-    """The report is there all the same."""
+def test_a_corrupt_manifest_is_reported_and_written_again(local: Store) -> None:
+    """The report can still be read."""
     reports.save(local, shared, rows)
     record = "models/default/reports/000000000000.json"
     overwrite(local, record, local.read(record)[:-1])
@@ -334,36 +334,40 @@ def test_a_damaged_manifest_is_named_and_made_anew(local: Store) -> None:
         assert len(rows) == reports.load(local, shared.model, shared.report_id).num_rows
     assert [local.location(record)] == [problem.name for problem in problems]
     assert reports.complete(local, shared.model, shared.report_id)
-    assert [noted(local)] == manifests(local)
+    assert [expected_manifest(local)] == manifests(local)
 
 
-def test_reports_written_at_the_same_time_are_all_noted(store: Store) -> None:
-    """Each writer's manifest goes behind those that came first."""
+def test_reports_written_at_the_same_time_are_all_recorded(store: Store) -> None:
+    """Each writer's manifest is appended after the earlier ones."""
     others = ["a" * 16, "b" * 16]
 
-    class CrowdedStore(PassingStore):
+    class ConcurrentStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             if others and path.startswith("models/"):
                 reports.save(store, shared._replace(report_id=others.pop()), rows)
             super().create(path, data, private=private)
 
-    reports.save(CrowdedStore(store), shared, rows)
+    reports.save(ConcurrentStore(store), shared, rows)
 
-    expected = [noted(store, report_id) for report_id in ("b" * 16, "a" * 16, shared.report_id)]
+    expected = [
+        expected_manifest(store, report_id) for report_id in ("b" * 16, "a" * 16, shared.report_id)
+    ]
     assert expected == manifests(store)
 
 
 @pytest.mark.parametrize("slow", ["reports/", "models/"])
-def test_one_report_written_twice_at_the_same_time_is_noted_once(store: Store, slow: str) -> None:
-    """The slower writer finds the report, or its manifest, and takes it for its own."""
+def test_one_report_written_twice_at_the_same_time_is_recorded_once(
+    store: Store, slow: str
+) -> None:
+    """The slower writer finds the report, or its manifest, and accepts it."""
     theirs = shared._replace(created_at=shared.created_at + timedelta(seconds=1))
 
-    class CrowdedStore(PassingStore):
+    class ConcurrentStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             if path.startswith(slow):
                 reports.save(store, theirs, rows)
             super().create(path, data, private=private)
 
-    reports.save(CrowdedStore(store), shared, rows)
+    reports.save(ConcurrentStore(store), shared, rows)
 
-    assert [noted(store)] == manifests(store)
+    assert [expected_manifest(store)] == manifests(store)

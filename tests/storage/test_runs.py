@@ -1,4 +1,4 @@
-"""A run's name is all that decides its bytes, and nothing else."""
+"""A run's name depends on everything that decides its bytes, and on nothing else."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from flows.storage.canonical import canonical_json, strict_json
 from flows.storage.runs import Run, load_run, run_folder, save_run
 from flows.storage.stores import Store
 from tests.support.runs import network, run
-from tests.support.stores import PassingStore, overwrite
+from tests.support.stores import StoreWrapper, overwrite
 
 path = f"{run_folder('default', run.run_id)}/run.json"
 
 
-def test_a_run_comes_back(store: Store) -> None:
+def test_a_run_is_read_back_unchanged(store: Store) -> None:
     """With the same name and the same network; saving it twice is harmless."""
     save_run(store, "default", run)
     save_run(store, "default", run)
@@ -24,7 +24,7 @@ def test_a_run_comes_back(store: Store) -> None:
 
 
 def test_the_name_depends_on_everything_that_changes_bytes() -> None:
-    """Each field, and each hyperparameter, gives another name."""
+    """A change of any field or hyperparameter gives another name."""
     fields = {"dataset_id": "1" * 16, "held_out": 0.2, "split": "tail", "seed": 1, "parent": "0"}
     shape = {
         "hidden_size": 9,
@@ -46,26 +46,26 @@ def test_the_name_depends_on_everything_that_changes_bytes() -> None:
     assert set(Run.model_fields) == {"format", "hyperparameters", *fields}
 
 
-def test_the_name_does_not_depend_on_how_long_a_run_is() -> None:
-    """More epochs continue a run; where its checkpoints lie changes none of them."""
+def test_the_name_does_not_depend_on_the_length_of_a_run() -> None:
+    """More epochs continue a run; the interval of checkpoints changes none of them."""
     fields = set(Run.model_fields) | set(run.hyperparameters)
 
     assert not fields & {"epochs", "checkpoint_every", "sampling", "model", "corpus"}
 
 
 def test_the_name_is_stable() -> None:
-    """The store outlives the program: a new name for old work would train it all again."""
+    """With a new name, an old run would be trained again from the start."""
     assert "bab4183a9ebe568b" == run.run_id
 
 
-def test_an_unknown_run_is_named(store: Store) -> None:
-    """With its model and the store."""
+def test_an_unknown_run_is_an_error(store: Store) -> None:
+    """The message names the model and the store."""
     with pytest.raises(UnknownObject, match=f"model default has no run {run.run_id} in .*store"):
         load_run(store, "default", run.run_id)
 
 
 def test_an_altered_description_is_refused(store: Store) -> None:
-    """Its content must give its name, whatever field was touched."""
+    """Its content must give its name, whichever field was changed."""
     save_run(store, "default", run)
     content = strict_json(store.read(path))
     for change in ({"seed": 1}, {"held_out": 0.5}, {"format": 0}, {"parent": "x"}):
@@ -80,24 +80,24 @@ def test_an_altered_description_is_refused(store: Store) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"{}", b"[]", b"null", b"<html>", b'{"format": "x"}', b"\xff"], ids=repr
 )
-def test_a_file_that_describes_no_run_is_refused(store: Store, data: bytes) -> None:
-    """Anything may lie there; it is named."""
+def test_a_file_that_is_not_a_description_is_refused(store: Store, data: bytes) -> None:
+    """Any file may be there; it is reported."""
     store.put(path, data)
 
     with pytest.raises(DamagedObject, match=r"run\.json: not a run's description"):
         load_run(store, "default", run.run_id)
 
 
-def test_saving_over_a_damaged_description_is_refused(store: Store) -> None:
-    """What lies there is not believed to be the same run."""
+def test_saving_over_a_corrupt_description_is_refused(store: Store) -> None:
+    """It is not trusted to describe the same run."""
     store.put(path, b"half a descr")
 
     with pytest.raises(DamagedObject, match=r"run\.json: not a run's description"):
         save_run(store, "default", run)
 
 
-def test_a_newer_format_stops(store: Store) -> None:
-    """It may mean what this program cannot know."""
+def test_a_newer_format_is_an_error(store: Store) -> None:
+    """This program cannot know what it means."""
     store.put(path, canonical_json({"format": 2}))
 
     with pytest.raises(NewerFormat, match=r"format 2 is newer than this program \(1\)"):
@@ -105,10 +105,10 @@ def test_a_newer_format_stops(store: Store) -> None:
 
 
 @pytest.mark.parametrize("written", [True, False])
-def test_a_lost_reply_is_told_from_a_failed_write(store: Store, written: bool) -> None:
-    """What lies there decides."""
+def test_a_lost_reply_is_distinguished_from_a_failed_write(store: Store, written: bool) -> None:
+    """What is in the store decides."""
 
-    class FaultyStore(PassingStore):
+    class FaultyStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             if written:
                 super().create(path, data, private=private)

@@ -1,4 +1,4 @@
-"""Objects appear whole or not at all, and of two writers of one path exactly one succeeds."""
+"""Objects are complete or absent, and of two writers of one path exactly one succeeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fsspec.spec import AbstractFileSystem
 
 from flows.exceptions import ObjectExists, ObjectMissing, StoreError, UnsafeStore
 from flows.storage.stores import Store, check_store, open_store
-from tests.support.stores import PassingStore, at_once
+from tests.support.stores import StoreWrapper, in_parallel
 
 
 class CarelessFileSystem(MemoryFileSystem):  # type: ignore[misc]
@@ -25,7 +25,7 @@ class CarelessFileSystem(MemoryFileSystem):  # type: ignore[misc]
 
 
 class LookingFileSystem(MemoryFileSystem):  # type: ignore[misc]
-    """Looks whether an object is there and writes then, as fsspec does for SFTP."""
+    """Checks whether an object exists, then writes it, as fsspec does for SFTP."""
 
     protocol = "looking"
     pipe_file = AbstractFileSystem.pipe_file
@@ -48,7 +48,7 @@ for kind in (CarelessFileSystem, LookingFileSystem, RefusingFileSystem):
 
 
 def test_what_was_written_is_read_back(store: Store) -> None:
-    """Bytes come back as they went in, created or put, in folders that were not there."""
+    """Bytes come back as they went in, created or put, in folders that did not exist."""
     store.create("a/b/created", b"one")
     store.put("c/put", b"\x00two")
 
@@ -56,13 +56,13 @@ def test_what_was_written_is_read_back(store: Store) -> None:
     assert b"\x00two" == store.read("c/put")
 
 
-def test_an_object_that_is_not_there_is_named(store: Store) -> None:
+def test_a_missing_object_is_an_error(store: Store) -> None:
     """The message says which object was not found."""
     with pytest.raises(ObjectMissing, match=r"object not found: .*store/no/such$"):
         store.read("no/such")
 
 
-def test_create_refuses_what_is_there(store: Store) -> None:
+def test_create_refuses_an_existing_object(store: Store) -> None:
     """The second create of a path fails, and the first one's bytes stay."""
     store.create("log/1", b"first")
 
@@ -71,9 +71,9 @@ def test_create_refuses_what_is_there(store: Store) -> None:
     assert b"first" == store.read("log/1")
 
 
-@pytest.mark.usefixtures("hasty_threads")
-def test_of_racing_writers_exactly_one_wins(store: Store) -> None:
-    """Eight threads race for each of forty keys: one create succeeds, and its bytes lie there."""
+@pytest.mark.usefixtures("fast_switching_threads")
+def test_exactly_one_of_racing_writers_wins(store: Store) -> None:
+    """Eight threads race for each of forty keys: one create succeeds, and its bytes are stored."""
     for key in range(40):
         winners: list[int] = []
 
@@ -84,7 +84,7 @@ def test_of_racing_writers_exactly_one_wins(store: Store) -> None:
                 return
             winners.append(number)
 
-        at_once(8, race)
+        in_parallel(8, race)
 
         assert 1 == len(winners)
         assert b"%d" % winners[0] == store.read(f"race/{key}")
@@ -99,21 +99,21 @@ def test_put_twice_changes_nothing(store: Store) -> None:
     assert ["x"] == store.names("data")
 
 
-def test_names_are_sorted_and_leave_temporary_ones_out(store: Store) -> None:
-    """A listing shows objects and folders, none of what a killed writer left."""
+def test_names_are_sorted_and_omit_temporary_files(store: Store) -> None:
+    """A listing shows objects and folders, but no temporary files of a killed writer."""
     for name in ("b", "a", "c/d", ".tmp-0123"):
         store.put(f"folder/{name}", b"")
 
     assert ["a", "b", "c"] == store.names("folder")
 
 
-def test_a_folder_that_is_not_there_has_no_names(store: Store) -> None:
+def test_a_missing_folder_has_no_names(store: Store) -> None:
     """An empty log is no error."""
     assert [] == store.names("no/such")
 
 
-def test_a_listing_shows_what_another_writer_made_since(store: Store, store_url: str) -> None:
-    """No listing is remembered."""
+def test_a_listing_shows_new_objects_of_another_writer(store: Store, store_url: str) -> None:
+    """Listings are not cached."""
     other = open_store(store_url)
     store.put("log/1", b"")
     assert ["1"] == store.names("log")
@@ -122,8 +122,8 @@ def test_a_listing_shows_what_another_writer_made_since(store: Store, store_url:
     assert ["1", "2"] == store.names("log")
 
 
-def test_removing_is_the_same_once_or_twice(store: Store) -> None:
-    """What is gone stays gone."""
+def test_an_object_may_be_removed_twice(store: Store) -> None:
+    """The second removal is not an error."""
     store.put("object", b"")
     store.remove("object")
     store.remove("object")
@@ -131,8 +131,8 @@ def test_removing_is_the_same_once_or_twice(store: Store) -> None:
     assert [] == store.names("")
 
 
-def test_location_is_where_the_object_lies(store: Store) -> None:
-    """A person who opens the location finds the bytes."""
+def test_location_is_where_the_object_is(store: Store) -> None:
+    """Opening the location gives the bytes."""
     store.put("folder/object", b"data")
 
     with fsspec.open(store.location("folder/object"), "rb") as file:
@@ -140,28 +140,28 @@ def test_location_is_where_the_object_lies(store: Store) -> None:
 
 
 def test_a_memory_store_that_is_an_object_is_refused() -> None:
-    """An object is no folder."""
+    """A store must be a folder."""
     open_store("memory://bucket").put("object", b"")
 
     with pytest.raises(StoreError, match="the store memory://bucket/object is a file"):
         open_store("memory://bucket/object")
 
 
-def test_a_chain_of_urls_is_no_store() -> None:
-    """A cache in front of a store would take writes for its own."""
+def test_a_chain_of_urls_is_refused() -> None:
+    """A cache in front of a store would keep the writes."""
     with pytest.raises(StoreError, match="is a chain of URLs"):
         open_store("simplecache::memory://bucket")
 
 
 def test_the_probe_accepts_a_good_store_and_leaves_nothing(store: Store) -> None:
-    """A store that honours create-if-absent passes, and is as empty as before."""
+    """A store that supports create-if-absent passes, and is as empty as before."""
     check_store(store)
 
     assert [] == store.names("")
 
 
 def test_the_probe_refuses_a_store_that_ignores_create_if_absent() -> None:
-    """The store and the remedy are named; no probe stays."""
+    """The message names the store and the remedy; no probe is left."""
     store = open_store("careless://bucket/store")
 
     with pytest.raises(UnsafeStore, match=r"careless://bucket/store ignores create-if-absent.*use"):
@@ -169,16 +169,16 @@ def test_the_probe_refuses_a_store_that_ignores_create_if_absent() -> None:
     assert [] == store.names("")
 
 
-def test_the_probe_refuses_a_store_that_looks_before_it_writes() -> None:
-    """One writer at a time would pass, two could both win."""
+def test_the_probe_refuses_a_store_that_checks_before_it_writes() -> None:
+    """One writer at a time would succeed, but of two both could."""
     with pytest.raises(UnsafeStore, match="looking://bucket/store ignores create-if-absent"):
         check_store(open_store("looking://bucket/store"))
 
 
-def test_the_probe_survives_a_lost_reply(store: Store) -> None:
-    """A client that tried again finds its own probe: that proves as much."""
+def test_the_probe_accepts_a_store_after_a_lost_reply(store: Store) -> None:
+    """A client that repeats the request finds its own probe, which proves the same."""
 
-    class RepeatingStore(PassingStore):
+    class RepeatingStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             super().create(path, data, private=private)
             super().create(path, data, private=private)
@@ -188,10 +188,10 @@ def test_the_probe_survives_a_lost_reply(store: Store) -> None:
     assert [] == store.names("")
 
 
-def test_the_probe_names_the_write_that_failed_not_the_cleaning_up(store: Store) -> None:
-    """A store without permission to write says so, whatever removing would say."""
+def test_the_probe_reports_the_failed_write_not_the_failed_removal(store: Store) -> None:
+    """Without write permission, the error is that of the write, not that of the removal."""
 
-    class ReadOnlyStore(PassingStore):
+    class ReadOnlyStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             raise StoreError(f"cannot write {path} of {len(data)} bytes, private {private}")
 
@@ -202,8 +202,8 @@ def test_the_probe_names_the_write_that_failed_not_the_cleaning_up(store: Store)
         check_store(ReadOnlyStore(store))
 
 
-def test_a_failed_precondition_is_a_lost_race_only_where_something_is_created() -> None:
-    """Servers answer 412 behind an unrelated error; a payload has no race to lose."""
+def test_a_failed_precondition_is_a_lost_race_only_for_create() -> None:
+    """Clients wrap status 412 in an unrelated error; for a payload there is no race."""
     store = open_store("refusing://bucket/store")
 
     with pytest.raises(ObjectExists):

@@ -1,4 +1,4 @@
-"""Bad addresses are refused in one sentence, and no secret of one is ever shown."""
+"""Bad addresses are refused with one sentence, and their secrets are never shown."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ good_urls = [
 @pytest.mark.parametrize(("url", "expected"), bad_urls)
 @pytest.mark.parametrize("error", [CorpusError, StoreError])
 def test_a_bad_address_is_refused(url: str, expected: str, error: type[StorageError]) -> None:
-    """The message names what the address was meant to be, on one line, without its secrets."""
+    """The message says what the address is for, on one line, without its secrets."""
     with pytest.raises(error, match=f"^the source .*{expected}") as caught:
         check_url(url, "source", error)
     assert "secret" not in str(caught.value)
@@ -79,7 +79,7 @@ def test_a_good_address_is_accepted(url: str) -> None:
     ],
 )
 def test_the_protocol_is_that_of_the_last_part(url: str, expected: str) -> None:
-    """What fetches the bytes decides."""
+    """It is the part that fetches the bytes."""
     assert expected == protocol_of(url)
 
 
@@ -91,7 +91,7 @@ def test_the_protocol_is_that_of_the_last_part(url: str, expected: str) -> None:
         ("https://example.org?secret", "https://example.org"),
         ("simplecache::https://me:secret@h/a", "simplecache::https://h/a"),
         ("zip://a::https://me:secret@h/a.zip?secret", "zip://a::https://h/a.zip"),
-        ("http://[secret", "http://[secret"),  # not an address at all, and not a traceback
+        ("http://[secret", "http://[secret"),  # not a URL, but no traceback
         ("s3://bucket/a@b", "s3://bucket/a@b"),
         ("file:///a?b#c", "file:///a?b#c"),
         ("a?b#c", "a?b#c"),
@@ -99,12 +99,12 @@ def test_the_protocol_is_that_of_the_last_part(url: str, expected: str) -> None:
     ],
 )
 def test_a_public_url_has_no_secrets(url: str, expected: str) -> None:
-    """User, password, query and fragment go; the rest stays as it was."""
+    """User, password, query and fragment are removed; the rest is unchanged."""
     assert expected == public_url(url)
 
 
 def test_a_public_text_has_no_secrets_either() -> None:
-    """Backends put the whole URL in their errors, and sometimes on several lines."""
+    """Errors of backends contain the whole URL, sometimes on several lines."""
     message = "500,\n url='https://me:secret@h/a?secret' and zip://a::http://h/b?secret"
 
     assert "500, url='https://h/a' and zip://a::http://h/b" == public_text(message)

@@ -1,4 +1,4 @@
-"""`python -m flows.retrain` as people start it, in a process of its own that can be killed."""
+"""`python -m flows.retrain` as users start it, in its own process, which can be killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ small = ("--training.hidden_size=8", "--training.epochs=4", "--sampling.length=2
 def start(
     home: Path, *arguments: str, environment: dict[str, str] | None = None
 ) -> subprocess.Popen[str]:
-    """Start a retraining whose Prefect database and cache lie under `home`."""
+    """Start a retraining whose Prefect database and cache are under `home`."""
     clean = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
     places = {"PREFECT_HOME": str(home / "prefect"), "XDG_CACHE_HOME": str(home / "cache")}
     return subprocess.Popen(
@@ -31,7 +31,7 @@ def start(
 
 
 def outcome(process: subprocess.Popen[str], within: float = 180) -> dict[str, Any]:
-    """What a retraining that must succeed came to."""
+    """The result of a retraining, which must succeed."""
     try:
         printed, errors = process.communicate(timeout=within)
     finally:
@@ -42,7 +42,7 @@ def outcome(process: subprocess.Popen[str], within: float = 180) -> dict[str, An
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """End a retraining at once, with the server that it started."""
+    """Kill a retraining and the server that it started."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.communicate()

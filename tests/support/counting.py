@@ -1,4 +1,4 @@
-"""What tests counted, as sentences."""
+"""Counts of tests, as sentences."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class _Collector(logging.Handler):
 
 @contextmanager
 def reported() -> Iterator[list[DamagedObject]]:
-    """The corrupt objects that are reported meanwhile, in order."""
+    """The corrupt objects that are reported inside the `with` block, in order."""
     collector = _Collector()
     logger.addHandler(collector)
     try:

@@ -14,7 +14,7 @@ from flows.storage.stores import Store, open_store
 
 @pytest.fixture(autouse=True)
 def fresh_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees datasets, copies or memory files of another."""
+    """No test sees datasets, cached copies or in-memory files of another test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     yield
     open_store.cache_clear()
@@ -25,25 +25,25 @@ def fresh_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 @pytest.fixture(params=["local", "memory"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store may be made: a local folder, then an object store."""
+    """The URL of a store that does not exist yet: local, then an object store in memory."""
     return str(tmp_path / "store") if request.param == "local" else "memory://bucket/store"
 
 
 @pytest.fixture
 def store(store_url: str) -> Store:
-    """A store of either kind, empty."""
+    """An empty store of each kind."""
     return open_store(store_url)
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Store:
-    """A local store, empty."""
+    """An empty local store."""
     return open_store(str(tmp_path / "store"))
 
 
 @pytest.fixture
-def hasty_threads() -> Iterator[None]:
-    """Threads take turns so often that every race has its chance."""
+def fast_switching_threads() -> Iterator[None]:
+    """Threads switch so often that race conditions show."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield

@@ -1,4 +1,4 @@
-"""Flows called from tests, and the files that they leave."""
+"""Flows called from tests, and the files that they write."""
 
 from __future__ import annotations
 

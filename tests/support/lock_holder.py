@@ -1,4 +1,4 @@
-"""Another process that holds a model's lock; it imports little, and so starts soon."""
+"""Another process that holds a model's lock; it imports little, so it starts fast."""
 
 from __future__ import annotations
 

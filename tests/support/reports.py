@@ -1,4 +1,4 @@
-"""A report to keep in a store."""
+"""A report to save in a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run to keep in a store."""
+"""A run to save in a store."""
 
 from flows.storage.runs import make_run
 from rnncore import Hyperparameters

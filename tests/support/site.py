@@ -1,4 +1,4 @@
-"""A real Prefect server with worker and deployments, started as README says, on loopback."""
+"""A real Prefect server on loopback with worker and deployments, started as the README says."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from flows.storage.stores import open_store
 root = Path(__file__).parents[2]
 linked = ("Makefile", "prefect.toml", "prefect.yaml", "flows", "rnncore", "data/corpus")
 final_states = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
-crowded = 3  # times as long may all take: these tests run side by side, on few cores
+timeout_factor = 3  # for all timeouts: these tests run in parallel on few cores
 small = {"training": {"hidden_size": 8, "epochs": 1}, "sampling": {"length": 20}}
 
 
 Result = TypeVar("Result")
 
 
-class Patient(httpx.HTTPTransport):
-    """Asks again where a busy SQLite has the server answer 503, as Prefect's own client does."""
+class RetryingTransport(httpx.HTTPTransport):
+    """Repeats requests that get 503 because SQLite is busy, as Prefect's own client does."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         for _ in range(10):
@@ -43,7 +43,7 @@ class Patient(httpx.HTTPTransport):
 
 
 class Site:
-    """A folder like a clone's, with a server, a worker and a store of its own."""
+    """A folder like a clone of the repository, with its own server, worker and store."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.project = folder / "project"
@@ -65,13 +65,13 @@ class Site:
         self.api = httpx.Client(
             base_url=f"{self.url}/api",
             auth=auth,
-            timeout=90,  # a busy SQLite may keep the server for a minute
-            transport=Patient(),
+            timeout=90,  # a busy SQLite may block the server for a minute
+            transport=RetryingTransport(),
         )
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def make(self, target: str) -> list[str]:
-        """The command `make TARGET`, with the environment that runs the tests for .venv."""
+        """The command `make TARGET`, with the Python of these tests in place of .venv."""
         programs = Path(sys.executable).parent
         return ["make", "--old-file=.venv/runtime", f"BIN={programs}", target]
 
@@ -90,20 +90,20 @@ class Site:
             eventually(self.is_healthy, within=120)
 
     def stop(self, target: str) -> None:
-        """Ask what `start` started to end."""
+        """Stop what `start` started, with SIGTERM."""
         process = self._running.pop(target)
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(timeout=crowded * 60)
+        process.wait(timeout=timeout_factor * 60)
 
-    def lose(self, target: str) -> None:
-        """End what `start` started, and all that it started in turn, as a loss of power does."""
+    def kill(self, target: str) -> None:
+        """Kill what `start` started, with all child processes, as a power loss does."""
         process = self._running.pop(target)
-        for number in family(process.pid):
+        for number in process_tree(process.pid):
             os.kill(number, signal.SIGKILL)
         process.wait(timeout=60)
 
     def deploy(self, **settings: str) -> str:
-        """What `make deploy` says."""
+        """Run `make deploy`; its output."""
         return subprocess.run(
             self.make("deploy"),
             cwd=self.project,
@@ -117,7 +117,7 @@ class Site:
     def close(self) -> None:
         """Stop everything."""
         for target in reversed(list(self._running)):
-            self.lose(target)
+            self.kill(target)
         self.api.close()
 
     def is_healthy(self) -> bool:
@@ -131,24 +131,24 @@ class Site:
         found: dict[str, Any] = self.api.get(f"/deployments/name/{name}").raise_for_status().json()
         return found
 
-    def ask(self, name: str, **parameters: Any) -> httpx.Response:
-        """Ask for a run of a deployment, as the UI's form does."""
+    def request_run(self, name: str, **parameters: Any) -> httpx.Response:
+        """Request a run of a deployment, as the UI's form does."""
         return self.api.post(
             f"/deployments/{self.deployment(name)['id']}/create_flow_run",
             json={"state": {"type": "SCHEDULED"}, "parameters": parameters},
         )
 
     def run(self, name: str, **parameters: Any) -> str:
-        """Ask for a run that is granted; its id."""
-        return str(self.ask(name, **parameters).raise_for_status().json()["id"])
+        """Request a run, which must be accepted; its id."""
+        return str(self.request_run(name, **parameters).raise_for_status().json()["id"])
 
     def flow_run(self, run_id: str) -> dict[str, Any]:
-        """A flow run as the server knows it."""
+        """A flow run, read from the server."""
         found: dict[str, Any] = self.api.get(f"/flow_runs/{run_id}").json()
         return found
 
     def finished(self, run_id: str, within: float = 90) -> dict[str, Any]:
-        """A flow run when it has ended."""
+        """Wait until a flow run has ended; the flow run."""
 
         def ended() -> dict[str, Any] | None:
             run = self.flow_run(run_id)
@@ -157,7 +157,7 @@ class Site:
         return eventually(ended, within=within)
 
     def filter(self, kind: str, **filters: Any) -> list[dict[str, Any]]:
-        """What the server holds of `kind`, such as flow_runs, as the UI asks for it."""
+        """All objects of a kind, such as flow_runs, that match the filters."""
         found: list[dict[str, Any]] = self.api.post(f"/{kind}/filter", json=filters).json()
         return found
 
@@ -167,28 +167,28 @@ class Site:
         return self.filter("flow_runs", deployments=chosen)
 
 
-def family(process: int) -> list[int]:
+def process_tree(process: int) -> list[int]:
     """A process and its descendants."""
     command = ["ps", "-o", "pid=", "--ppid", str(process)]
     children = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-    return [process, *(member for child in children for member in family(int(child)))]
+    return [process, *(member for child in children for member in process_tree(int(child)))]
 
 
-def eventually(look: Callable[[], Result | None], within: float) -> Result:
-    """The first result of `look` that is true, looked for every half second."""
-    deadline = time.monotonic() + crowded * within
+def eventually(condition: Callable[[], Result | None], within: float) -> Result:
+    """The first true result of `condition`, which is called every half second."""
+    deadline = time.monotonic() + timeout_factor * within
     while time.monotonic() < deadline:
-        if result := look():
+        if result := condition():
             return result
         time.sleep(0.5)
-    pytest.fail(f"nothing came of {look.__qualname__} within {crowded * within} seconds")
+    pytest.fail(f"timed out after {timeout_factor * within} seconds: {condition.__qualname__}")
 
 
 password = "keeper:lamp"
 
 
 def started(folder: Path, **settings: str) -> Iterator[Site]:
-    """A site with server, deployments and worker, as long as a fixture lasts."""
+    """A site with server, deployments and worker; closed when the fixture ends."""
     site = Site(folder, **settings)
     try:
         site.start("server")
@@ -200,7 +200,7 @@ def started(folder: Path, **settings: str) -> Iterator[Site]:
 
 
 def checkpoints(store: Path, model: str) -> list[CheckpointRecord]:
-    """The checkpoints of the model's newest run, oldest first; none before it has begun."""
+    """The checkpoints of the model's newest run, oldest first; empty if there is no run yet."""
     target = open_store(str(store))
     with suppress(UnknownObject):
         return CheckpointLog(target, model, newest_run(target, model)).records()

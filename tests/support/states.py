@@ -1,4 +1,4 @@
-"""Small states, datasets and checkpoints to keep in a store."""
+"""Small states, datasets and checkpoints to save in a store."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ facts: Mapping[str, object] = {
     "held_out_bits_per_character": None,
     "snapshot": None,
     "corpus": ("corpus.txt",),
-    "cpu": "one of its kind",
+    "cpu": "some CPU",
     "versions": {"numpy": "2"},
 }
 
 
 def make_state(dtype: str = "float64", batch_size: int = 1, iterations: int = 5) -> TrainingState:
-    """A small state, trained a little, so that no array of it is all zero."""
+    """A small state after a short training, so that none of its arrays is all zero."""
     options = Hyperparameters(hidden_size=6, seq_length=4, batch_size=batch_size, dtype=dtype)
     state = TrainingState.initial(len(vocabulary), options, seed=3)
     train(state, tokens, iterations)
@@ -37,7 +37,7 @@ def make_state(dtype: str = "float64", batch_size: int = 1, iterations: int = 5)
 
 
 def assert_same_state(expected: TrainingState, actual: TrainingState) -> None:
-    """Every array and number of two states is the same, and of the same type."""
+    """Assert that two states have the same arrays and numbers, of the same types."""
     for part in ("parameters", "adagrad"):
         pairs = zip(getattr(expected, part).items(), getattr(actual, part), strict=True)
         for (name, wanted), found in pairs:
@@ -51,7 +51,7 @@ def assert_same_state(expected: TrainingState, actual: TrainingState) -> None:
 
 
 def stored(store: Store, *texts: str) -> Dataset:
-    """A dataset of `texts`, saved."""
+    """Save a dataset of `texts`."""
     dataset = datasets.tokenise(list(texts))
     datasets.save(store, dataset)
     return dataset
@@ -63,7 +63,7 @@ def open_log(store: Store, run_id: str = "0" * 16) -> CheckpointLog:
 
 
 def commit(log: CheckpointLog, iterations: int, after: int | None = None) -> CheckpointRecord:
-    """Commit the state of that iteration, behind what is there or behind `after`."""
+    """Commit the state of that iteration after record `after`, by default after the newest."""
     after = log.head() if after is None else after
     return log.commit(make_state(iterations=iterations), vocabulary, facts, after=after)
 

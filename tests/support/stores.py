@@ -1,4 +1,4 @@
-"""Stores for tests: passing, reopened, with objects overwritten; and threads that start together."""
+"""Stores for tests: wrapped, reopened, with objects overwritten; and functions run in parallel."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flows.storage.cache import Cache
 from flows.storage.stores import Store, open_store
 
 
-class PassingStore:
-    """A store that passes every call on to another: faults are planted by overriding."""
+class StoreWrapper:
+    """Passes every call on to another store; tests override methods to inject faults."""
 
     def __init__(self, store: Store) -> None:
         self.inner = store
@@ -58,25 +58,25 @@ class PassingStore:
 
 
 def reopened(url: str) -> Store:
-    """A store as another process opens it: it has read nothing yet."""
+    """A store as another process opens it: nothing is cached."""
     return open_store.__wrapped__(url)
 
 
 def overwrite(store: Store, path: str, data: bytes) -> None:
-    """Put other bytes in an object's place, as no part of the program may."""
+    """Replace the bytes of an object, which no part of the program does."""
     store.remove(path)
     store.put(path, data)
 
 
 def flipped(data: bytes, position: int, bit: int = 0) -> bytes:
-    """`data` with one bit turned over."""
-    damaged = bytearray(data)
-    damaged[position] ^= 1 << bit
-    return bytes(damaged)
+    """`data` with one bit flipped."""
+    corrupt = bytearray(data)
+    corrupt[position] ^= 1 << bit
+    return bytes(corrupt)
 
 
-def at_once(count: int, work: Callable[[int], None]) -> None:
-    """Run `work` with each number below `count`, all starting together."""
+def in_parallel(count: int, work: Callable[[int], None]) -> None:
+    """Run `work` with each number below `count` in parallel threads."""
     barrier = Barrier(count)
 
     def start(number: int) -> None:

@@ -20,7 +20,7 @@ shares = st.floats(0.01, 0.99)
 
 
 def make_text(lengths: list[int], seed: int = 0) -> str:
-    """Lines of those lengths, each with characters of its own."""
+    """Lines of those lengths, each with random characters."""
     rng = np.random.default_rng([seed, *lengths])
     letters = np.array(list("abcdefghijklmnop"))
     return "".join("".join(rng.choice(letters, length)) + "\n" for length in lengths)
@@ -43,20 +43,20 @@ def bounds_of(dataset: Dataset) -> list[tuple[int, int]]:
 
 
 def texts_of(dataset: Dataset, share: float) -> tuple[str, str]:
-    """Training and held-out text, chosen by content."""
+    """Training and held-out text, split by content."""
     training, held_out = dataset.split(share, "content")
     return dataset.vocabulary.decode(training), dataset.vocabulary.decode(held_out)
 
 
 def fraction(block: str) -> float:
-    """SHA-256 as a fraction of the largest, computed by hand."""
+    """SHA-256 as a fraction of the largest, computed independently."""
     return int(hashlib.sha256(block.encode()).hexdigest(), 16) / 2**256
 
 
 @given(st.lists(line_lengths, min_size=1, max_size=3))
 @settings(derandomize=True, deadline=None)
 def test_blocks_end_at_a_line_end_between_the_bounds(files: list[list[int]]) -> None:
-    """After the shortest length at the first line end, or at the longest; a file's end ends one."""
+    """At the first line end after the shortest length, at the longest, or at a file's end."""
     texts = [make_text(lengths, seed) for seed, lengths in enumerate(files)]
     dataset = tokenise([*texts, "z"])
     for block, (_, end) in zip(blocks_of(dataset), bounds_of(dataset), strict=True):
@@ -108,7 +108,7 @@ def test_training_and_held_out_text_are_all_the_text_in_order(
 @given(st.integers(2, 12), shares, st.integers(0, 5))
 @settings(derandomize=True, deadline=None, max_examples=50)
 def test_at_least_one_block_is_held_out_and_never_all(blocks: int, share: float, seed: int) -> None:
-    """There is always something to train on, and something to measure with."""
+    """There is always something to train on, and something to evaluate on."""
     training, held_out = texts_of(tokenise([some_text(blocks, seed)]), share)
 
     assert training
@@ -120,7 +120,7 @@ def test_at_least_one_block_is_held_out_and_never_all(blocks: int, share: float,
 def test_a_block_is_held_out_when_its_digest_is_under_the_share(
     blocks: int, share: float, seed: int
 ) -> None:
-    """Anyone can say which blocks those are; only where all or none are is one chosen otherwise."""
+    """Anyone can compute which blocks those are; if it is all or none, one block is moved."""
     dataset = tokenise([some_text(blocks, seed)])
     found = blocks_of(dataset)
     expected = [block for block in found if fraction(block) < share] or [min(found, key=fraction)]
@@ -135,7 +135,7 @@ def test_a_block_is_held_out_when_its_digest_is_under_the_share(
 def test_a_block_stays_held_out_when_files_are_appended(
     blocks: int, share: float, later: list[int]
 ) -> None:
-    """A later corpus trains on nothing that was held out, and the other way round."""
+    """No held-out text is trained on later, and no training text is held out later."""
     text = some_text(blocks)
     before = texts_of(tokenise([text]), share)
     after = texts_of(tokenise([text, *(some_text(more, 9) for more in later)]), share)
@@ -167,7 +167,7 @@ def test_the_tail_is_the_end_of_the_text(share: float) -> None:
 
 
 def test_a_text_of_one_block_is_split_at_its_tail() -> None:
-    """One block can be neither held out nor kept whole."""
+    """One block cannot be on both sides of the split."""
     dataset = tokenise(["some words\n" * 20])
     training, held_out = dataset.split(0.1, "content")
 
@@ -176,7 +176,7 @@ def test_a_text_of_one_block_is_split_at_its_tail() -> None:
 
 
 def test_blocks_that_are_all_the_same_leave_something_to_train_on() -> None:
-    """Equal blocks have equal digests, and still both texts have some."""
+    """Equal blocks have equal digests, but still both texts have some."""
     dataset = tokenise([("a" * 1024 + "\n") * 3] * 2)
     for share in (0.01, 0.99):
         training, held_out = dataset.split(share, "content")
@@ -186,7 +186,7 @@ def test_blocks_that_are_all_the_same_leave_something_to_train_on() -> None:
 
 
 def test_the_split_of_a_stored_dataset_is_the_same(store: Store) -> None:
-    """Mapped tokens are split like those in memory."""
+    """Memory-mapped tokens are split like those in memory."""
     dataset = stored(store, some_text(5))
     expected = dataset.split(0.4, "content")
     loaded = load_split(store, dataset.manifest.dataset_id, 0.4, "content")

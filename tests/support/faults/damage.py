@@ -1,4 +1,4 @@
-"""Every kind of object, damaged at random: what reads it must say so, or not have been misled."""
+"""Random damage to objects of every kind: it must be reported, or change nothing that is read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Subject:
         self._add_report()
 
     def objects(self) -> dict[str, Read]:
-        """Path of each object, and what reads it."""
+        """The path of each object, and the function that reads it."""
         folder = f"models/default/runs/{self.run_id}"
         dataset = datasets.dataset_folder(self.dataset_id)
         report = reports.report_path("default", self.run_id)
@@ -59,7 +59,7 @@ class Subject:
 
     @property
     def reopened(self) -> Store:
-        """The store as another process sees it."""
+        """The store as another process opens it."""
         return reopened(self.store.url)
 
     def read_newest(self) -> Any:
@@ -68,12 +68,12 @@ class Subject:
         return newest and (newest.record, write_payload(*newest.payload))
 
     def read_dataset(self) -> Any:
-        """The dataset, token by token."""
+        """The text of the dataset."""
         found = datasets.load(self.reopened, self.dataset_id)
         return found.vocabulary.decode(found.tokens)
 
     def read_manifest(self) -> Any:
-        """The report in the log."""
+        """The log's record of the report."""
         return reports.manifest(self.reopened, "default", self.run_id)
 
     def _add_report(self) -> None:
@@ -97,28 +97,28 @@ class Subject:
 
 
 def damage_everything(store: Store, times: int, seed: int) -> tuple[Counter[str], list[str]]:
-    """Damage an object `times` times, each time another way; the counts, and what went unseen."""
+    """Damage a random object `times` times; the counts, and the damage that was not detected."""
     subject = Subject(store)
     objects = subject.objects()
     rng = random.Random(seed)
     counts: Counter[str] = Counter()
-    unseen = []
+    undetected = []
     for _ in range(times):
         path = rng.choice(list(objects))
-        sound, expected = store.read(path), objects[path]()
-        how, data = damage(sound, rng)
+        intact, expected = store.read(path), objects[path]()
+        how, data = damage(intact, rng)
         overwrite(store, path, data)
-        outcome = look(objects[path], expected)
-        overwrite(store, path, sound)
+        outcome = check(objects[path], expected)
+        overwrite(store, path, intact)
         counts["corruptions"] += 1
         counts[outcome] += 1
         if outcome == "silent":
-            unseen.append(f"{how} of {path}")
-    return counts, unseen
+            undetected.append(f"{how} of {path}")
+    return counts, undetected
 
 
-def look(read: Read, expected: Any) -> str:
-    """Whether damage was reported, was harmless, or went unseen."""
+def check(read: Read, expected: Any) -> str:
+    """Whether damage was reported, changed nothing, or was not detected ("silent")."""
     try:
         with reported() as problems:
             found = read()
@@ -130,7 +130,7 @@ def look(read: Read, expected: Any) -> str:
 
 
 def damage(data: bytes, rng: random.Random) -> tuple[str, bytes]:
-    """`data` with a bit flipped, cut short, with a page of zeros, or with bytes appended."""
+    """A kind of damage, and `data` with it: a flipped bit, truncated, a zeroed page, longer."""
     how = rng.choice(("flip", "truncation", "zeroed page", "appended bytes"))
     at = rng.randrange(len(data))
     if how == "flip":

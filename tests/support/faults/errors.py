@@ -22,7 +22,7 @@ errors = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES)
 
 
 class FailingDisk:
-    """Fails one call with an error, and notes those that came to something."""
+    """Fails one call with an error, and records the calls that succeeded."""
 
     def __init__(self, number: int, error: int) -> None:
         self.recording = Recording([], [], {})
@@ -31,7 +31,7 @@ class FailingDisk:
         self._error = error
 
     def before(self, call: Call) -> None:
-        """Fail when it is the chosen call's turn."""
+        """Fail if this is the chosen call."""
         self._left -= 1
         if self._left == -1:
             self.reached = True
@@ -39,7 +39,7 @@ class FailingDisk:
 
 
 def fail_everywhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Counter[str], set[str]]:
-    """Fail each call of a commit with each error; the counts, and all that was wrong then."""
+    """Fail each call of a commit with each error; the counts, and the violations found."""
     counts: Counter[str] = Counter()
     wrong: set[str] = set()
     for error in errors:
@@ -56,7 +56,7 @@ def fail_everywhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Coun
 def fail_once(
     root: Path, monkeypatch: pytest.MonkeyPatch, number: int, error: int
 ) -> tuple[str, list[str]] | None:
-    """Fail one call of the second commit, and look; None where a commit has fewer calls."""
+    """Fail one call of the second commit, and check; None if a commit has fewer calls."""
     disk = FailingDisk(number, error)
     recording = disk.recording
     log = CheckpointLog(open_store(str(root)), "default", run_id)
@@ -85,7 +85,7 @@ def fail_once(
 
 
 def write_again(log: CheckpointLog, root: Path) -> str:
-    """The next run goes on; the digest of the checkpoint that it comes to."""
+    """Continue as the next run does; the digest of its last checkpoint."""
     collect_garbage(open_store(str(root)), "default", run_id, grace=-1)
     newest = log.newest()
     assert newest is not None

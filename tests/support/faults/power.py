@@ -1,8 +1,9 @@
-"""What a loss of power may leave of a store: every image that a weak file system could show.
+"""Simulated power loss: every image of the disk that a weak file system could leave.
 
-A run is recorded call by call. For each instant, what was synced is there; of bytes that were not,
-nothing, half, zeros or all may be; of names made or removed in a folder that was not synced, any
-subset may have taken effect. Every image is then read as the program would read it.
+The system calls of a run are recorded. At each point in time, what was synced is on disk. Of a file
+that was not synced, nothing, half, zeros or all bytes may be on disk. Of the names created or
+removed in a folder that was not synced, any subset may be on disk. Every such image is then read as
+the program would read it.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ from flows.storage.stores import open_store
 from tests.support.damage import reported
 from tests.support.faults.syscalls import Call, watch_calls
 from tests.support.states import facts, make_state, vocabulary
-from tests.support.stores import PassingStore
+from tests.support.stores import StoreWrapper
 
 run_id = "0" * 16
-enough = 10  # violations, to stop at
-most_subsets = 64  # of pending changes to folders, where there are more a sample is drawn
+enough = 10  # stop after this many violations
+most_subsets = 64  # of pending changes to folders; of more, a random sample is checked
 
 Image = dict[str, bytes]
 
 
 class Recording(NamedTuple):
-    """Calls in order; and behind how many of them which iteration was acknowledged."""
+    """The calls in order, and after how many of them each iteration was acknowledged."""
 
     calls: list[Call]
     acknowledged: list[tuple[int, int]]
@@ -41,16 +42,16 @@ class Recording(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A change to a folder: `name` is a file now, a folder, or gone."""
+    """A change to a folder: `name` is now a file, a folder, or removed."""
 
     name: str
-    file: int | None  # number of the file's content; None where it is gone
-    removed: str = ""  # the name that a rename took away
+    file: int | None  # number of the file's content; None if it is removed
+    removed: str = ""  # the old name of a renamed file
     folder: bool = False
 
 
 def record_run(store: Path, monkeypatch: pytest.MonkeyPatch, commits: int = 3) -> Recording:
-    """Commit some checkpoints to an empty store, and note every call."""
+    """Commit some checkpoints to an empty store, and record every call."""
     recording = Recording([], [], {})
     watch_calls(monkeypatch, before=lambda _: None, after=recording.calls.append)
     log = CheckpointLog(open_store(str(store)), "default", run_id)
@@ -64,7 +65,7 @@ def record_run(store: Path, monkeypatch: pytest.MonkeyPatch, commits: int = 3) -
 
 
 def violations(recording: Recording, root: Path) -> tuple[int, list[str]]:
-    """How many distinct images there are, and what is wrong with which."""
+    """The number of distinct images, and what is wrong with them."""
     seen: set[tuple[int, frozenset[tuple[str, bytes]]]] = set()
     wrong = []
     for instant in range(len(recording.calls) + 1):
@@ -81,13 +82,13 @@ def violations(recording: Recording, root: Path) -> tuple[int, list[str]]:
 
 
 def problems(image: Image, root: Path, acknowledged: int, digests: dict[int, str]) -> list[str]:
-    """What is wrong with an image: nothing may be damaged, nothing acknowledged may be gone."""
+    """What is wrong with an image: nothing may be corrupt, nothing acknowledged missing."""
     try:
         with reported() as found:
             newest = CheckpointLog(ImageStore(image, root), "default", run_id).newest()
     except StorageError as error:
         return [f"cannot be read: {error}"]
-    wrong = [f"damaged: {error}" for error in found]
+    wrong = [f"corrupt: {error}" for error in found]
     iteration = newest.record.iteration if newest else -1
     if iteration < acknowledged:
         wrong.append(f"iteration {acknowledged} was acknowledged, {iteration} is left")
@@ -97,7 +98,7 @@ def problems(image: Image, root: Path, acknowledged: int, digests: dict[int, str
 
 
 def images(calls: list[Call], seed: int) -> Iterator[Image]:
-    """Every image that a loss of power behind `calls` may leave."""
+    """Every image that a power loss after `calls` may leave."""
     synced, pending, contents = replay(calls)
     for chosen in subsets(pending, seed):
         names: dict[str, int] = {}
@@ -110,21 +111,21 @@ def images(calls: list[Call], seed: int) -> Iterator[Image]:
                 names[change.name] = change.file
         made = {change.name for change in synced + pending if change.folder}
         lost = made - folders
-        there = {
+        present = {
             name: file
             for name, file in names.items()
             if not any(name.startswith(f"{folder}/") for folder in lost)
         }
-        options = [contents[file] for file in there.values()]
+        options = [contents[file] for file in present.values()]
         for bodies in product(*options):
-            yield dict(zip(there, bodies, strict=True))
+            yield dict(zip(present, bodies, strict=True))
 
 
 def replay(calls: list[Call]) -> tuple[list[Change], list[Change], list[list[bytes]]]:
-    """Changes to folders that will last, those that may, and what each file may hold."""
+    """Synced changes to folders, pending ones, and the possible contents of each file."""
     synced: list[Change] = []
     pending: list[Change] = []
-    files: dict[str, int] = {}  # by present name
+    files: dict[str, int] = {}  # by current name
     written: list[bytes] = []
     durable: list[bytes] = []
     for call in calls:
@@ -139,8 +140,8 @@ def replay(calls: list[Call]) -> tuple[list[Change], list[Change], list[list[byt
         elif call.name == "sync":
             durable[files[call.path]] = written[files[call.path]]
         elif folder:
-            synced += [change for change in pending if _lies_in(change, folder)]
-            pending = [change for change in pending if not _lies_in(change, folder)]
+            synced += [change for change in pending if _is_in(change, folder)]
+            pending = [change for change in pending if not _is_in(change, folder)]
         elif call.name == "mkdir":
             pending.append(Change(call.path, None, folder=True))
         elif call.name == "unlink":
@@ -156,14 +157,14 @@ def replay(calls: list[Call]) -> tuple[list[Change], list[Change], list[list[byt
 
 
 def bodies(durable: bytes, written: bytes) -> list[bytes]:
-    """What a file may hold that was to hold `written`, of which `durable` was synced."""
+    """The possible contents of a file to which `written` was written and `durable` synced."""
     if durable == written:
         return [written]
     return [durable, written[: len(written) // 2], bytes(len(written)), written]
 
 
 def subsets(pending: list[Change], seed: int) -> Iterator[list[Change]]:
-    """Which of the pending changes may have taken effect: every subset, or a sample of them."""
+    """Which of the pending changes may have taken effect: every subset, or a random sample."""
     if 2 ** len(pending) <= most_subsets:
         masks = list(product([False, True], repeat=len(pending)))
     else:
@@ -174,8 +175,8 @@ def subsets(pending: list[Change], seed: int) -> Iterator[list[Change]]:
         yield [change for change, kept in zip(pending, mask, strict=True) if kept]
 
 
-class ImageStore(PassingStore):
-    """A store that is an image of a disk."""
+class ImageStore(StoreWrapper):
+    """A store that reads an image of a disk."""
 
     def __init__(self, image: Image, root: Path) -> None:
         super().__init__(open_store(str(root)))
@@ -193,5 +194,5 @@ class ImageStore(PassingStore):
         return sorted(path.name for path in paths if not path.name.startswith(".tmp-"))
 
 
-def _lies_in(change: Change, folder: str) -> bool:
+def _is_in(change: Change, folder: str) -> bool:
     return str(Path(change.name).parent) == folder

@@ -1,4 +1,4 @@
-"""A proxy before an S3 server that loses, breaks, delays and spoils what passes through it."""
+"""A proxy for an S3 server that loses, refuses, delays and corrupts requests and replies."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ refusals = {
     "503": b"HTTP/1.1 503 Service Unavailable",
 }
 every_request = ("lost reply", "reset", "500", "503", "slow")
-spoiled_reads = ("flipped body", "short body")
+corrupted_reads = ("flipped body", "short body")
 reads = r"GET (?!\S*list-type)"  # of objects, not of folders
 records = r"PUT \S*/log/"
 
 
 class FaultProxy:
-    """Listens on loopback; does one of `faults` to a share of the requests, drawn from a seed.
+    """Listens on loopback; injects one of `faults` into a share of the requests, at random.
 
-    `only` is a regular expression that such requests begin with, as in "GET /bucket/object".
+    `only` is a regular expression for the start of such requests, as in "GET /bucket/object".
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class FaultProxy:
         self._thread.join()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one request and close: every request has a connection of its own."""
+        """Answer one request and close: every request has its own connection."""
         with suppress(OSError, asyncio.IncompleteReadError):
             head = await reader.readuntil(b"\r\n\r\n")
             if b"\r\nexpect:" in head.lower():
@@ -65,7 +65,7 @@ class FaultProxy:
         writer.close()
 
     async def _reply(self, head: bytes, body: bytes) -> bytes:
-        """What the client gets: nothing where the connection breaks."""
+        """What the client receives: nothing if the connection breaks."""
         fault = self._draw(head)
         if fault == "reset":
             return b""
@@ -85,7 +85,7 @@ class FaultProxy:
         return head + separator + body
 
     def _draw(self, head: bytes) -> str:
-        """The fault of this request, or none."""
+        """The fault of this request, empty if none."""
         if not self._only.match(head.decode("latin-1")):
             return ""
         if self._random.random() >= self._share:
@@ -95,7 +95,7 @@ class FaultProxy:
         return fault
 
     async def _ask(self, head: bytes, body: bytes) -> bytes:
-        """The server's whole reply."""
+        """The server's complete reply."""
         reader, writer = await asyncio.open_connection(self._server.hostname, self._server.port)
         closing = without_header(head, b"connection")[:-2] + b"Connection: close\r\n\r\n"
         writer.write(closing + body)
@@ -106,7 +106,7 @@ class FaultProxy:
 
 
 def length_of(head: bytes) -> int:
-    """Bytes of body that a request's head announces."""
+    """The Content-Length of a request, 0 if it has none."""
     for line in head.lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             return int(line.partition(b":")[2])
@@ -114,6 +114,6 @@ def length_of(head: bytes) -> int:
 
 
 def without_header(head: bytes, name: bytes) -> bytes:
-    """The head less one of its lines."""
+    """The head without one of its headers."""
     lines = head.split(b"\r\n")
     return b"\r\n".join(line for line in lines if not line.lower().startswith(name + b":"))

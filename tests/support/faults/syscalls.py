@@ -1,4 +1,4 @@
-"""The system calls by which a local store changes its disk, watched or made to fail."""
+"""The system calls with which a local store changes its disk, watched or made to fail."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 
 class Call(NamedTuple):
-    """A call that changes a disk, or makes a change last."""
+    """A call that changes the disk, or syncs a change to it."""
 
     name: str  # make, write, sync, sync folder, link, replace, unlink, mkdir
     path: str
@@ -24,11 +24,11 @@ Watch = Callable[[Call], None]
 
 
 def watch_calls(monkeypatch: pytest.MonkeyPatch, before: Watch, after: Watch) -> None:
-    """Have `before` and `after` called around each call; what `before` raises is the call's error.
+    """Call `before` and `after` around each system call; it fails with what `before` raises.
 
-    The patched names are those through which `LocalStore` and pathlib reach the disk.
+    The patched names are those with which `LocalStore` and pathlib access the disk.
     """
-    paths: dict[int, str] = {}  # of what is open
+    paths: dict[int, str] = {}  # of open files, by descriptor
     real_open, real_fsync = os.open, os.fsync
 
     def around(call: Call, work: Callable[[], Any]) -> Any:

@@ -1,4 +1,4 @@
-"""Real processes that train and commit, killed at random instants; and what must be true then."""
+"""Processes that train and commit, killed at random times; and checks of the store after that."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ run_id = "0" * 16
 
 
 class Progress(NamedTuple):
-    """What a writer says of itself, in memory that outlives it."""
+    """What a writer reports, in shared memory that outlives it."""
 
     committing: Any  # 1 while a commit is under way
     acknowledged: Any  # iteration of the last commit that returned
@@ -36,8 +36,8 @@ class Progress(NamedTuple):
 
 
 def write(url: str, every: int, progress: Progress, environment: Mapping[str, str]) -> None:
-    """Train and commit for ever; a writer that lost a race goes on from the winner's state."""
-    os.environ.update(environment)  # the server that forks may be older than a store's keys
+    """Train and commit for ever; a writer that lost a race continues from the winner's state."""
+    os.environ.update(environment)  # the fork server may have started before the keys were set
     log = CheckpointLog(open_store(url), "default", run_id)
     while True:
         newest = log.newest()
@@ -56,7 +56,7 @@ def write(url: str, every: int, progress: Progress, environment: Mapping[str, st
 
 
 class Undisturbed:
-    """A run that nothing disturbs, trained as far as it is asked for."""
+    """A run without faults, trained as far as needed."""
 
     def __init__(self) -> None:
         self._state = make_state(iterations=0)
@@ -74,7 +74,7 @@ undisturbed = Undisturbed()
 
 
 class Writers:
-    """Processes that write to one run, each with chunks of its own length."""
+    """Processes that write to one run, each with its own chunk length."""
 
     def __init__(self, url: str, lengths: Sequence[int], seed: int) -> None:
         self.url = url
@@ -88,32 +88,32 @@ class Writers:
         ]
         self._processes: list[BaseProcess] = []
 
-    def kill(self, times: int, patience: float) -> None:
-        """Start all, kill one at a random instant, look at the store; so many times and more.
+    def kill(self, times: int, pause: float) -> None:
+        """Start all, kill one at a random time, and check the store; at least `times` times.
 
-        It goes on until a quarter of the kills fell inside a commit, or three times as long.
+        It repeats until a quarter of the kills were inside a commit, at most three times as often.
         """
 
         def enough() -> bool:
             kills = self.counts["kills"]
             return times <= kills and (not self._few_inside() or 3 * times <= kills)
 
-        self.disturb(lambda: self._kill_one(patience), enough)
+        self.disturb(lambda: self._kill_one(pause), enough)
 
     def disturb(self, disturbance: Callable[[], None], enough: Callable[[], bool]) -> None:
-        """Start all, have something happen and look at the store until it is enough."""
+        """Start all; call `disturbance` and check the store until `enough` is true."""
         try:
             self._processes = [self._start(number) for number in range(len(self._lengths))]
             while not enough():
                 disturbance()
-                self._restart_the_dead()
-                self._look()
+                self._restart_killed()
+                self._check()
         finally:
             for process in self._processes:
                 process.kill()
                 process.join()
         self.counts["commits acknowledged"] = sum(p.commits.value for p in self._progress)
-        self._look_at_everything()
+        self._check_everything()
 
     def _start(self, number: int) -> BaseProcess:
         arguments = (self.url, self._lengths[number], self._progress[number], dict(os.environ))
@@ -121,16 +121,16 @@ class Writers:
         process.start()
         return process
 
-    def _kill_one(self, patience: float) -> None:
-        """Half of the kills, all while few were inside one, wait for a commit to begin."""
+    def _kill_one(self, pause: float) -> None:
+        """Half of the kills wait for a commit to begin; all do while too few were inside one."""
         number = self._random.randrange(len(self._processes))
         process, progress = self._processes[number], self._progress[number]
         before = progress.commits.value
-        deadline = time.monotonic() + 60 * patience
+        deadline = time.monotonic() + 60 * pause
         while progress.commits.value == before and time.monotonic() < deadline:
             assert process.is_alive(), "a writer ended before it was killed"
-            time.sleep(patience / 100)
-        time.sleep(self._random.uniform(0, patience))
+            time.sleep(pause / 100)
+        time.sleep(self._random.uniform(0, pause))
         if self._random.random() < 0.5 or self._few_inside():
             while not progress.committing.value and time.monotonic() < deadline:
                 pass
@@ -144,14 +144,14 @@ class Writers:
     def _few_inside(self) -> bool:
         return 4 * self.counts["kills inside a commit"] < self.counts["kills"]
 
-    def _restart_the_dead(self) -> None:
+    def _restart_killed(self) -> None:
         for number, process in enumerate(self._processes):
             if not process.is_alive():
-                self.counts["starts after an end"] += 1
+                self.counts["restarts"] += 1
                 self._processes[number] = self._start(number)
 
-    def _look(self) -> None:
-        """What was acknowledged is there, whole, and no more than a chunk of it is to be redone."""
+    def _check(self) -> None:
+        """Check that what was acknowledged exists and is intact."""
         acknowledged = max(progress.acknowledged.value for progress in self._progress)
         with reported() as problems:
             newest = CheckpointLog(reopened(self.url), "default", run_id).newest()
@@ -162,8 +162,8 @@ class Writers:
         assert acknowledged <= newest.record.iteration
         assert undisturbed.digest(newest.record.iteration) == newest.record.digest
 
-    def _look_at_everything(self) -> None:
-        """One record a number, no step twice, and every byte as in an undisturbed run."""
+    def _check_everything(self) -> None:
+        """Check: one record per number, no iteration twice, bytes as in a run without faults."""
         store = open_store(self.url)
         log = CheckpointLog(store, "default", run_id)
         listing = Log(store, f"models/default/runs/{run_id}/log").list_records()
@@ -182,7 +182,7 @@ class Writers:
 
 
 def _context() -> ForkServerContext:
-    """New processes come from a server that has imported all of this, so they start at once."""
+    """New processes are forked from a server that has imported this module: they start fast."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     return context

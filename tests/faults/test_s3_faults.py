@@ -10,16 +10,16 @@ import pytest
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.stores import open_store
 from tests.support.counting import shown
-from tests.support.faults.proxy import FaultProxy, every_request, reads, spoiled_reads
-from tests.support.faults.storms import commit_many, read_spoiled, verify
+from tests.support.faults.proxy import FaultProxy, corrupted_reads, every_request, reads
+from tests.support.faults.s3_runs import commit_many, read_corrupted, verify
 from tests.support.faults.writers import Writers, run_id, undisturbed
 from tests.support.s3 import Gateway, variables
 
 Count = Callable[[str], None]
 
 
-def test_a_bad_network(owner: dict[str, str], bucket: str, count: Count) -> None:
-    """A quarter of all requests goes wrong: no run fails, no false conflict, nothing twice."""
+def test_a_bad_network_loses_nothing(owner: dict[str, str], bucket: str, count: Count) -> None:
+    """A quarter of all requests fails: no run fails, no false conflict, nothing written twice."""
     url, server = f"s3://{bucket}/store", owner["AWS_ENDPOINT_URL"]
     with FaultProxy(server, every_request, share=0.25, seed=3) as proxy:
         with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
@@ -31,7 +31,7 @@ def test_a_bad_network(owner: dict[str, str], bucket: str, count: Count) -> None
     count(shown("bad network, 200 commits on S3", counts))
 
 
-def test_lost_replies(owner: dict[str, str], bucket: str, count: Count) -> None:
+def test_lost_replies_are_not_lost_races(owner: dict[str, str], bucket: str, count: Count) -> None:
     """Half of all replies are lost: a lost reply is never taken for a lost race."""
     url, server = f"s3://{bucket}/store", owner["AWS_ENDPOINT_URL"]
     with FaultProxy(server, ("lost reply",), share=0.5, seed=4) as proxy:
@@ -43,23 +43,25 @@ def test_lost_replies(owner: dict[str, str], bucket: str, count: Count) -> None:
     count(shown("lost replies, 40 commits on S3", counts))
 
 
-def test_spoiled_replies(owner: dict[str, str], bucket: str, count: Count) -> None:
-    """Flipped and short bodies are never believed."""
+def test_corrupted_replies_are_detected(owner: dict[str, str], bucket: str, count: Count) -> None:
+    """Flipped and short bodies are never trusted."""
     url, server = f"s3://{bucket}/store", owner["AWS_ENDPOINT_URL"]
     with variables(owner):
         commit_many(url, 4)
-    with FaultProxy(server, spoiled_reads, share=0.4, seed=5, only=reads) as proxy:
+    with FaultProxy(server, corrupted_reads, share=0.4, seed=5, only=reads) as proxy:
         with variables(owner | {"AWS_ENDPOINT_URL": proxy.url}):
-            counts = read_spoiled(url, 250)
-        spoiled = proxy.counts
+            counts = read_corrupted(url, 250)
+        corrupted = proxy.counts
     assert 0 == counts["silent"]
-    assert 200 < sum(spoiled[fault] for fault in spoiled_reads)
-    count(shown("spoiled replies", counts | spoiled))
+    assert 200 < sum(corrupted[fault] for fault in corrupted_reads)
+    count(shown("corrupted replies", counts | corrupted))
 
 
 @pytest.mark.usefixtures("s3")
-def test_a_server_killed_again_and_again(gateway: Gateway, bucket: str, count: Count) -> None:
-    """A run that dies of it is started again; what it was told is written is there."""
+def test_a_server_killed_repeatedly_loses_nothing(
+    gateway: Gateway, bucket: str, count: Count
+) -> None:
+    """A run that fails because of it is started again; what was acknowledged exists."""
     url = f"s3://{bucket}/store"
     log = CheckpointLog(open_store(url), "default", run_id)
     writers = Writers(url, (3,), seed=6)

@@ -1,4 +1,4 @@
-"""A run that commits to S3 while everything between it and the server goes wrong."""
+"""Runs that commit to S3 and read from it while faults are injected."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.stores import reopened
 
 
 def commit_many(url: str, commits: int) -> None:
-    """Load, train, commit, as a chunk does; any error is the caller's."""
+    """Load, train and commit, as a chunk does; errors are raised to the caller."""
     for number in range(commits):
         log = CheckpointLog(reopened(url), "default", run_id)
         newest = log.newest()
@@ -26,7 +26,7 @@ def commit_many(url: str, commits: int) -> None:
 
 
 def verify(url: str, commits: int) -> None:
-    """One record a number, one step a record, every byte as in an undisturbed run."""
+    """Check: one record per number, one iteration per record, bytes as in a run without faults."""
     store = reopened(url)
     log = CheckpointLog(store, "default", run_id)
     assert commits == len(store.names(f"models/default/runs/{run_id}/log"))
@@ -37,8 +37,8 @@ def verify(url: str, commits: int) -> None:
         log.read(record)
 
 
-def read_spoiled(url: str, reads: int) -> dict[str, int]:
-    """Read the newest checkpoint again and again; how often damage was met, or misled the reader."""
+def read_corrupted(url: str, reads: int) -> dict[str, int]:
+    """Read the newest checkpoint `reads` times; how often damage was reported, or not detected."""
     counts = {"reads": reads, "damage reported": 0, "refused": 0, "silent": 0}
     for _ in range(reads):
         log = CheckpointLog(reopened(url), "default", run_id)
@@ -49,13 +49,13 @@ def read_spoiled(url: str, reads: int) -> dict[str, int]:
             counts["refused"] += 1
             continue
         counts["damage reported"] += len(problems)
-        counts["silent"] += misled(newest) if newest else not problems
+        counts["silent"] += is_wrong(newest) if newest else not problems
         if newest and not problems:
             assert newest.after == newest.record.iteration
     return counts
 
 
-def misled(newest: Checkpoint) -> bool:
-    """Whether the state is not that of an undisturbed run."""
+def is_wrong(newest: Checkpoint) -> bool:
+    """Whether the state differs from that of a run without faults."""
     data = write_payload(*newest.payload)
     return undisturbed.digest(newest.record.iteration) != digest(data)

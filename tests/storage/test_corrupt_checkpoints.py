@@ -1,4 +1,4 @@
-"""What is damaged is named, and the newest sound checkpoint found."""
+"""Corrupt checkpoints are reported, and the newest intact one is found."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from tests.support.stores import flipped, overwrite
     ],
     ids=["flipped", "header flipped", "truncated", "empty", "missing"],
 )
-def test_a_damaged_payload_is_named_and_the_one_before_it_found(
+def test_a_corrupt_payload_is_reported_and_the_one_before_it_is_found(
     store: Store, damage: Callable[[bytes], bytes] | None, reason: str
 ) -> None:
-    """The newest sound checkpoint is the newest; the run goes on behind the damaged number."""
+    """The newest intact checkpoint is returned; the run continues after the corrupt record."""
     log = open_log(store)
     commit(log, 3)
     commit(log, 4)
@@ -50,8 +50,8 @@ def test_a_damaged_payload_is_named_and_the_one_before_it_found(
     assert problems[0].reason.startswith(reason)
 
 
-def test_a_checkpoint_made_again_repairs_its_payload(store: Store) -> None:
-    """From the sound one before, the same work gives the same bytes, and they are written anew."""
+def test_a_repeated_checkpoint_repairs_its_payload(store: Store) -> None:
+    """Training from the previous checkpoint gives the same bytes, which are written again."""
     log = open_log(store)
     commit(log, 3)
     record = commit(log, 5)
@@ -71,8 +71,8 @@ def test_a_checkpoint_made_again_repairs_its_payload(store: Store) -> None:
     assert [3, 5] == [record.iteration for record in log.records()]
 
 
-def test_a_damaged_record_is_named_and_passed_over(store: Store) -> None:
-    """As a damaged payload is."""
+def test_a_corrupt_record_is_reported_and_skipped(store: Store) -> None:
+    """Like a corrupt payload."""
     log = open_log(store)
     commit(log, 3)
     commit(log, 5)
@@ -87,8 +87,8 @@ def test_a_damaged_record_is_named_and_passed_over(store: Store) -> None:
     assert [3] == [record.iteration for record in log.records()]
 
 
-def test_a_run_of_damaged_checkpoints_alone_has_no_newest(store: Store) -> None:
-    """Each is named, newest first."""
+def test_a_run_with_only_corrupt_checkpoints_has_no_newest(store: Store) -> None:
+    """Each is reported, newest first."""
     log = open_log(store)
     for iteration in (3, 5):
         store.remove(log.payload_path(commit(log, iteration).digest))
@@ -100,8 +100,8 @@ def test_a_run_of_damaged_checkpoints_alone_has_no_newest(store: Store) -> None:
     ]
 
 
-def test_a_payload_of_a_newer_format_stops(store: Store) -> None:
-    """Going on from an older one would fork the run."""
+def test_a_payload_of_a_newer_format_is_an_error(store: Store) -> None:
+    """Continuing from an older checkpoint would fork the run."""
     log = open_log(store)
     commit(log, 3)
     record = commit(log, 5)
@@ -116,8 +116,8 @@ def test_a_payload_of_a_newer_format_stops(store: Store) -> None:
         log.newest()
 
 
-def test_a_record_that_lacks_a_field_is_damaged(store: Store) -> None:
-    """Sealed, but no checkpoint: it is passed over and named."""
+def test_a_record_that_lacks_a_field_is_corrupt(store: Store) -> None:
+    """Its checksum is right, but it is not a checkpoint: it is reported and skipped."""
     log = open_log(store)
     commit(log, 3)
     raw = Log(store, f"models/default/runs/{'0' * 16}/log")
@@ -134,8 +134,8 @@ def test_a_record_that_lacks_a_field_is_damaged(store: Store) -> None:
     assert log.evaluation(newest.record.digest) is None
 
 
-def test_a_payload_under_the_record_of_another_is_damage(store: Store) -> None:
-    """Sound in itself, it is not the checkpoint that the record promises."""
+def test_a_payload_that_does_not_match_its_record_is_corrupt(store: Store) -> None:
+    """The payload is intact, but it is not the checkpoint that the record names."""
     log = open_log(store)
     record = commit(log, 3)
 
@@ -143,8 +143,8 @@ def test_a_payload_under_the_record_of_another_is_damage(store: Store) -> None:
         log.read(record.model_copy(update={"iteration": 4}))
 
 
-def test_a_digest_that_is_none_is_no_path(store: Store) -> None:
-    """A record that names anything but a digest is not read from there."""
+def test_an_invalid_digest_is_not_used_as_a_path(store: Store) -> None:
+    """A record with an invalid digest is reported, and no such path is read."""
     log = open_log(store)
     record = commit(log, 3)
     raw = Log(store, f"models/default/runs/{'0' * 16}/log")
@@ -156,8 +156,8 @@ def test_a_digest_that_is_none_is_no_path(store: Store) -> None:
     assert ["record 1: not a checkpoint"] == [str(problem) for problem in problems]
 
 
-def test_a_stray_file_beside_the_runs_is_no_run(store: Store) -> None:
-    """Such as a file manager leaves."""
+def test_other_files_in_the_folder_of_runs_are_ignored(store: Store) -> None:
+    """Such as those that a file manager writes."""
     commit(open_log(store), 3)
     store.put("models/default/runs/.DS_Store", b"")
 
