@@ -11,11 +11,13 @@ from uuid import UUID
 
 import pyarrow as pa
 from prefect.artifacts import (
-    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.runtime import flow_run
 
 from flows.results import RetrainResult
 from flows.runtime.background import BackgroundCall
@@ -90,11 +92,15 @@ def show_page(result: RetrainResult, picture: bytes, table: pa.Table) -> None:
         "## Files",
         *(f"{name}:\n{_fence(value)}" for name, value in files.items()),
     ]
-    create_markdown_artifact(
-        markdown="\n".join(lines),
+    page = ArtifactCreate(
+        type="markdown",
         key=f"retrain-{result.model}",
         description=f"Model {result.model}: decision, loss curve, metrics, samples",
+        data="\n".join(lines),
+        flow_run_id=UUID(flow_run.get_id()),  # alone: the older UI lists no artifacts of tasks
     )
+    with get_client(sync_client=True) as client:
+        client.create_artifact(page)
 
 
 def _samples_by_temperature(table: pa.Table) -> list[str]:

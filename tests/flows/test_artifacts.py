@@ -41,6 +41,15 @@ def test_run_writes_a_page_with_picture_table_and_samples(options: Options) -> N
         assert f"{name}:\n```text\n{address}\n```" in page
 
 
+def test_the_page_belongs_to_the_flow_run_alone(options: Options) -> None:
+    """The older UI lists no artifacts of tasks."""
+    retrained(options(model="listed"))
+
+    artifact = newest_artifact("retrain-listed")
+    assert artifact.flow_run_id
+    assert artifact.task_run_id is None
+
+
 def test_run_writes_its_progress(options: Options) -> None:
     """The progress artifact of a finished run is at 100."""
     retrained(options(model="counted"))
