@@ -17,10 +17,10 @@ from flows.storage.stores import Store, most_open
 from rnncore import Hyperparameters
 from tests.support.damage import reported
 from tests.support.states import commit, open_log, stored, text
-from tests.support.stores import PassingStore, flipped, overwrite
+from tests.support.stores import StoreWrapper, flipped, overwrite
 
 
-class CountingStore(PassingStore):
+class CountingStore(StoreWrapper):
     """Counts how often each object is read."""
 
     def __init__(self, store: Store) -> None:

@@ -9,7 +9,7 @@ from flows.exceptions import StorageError
 from flows.storage import log as module
 from flows.storage.log import Log, Record, RecordConflict
 from flows.storage.stores import Store
-from tests.support.stores import PassingStore, at_once
+from tests.support.stores import StoreWrapper, in_parallel
 
 
 class Note(BaseModel):
@@ -18,7 +18,7 @@ class Note(BaseModel):
     text: str
 
 
-class BusyStore(PassingStore):
+class BusyStore(StoreWrapper):
     """Another writer is first at each of the next `times` creates."""
 
     def __init__(self, store: Store, times: int) -> None:
@@ -86,7 +86,7 @@ def test_it_does_not_try_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch)
     assert 3 == len(texts(store))
 
 
-@pytest.mark.usefixtures("hasty_threads")
+@pytest.mark.usefixtures("fast_switching_threads")
 def test_writers_at_the_same_time_lose_nothing(store: Store) -> None:
     """Four writers, ten notes each."""
 
@@ -96,7 +96,7 @@ def test_writers_at_the_same_time_lose_nothing(store: Store) -> None:
             note = Note(text=f"{writer} {turn}")
             log.update("note", lambda _, note=note: note, after=log.list_records().head)  # type: ignore[misc]
 
-    at_once(4, write)
+    in_parallel(4, write)
 
     assert sorted(f"{writer} {turn}" for writer in range(4) for turn in range(10)) == sorted(
         texts(store)
