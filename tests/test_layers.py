@@ -59,9 +59,7 @@ def test_a_notebook_may_import_the_lower_layers(module: str) -> None:
     assert "" == run(probe.format(module=module))
 
 
-@pytest.mark.parametrize(
-    "module", ["flows.retrain", "flows.watch", "flows.chain", "flows.tasks.train_chunk"]
-)
+@pytest.mark.parametrize("module", ["flows.retrain", "flows.chain"])
 def test_telemetry_is_off_before_prefect_is_imported(module: str) -> None:
     """Prefect's client reads the variable when it is imported."""
     run(watched_import.format(module=module))
