@@ -19,6 +19,7 @@ def install() -> None:
     logger = logging.getLogger("flows")
     if not any(isinstance(handler, RunLogHandler) for handler in logger.handlers):
         logger.addHandler(RunLogHandler())
+        logger.setLevel(logging.INFO)
 
 
 class RunLogHandler(APILogHandler):

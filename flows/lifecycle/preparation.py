@@ -1,0 +1,33 @@
+"""Preparation: find how far a run is, or start it; remove what interrupted runs left."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+from flows.exceptions import StorageError
+from flows.lifecycle.chunk import commit_initial
+from flows.lifecycle.machine import differences
+from flows.storage.checkpoints import CheckpointRecord
+from flows.storage.garbage import collect_garbage
+from flows.storage.open_run import OpenRun
+from flows.storage.runs import Run, save_run
+
+logger = logging.getLogger(__name__)
+
+
+def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...]) -> CheckpointRecord:
+    """The newest checkpoint of a run; a new run gets its description and its initial state.
+
+    `corpus` are URLs for the record of the initial state.
+    """
+    save_run(opened.store, opened.model, run)
+    with suppress(StorageError):  # where removing is not permitted, garbage may stay
+        if removed := collect_garbage(opened.store, opened.model, opened.run_id):
+            logger.info("removed %d files that killed runs left behind", len(removed))
+    newest = opened.log.newest()
+    if newest is None:
+        return commit_initial(opened, corpus)
+    for difference in differences(newest.record.cpu, newest.record.versions):
+        logger.warning("results may differ in their last bits from here on: %s", difference)
+    return newest.record
