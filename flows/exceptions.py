@@ -8,7 +8,8 @@ StorageError
 │   ├── ObjectMissing       object not found
 │   ├── ObjectExists        the object exists already (create-if-absent)
 │   └── UnsafeStore         two writers could overwrite each other there
-├── NotDurable              written, but not synced to disk (transient)
+├── NotDurable              written, but not synced to disk
+│   └── NotDurableYet       the same, but it may work later (transient)
 ├── DamagedObject           a corrupt object: its bytes are not what its record says
 ├── NewerFormat             written by a newer version of this program
 ├── UnknownObject           no dataset, run or checkpoint of that name
@@ -58,11 +59,15 @@ class UnsafeStore(StoreError):
     """The store ignores create-if-absent, so two writers could overwrite each other."""
 
 
-class NotDurable(StorageError, TransientError):
+class NotDurable(StorageError):
     """The object exists, but could not be synced: it may not survive a loss of power.
 
     No `StoreError`: code that catches one reads what exists at the path, and would find it.
     """
+
+
+class NotDurableYet(NotDurable, TransientError):
+    """The object exists, but could not be synced now: a disk failed."""
 
 
 class DamagedObject(StorageError):

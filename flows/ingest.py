@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.command_line import dry_run
+from flows import dry_run
 from flows.parameters import Corpus, Encoding, SingleWriter, StoreUrl, default
 from flows.results import IngestResult, ingest_result
 from flows.runtime.decorators import flow

@@ -31,7 +31,6 @@ class RunRef(Reference):
     model: str
     run_id: str
     dataset_id: str
-    iterations_per_epoch: int
     corpus: tuple[str, ...]
 
 
@@ -43,6 +42,13 @@ class CheckpointRef(Reference):
     digest: str  # SHA-256 of the payload
     url: str  # of the payload
     characters_per_second: float | None  # while it was trained; None where that is unknown
+
+
+class StartRef(Reference):
+    """The checkpoint that a training starts from, and how long an epoch is."""
+
+    checkpoint: CheckpointRef
+    iterations_per_epoch: int
 
 
 class VersionRef(Reference):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.command_line import dry_run
+from flows import dry_run
 from flows.parameters import ModelName, RunId, Sampling, StoreUrl, default
 from flows.results import ReportResult, report_result
 from flows.runtime.decorators import flow

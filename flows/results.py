@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.corpus.changes import Comparison
-from flows.references import CheckpointRef, DatasetRef, Reference, ReportRef, VersionRef
+from flows.references import CheckpointRef, DatasetRef, Reference, ReportRef, StartRef, VersionRef
 from flows.storage.checkpoints import EvaluationRecord
 
 
@@ -164,9 +164,9 @@ def watch_result(found: Comparison) -> WatchResult:
 
 
 def train_result(
-    dataset: DatasetRef, start: CheckpointRef, end: CheckpointRef, seconds: float
+    dataset: DatasetRef, start: StartRef, end: CheckpointRef, seconds: float
 ) -> TrainResult:
-    """The result of the `train` flow: from checkpoint `start` to checkpoint `end`."""
+    """The result of the `train` flow: from `start` to checkpoint `end`."""
     run = end.run
     return TrainResult(
         model=run.model,
@@ -175,10 +175,10 @@ def train_result(
         vocabulary_size=dataset.vocabulary_size,
         run_id=run.run_id,
         iteration=end.iteration,
-        epochs=end.iteration / run.iterations_per_epoch,
+        epochs=end.iteration / start.iterations_per_epoch,
         checkpoint_digest=end.digest,
         checkpoint_url=end.url,
-        trained_iterations=end.iteration - start.iteration,
+        trained_iterations=end.iteration - start.checkpoint.iteration,
         characters_per_second=end.characters_per_second,
         seconds=seconds,
     )

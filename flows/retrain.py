@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from flows import dry_run
 from flows.chain import train_run
-from flows.command_line import dry_run
 from flows.exceptions import RunCancelled
 from flows.lifecycle.request import TrainingRequest
 from flows.parameters import (

@@ -15,7 +15,6 @@ from prefect.exceptions import CancelledRun
 from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 
-from flows.command_line.dry_run import make_plan
 from flows.command_line.parsing import (
     check_addresses,
     describe_settings,
@@ -24,6 +23,7 @@ from flows.command_line.parsing import (
 )
 from flows.command_line.server import prefect_server
 from flows.display.terminal import closing_table, terminal
+from flows.dry_run import make_plan
 from flows.exceptions import expected_errors
 from flows.results import FlowResult
 from flows.runtime.decorators import dry_run_steps

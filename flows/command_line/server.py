@@ -34,6 +34,6 @@ def _describe(error: Exception) -> str:
     if isinstance(error, httpx.HTTPStatusError):
         return f"the server at {public_url(url)} requires a password: set PREFECT_API_AUTH_STRING"
     return (
-        f"no Prefect server to run under ({public_text(str(error))}): start it, or unset"
+        f"cannot reach the Prefect server ({public_text(str(error))}): start it, or unset"
         " PREFECT_API_URL to run under an embedded one"
     )

@@ -27,10 +27,10 @@ class Comparison:
         """Whether it was seen before, and differs now."""
         return not self.is_first and self.source.last_seen != self.files
 
-    def record(self) -> None:
+    def save(self) -> None:
         """Record the present state, where it is new."""
         if self.source.last_seen != self.files:
-            self.source.record(self.files)
+            self.source.save(self.files)
 
 
 def compare(store: Store, corpus: str | Sequence[str], encoding: str) -> Comparison:

@@ -47,7 +47,7 @@ def _expand(url: str) -> list[SourceFile]:
     shown = public_url(url)
     try:
         local = protocol_of(url) in local_protocols
-        # Secrets of a query may stand in the environment instead of in a flow's parameters.
+        # Secrets of a query may be in the environment instead of in a flow's parameters.
         if not local:
             _check_variables(url, shown)
         filesystem, path = fsspec.core.url_to_fs(url if local else os.path.expandvars(url))
@@ -93,8 +93,8 @@ def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:
 def unreadable(url: str, error: Exception) -> CorpusError:
     """One sentence for whatever a backend raised; transient if the failure is.
 
-    To be raised from None: the backend's own message may hold a secret, and Prefect writes down
-    the message of every error that another is raised from.
+    To be raised from None: the backend's own message may hold a secret, and Prefect stores the
+    message of every error that another is raised from.
     """
     kind = CorpusUnavailable if is_transient(error) else CorpusError
     return kind(f"the corpus {url} {_describe(error)}")

@@ -84,7 +84,7 @@ def live_training() -> LiveTraining:
 def terminal(*, quiet: bool = False) -> Iterator[None]:
     """Show a run: live in a real terminal, a line for each chunk in a pipe, or nothing."""
     live = screen.is_terminal and not quiet
-    _show_own_lines(logging.WARNING if live or quiet else logging.INFO)
+    _show_own_messages(logging.WARNING if live or quiet else logging.INFO)
     if not live:
         yield
         return
@@ -103,7 +103,7 @@ def terminal(*, quiet: bool = False) -> Iterator[None]:
             _live.reset(token)
 
 
-class _OwnLines(logging.Filter):
+class _OwnMessages(logging.Filter):
     """Lets this project's log lines through, and of Prefect's only warnings.
 
     Prefect reports a failed run with a traceback; the command line says the same in one sentence.
@@ -121,14 +121,14 @@ class _OwnLines(logging.Filter):
         return record.levelno >= self._level
 
 
-def _show_own_lines(level: int) -> None:
+def _show_own_messages(level: int) -> None:
     """Let Prefect's console handlers show this project's lines from `level` on."""
     setup_logging()  # as the flow would: the handlers must exist already
     names = [name for name in logging.root.manager.loggerDict if name.startswith("prefect")]
     loggers = [logging.root, *map(logging.getLogger, names)]
     for handler in {handler for logger in loggers for handler in logger.handlers}:
         if isinstance(handler, PrefectConsoleHandler):
-            handler.addFilter(_OwnLines(level))
+            handler.addFilter(_OwnMessages(level))
 
 
 def closing_table(title: str, rows: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from threading import Event
 
 from flows.exceptions import TrainingStopped
 from flows.lifecycle.machine import cpu_model, library_versions
-from flows.lifecycle.slices import OnSlice, Trained, train_until
+from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
 from flows.reporting.samples import draw_snapshot
 from flows.storage.checkpoints import Checkpoint, CheckpointRecord
 from flows.storage.open_run import OpenRun
@@ -42,7 +42,7 @@ def commit_initial(opened: OpenRun, corpus: tuple[str, ...]) -> CheckpointRecord
     """Commit the state before the first iteration."""
     run = opened.run
     state = TrainingState.initial(len(opened.vocabulary), run.network(), seed=run.seed)
-    nothing = Trained(loss=None, characters_per_second=None)
+    nothing = ChunkStatistics(loss=None, characters_per_second=None)
     return _commit(opened, state, nothing, corpus, after=opened.log.head(), planned=True)
 
 
@@ -60,7 +60,7 @@ def describe(record: CheckpointRecord, iterations_per_epoch: int) -> str:
 def _commit(
     opened: OpenRun,
     state: TrainingState,
-    trained: Trained,
+    trained: ChunkStatistics,
     corpus: tuple[str, ...],
     *,
     after: int,

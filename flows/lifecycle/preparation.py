@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from typing import NamedTuple
 
 from flows.exceptions import StorageError
 from flows.lifecycle.chunk import commit_initial
@@ -16,7 +17,14 @@ from flows.storage.runs import Run, save_run
 logger = logging.getLogger(__name__)
 
 
-def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...]) -> CheckpointRecord:
+class Prepared(NamedTuple):
+    """The newest checkpoint of a run, and whether the run is new."""
+
+    record: CheckpointRecord
+    is_new: bool
+
+
+def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...]) -> Prepared:
     """The newest checkpoint of a run; a new run gets its description and its initial state.
 
     `corpus` are URLs for the record of the initial state.
@@ -24,10 +32,10 @@ def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...]) -> CheckpointRec
     save_run(opened.store, opened.model, run)
     with suppress(StorageError):  # where removing is not permitted, garbage may stay
         if removed := collect_garbage(opened.store, opened.model, opened.run_id):
-            logger.info("removed %d files that killed runs left behind", len(removed))
+            logger.info("removed %d old files of killed runs", len(removed))
     newest = opened.log.newest()
     if newest is None:
-        return commit_initial(opened, corpus)
+        return Prepared(commit_initial(opened, corpus), is_new=True)
     for difference in differences(newest.record.cpu, newest.record.versions):
         logger.warning("results may differ in their last bits from here on: %s", difference)
-    return newest.record
+    return Prepared(newest.record, is_new=False)

@@ -13,7 +13,7 @@ from rnncore import bits_per_character
 
 
 def promote_or_reject(opened: OpenRun, measured: EvaluationRecord) -> Decision:
-    """Decide about a checkpoint; an earlier decision about it stands."""
+    """Decide about a checkpoint; an earlier decision about it is kept."""
     registry = Registry(opened.store, opened.model)
     return registry.decide(opened.run_id, measured.digest, partial(judge, opened, measured))
 

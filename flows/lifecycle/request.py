@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from pydantic import BaseModel, ConfigDict
 
-from flows.corpus import read_corpus
 from flows.parameters import EvaluationOptions, TrainingOptions
-from flows.storage import datasets
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import check_split
 from flows.storage.runs import Run, make_run
@@ -51,13 +47,3 @@ class TrainingRequest(BaseModel):
     def iterations_per_epoch(self, texts: Split) -> int:
         """Iterations of one pass through the training text."""
         return iterations_per_epoch(len(texts.training), self.training.network())
-
-
-def read_dataset(
-    corpus: str | Sequence[str], encoding: str, request: TrainingRequest | None
-) -> Dataset:
-    """A corpus as a dataset, not stored yet; one that cannot serve `request` is refused."""
-    dataset = datasets.tokenise(read_corpus(corpus, encoding))
-    if request:
-        request.split(dataset)
-    return dataset

@@ -19,7 +19,7 @@ OnSlice = Callable[[TrainingState, float], None]  # the state, and characters pe
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class ChunkStatistics:
     """The training since the last checkpoint; both are None where nothing was trained."""
 
     loss: float | None  # mean, nats per character
@@ -28,7 +28,7 @@ class Trained:
 
 def train_until(
     state: TrainingState, tokens: TokenArray, iteration: int, on_slice: OnSlice, stop: Event
-) -> Trained:
+) -> ChunkStatistics:
     """Train `state` in place up to `iteration`, or to the end of the slice in which `stop` is set.
 
     Raises `TrainingDiverged` when the loss or a weight is no longer finite.
@@ -47,7 +47,7 @@ def train_until(
     if not (state.parameters.is_finite() and state.adagrad.is_finite()):
         raise TrainingDiverged(state.iteration, math.inf, options.learning_rate, what="a weight")
     mean = loss / ((state.iteration - first) * options.seq_length)
-    return Trained(mean, speed.per_second * characters or None)
+    return ChunkStatistics(mean, speed.per_second * characters or None)
 
 
 class _Speed:

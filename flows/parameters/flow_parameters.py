@@ -92,7 +92,8 @@ Seed = Annotated[
 SingleWriter = Annotated[
     bool,
     described(
-        "Single writer", "Allow a store that cannot keep two runs apart, since only one ever writes"
+        "Single writer",
+        "Allow a store without create-if-absent; only one run at a time may write to it",
     ),
     Default(False),
 ]

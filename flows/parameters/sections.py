@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -65,7 +66,8 @@ class TrainingOptions(Section):
 
     def network(self) -> Hyperparameters:
         """The part that `rnncore` takes."""
-        return Hyperparameters(**self.model_dump(exclude={"epochs", "checkpoint_every"}))
+        names = {field.name for field in dataclasses.fields(Hyperparameters)}
+        return Hyperparameters(**self.model_dump(include=names))
 
 
 class EvaluationOptions(Section):
@@ -98,8 +100,8 @@ class SamplingOptions(Section):
         min_length=1,
         max_length=100,
         title="Temperatures",
-        description="Divisors of the scores, 0 to 100: below 1 safer, above 1 wilder, 0 the likeliest"
-        " character always",
+        description="Divisors of the scores, 0 to 100: below 1 safer, above 1 wilder; 0 always takes"
+        " the likeliest character",
     )
     samples_each: int = whole_number(4, (1, 100_000), "Samples each", "Samples at each temperature")
     priming: str = Field(

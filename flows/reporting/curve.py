@@ -10,8 +10,8 @@ from flows.storage.checkpoints import CheckpointRecord
 
 inches = (8.0, 4.0)
 dots_per_inch = 110
-# On a ground of its own, so that it is readable in light and in dark pages.
-ground, ink, faint = "#fbfbf9", "#24292f", "#8b949e"
+# A background of its own, so that it is readable in light and in dark pages.
+background, text, muted = "#fbfbf9", "#24292f", "#8b949e"
 blue, red, green = "#0b62c4", "#c4314b", "#1a7f37"
 
 Points = list[tuple[float, float]]  # iteration in thousands, bits per character
@@ -21,7 +21,7 @@ def loss_curve_png(
     records: list[CheckpointRecord],
     title: str,
     *,
-    iterations_per_epoch: int,
+    iterations_per_epoch: float,
     champion_bits: float | None = None,
 ) -> bytes:
     """Bits per character of training and held-out text by iteration, as a PNG.
@@ -37,22 +37,22 @@ def loss_curve_png(
         figsize=inches,
         dpi=dots_per_inch,
         layout="constrained",
-        facecolor=ground,
-        edgecolor=faint,
+        facecolor=background,
+        edgecolor=muted,
         linewidth=1,
     )
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot(facecolor=ground)
+    axes = figure.add_subplot(facecolor=background)
     held_out = held_out_points(records)
-    _plot(axes, training_points(records), "training text, mean since the checkpoint before", blue)
+    _plot(axes, training_points(records), "training text, mean since the previous checkpoint", blue)
     _plot(axes, held_out, "held-out text", red)
     _mark_best(axes, held_out)
     if champion_bits is not None:
-        label = f"champion before, {champion_bits:.3f} on the held-out text"
+        label = f"previous champion, {champion_bits:.3f} on the held-out text"
         axes.axhline(champion_bits, color=green, linestyle="--", linewidth=1.2, label=label)
     _finish(axes, title, untrained_note(records), iterations_per_epoch)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None}, edgecolor=faint)
+    figure.savefig(buffer, format="png", metadata={"Software": None}, edgecolor=muted)
     return buffer.getvalue()
 
 
@@ -97,18 +97,18 @@ def _mark_best(axes: Any, held_out: Points) -> None:
         axes.plot([thousands], [bits], label=label, **style)
 
 
-def _finish(axes: Any, title: str, note: str | None, iterations_per_epoch: int) -> None:
+def _finish(axes: Any, title: str, note: str | None, iterations_per_epoch: float) -> None:
     """Labels, legend, and the epochs along the upper edge."""
-    axes.set_title(title, color=ink, loc="left")
-    axes.set_xlabel("iteration (thousands)", color=ink)
-    axes.set_ylabel("bits per character", color=ink)
+    axes.set_title(title, color=text, loc="left")
+    axes.set_xlabel("iteration (thousands)", color=text)
+    axes.set_ylabel("bits per character", color=text)
     axes.grid(alpha=0.35)
     axes.spines[["right"]].set_visible(False)
     per_epoch = iterations_per_epoch / 1000
     epochs = axes.secondary_xaxis(
         "top", functions=(lambda x: x / per_epoch, lambda epoch: epoch * per_epoch)
     )
-    epochs.set_xlabel("epoch", color=ink)
+    epochs.set_xlabel("epoch", color=text)
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(handles, labels, frameon=False, labelcolor=ink, title=note, title_fontsize=9)
+        axes.legend(handles, labels, frameon=False, labelcolor=text, title=note, title_fontsize=9)

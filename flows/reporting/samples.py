@@ -30,7 +30,7 @@ def draw_snapshot(
         seed=seed,
         priming=vocabulary.characters[first],
         text=vocabulary.decode(drawn),
-        nats_per_character=_surprise(state.parameters, hidden, first, drawn),
+        nats_per_character=_nats_per_character(state.parameters, hidden, first, drawn),
     )
 
 
@@ -87,11 +87,11 @@ def sample_rows(
                 priming=priming,
                 temperature=float(temperatures[number]),
                 text=vocabulary.decode(drawn),
-                nats_per_character=_surprise(state.parameters, hidden, first, drawn),
+                nats_per_character=_nats_per_character(state.parameters, hidden, first, drawn),
             )
 
 
-def _surprise(
+def _nats_per_character(
     parameters: Parameters, hidden: FloatArray, first: int, drawn: NDArray[np.integer]
 ) -> float:
     """Mean nats per character of `drawn`, sampled after token `first` from state `hidden`."""

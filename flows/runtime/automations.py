@@ -38,6 +38,8 @@ def put_automation(client: SyncPrefectClient, automation: AutomationCore) -> Non
     if found:
         kept = automation.model_copy(update={"enabled": found[0].enabled})
         client.update_automation(found[0].id, kept)
+        for superfluous in found[1:]:
+            client.delete_automation(superfluous.id)
     else:
         client.create_automation(automation)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ParamSpec, TypeVar
 
 import prefect
@@ -12,23 +12,25 @@ from prefect.cache_policies import NO_CACHE
 from flows.runtime.retries import retries
 
 P = ParamSpec("P")
+Steps = Sequence[Callable[[Any], dict[str, str]]]
 R = TypeVar("R")
 
-Step = Callable[[Any], dict[str, str]]
-dry_run_steps: dict[str, tuple[Step, ...]] = {}  # by name of the flow
+dry_run_steps: dict[str, Steps] = {}  # by name of the flow
 
 
-def flow(
-    *, run_name: Callable[[], str], dry_run: tuple[Step, ...]
-) -> Callable[[Callable[P, R]], Flow[P, R]]:
+def flow(*, run_name: Callable[[], str], dry_run: Steps) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """A flow whose runs are named by `run_name`.
 
-    `dry_run` are the steps that say what it would do, from `flows.command_line.dry_run`.
+    `dry_run` are the steps of `flows.dry_run` that find out what it would do.
     """
 
     def decorate(function: Callable[P, R]) -> Flow[P, R]:
         dry_run_steps[function.__name__] = dry_run
-        return prefect.flow(flow_run_name=run_name, persist_result=False)(function)
+        return prefect.flow(
+            name=function.__name__,
+            flow_run_name=run_name,
+            persist_result=False,
+        )(function)
 
     return decorate
 

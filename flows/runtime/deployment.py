@@ -16,17 +16,17 @@ from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectAlreadyExists, PrefectHTTPStatusError
-from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessWorker
 
 from flows.runtime.automations import put_automations, work_pool
+from flows.runtime.server import server_url
 
 wait_seconds = 60  # a new server makes its database first
 
 
 def main() -> None:
     """Bring the server that PREFECT_API_URL names in line with prefect.yaml."""
-    url = get_current_settings().api.url
+    url = server_url()
     if not url:
         sys.exit("error: PREFECT_API_URL is not set: set it, or use `make deploy`")
     with get_client(sync_client=True) as client:

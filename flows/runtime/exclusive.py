@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from prefect import get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
-from prefect.settings import get_current_settings
 
 from flows.exceptions import RunConflict
 from flows.parameters import WhenBusy
+from flows.runtime.server import server_url
 from flows.storage.stores import open_store
 
 lease_seconds = 60  # after a crash the next run waits no longer than this
@@ -34,7 +34,7 @@ def exclusive_run(store: str, model: str, when_busy: WhenBusy) -> AbstractContex
     lock = open_store(store).lock(path, f"model {model}", wait=wait, on_wait=say_waiting)
     if lock is not None:
         return lock
-    if get_current_settings().api.url:
+    if server_url():
         return _limit(model, wait=wait, on_wait=say_waiting)
     return nullcontext()
 

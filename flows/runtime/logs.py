@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.logging.handlers import APILogHandler
+from prefect.runtime import flow_run
 
 from flows.exceptions import expected_errors
+from flows.storage import damage
 
+most_remembered = 1024  # warnings about corrupt objects
 prefect_loggers = ("prefect.task_runs", "prefect.flow_runs", "prefect.flow_engine")
 
 
@@ -20,6 +24,26 @@ def install() -> None:
     if not any(isinstance(handler, RunLogHandler) for handler in logger.handlers):
         logger.addHandler(RunLogHandler())
         logger.setLevel(logging.INFO)
+        damage.logger.addFilter(OncePerRun())
+
+
+class OncePerRun(logging.Filter):
+    """Lets a message pass once in each flow run: a log with a corrupt record is read often."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log `record`; always, where no run is going on."""
+        if (run_id := flow_run.get_id()) is None:
+            return True
+        key = run_id, record.getMessage()
+        is_new = key not in self._seen
+        self._seen[key] = None
+        while len(self._seen) > most_remembered:
+            self._seen.popitem(last=False)
+        return is_new
 
 
 class RunLogHandler(APILogHandler):

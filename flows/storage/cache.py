@@ -7,15 +7,14 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Literal, TypeVar
 
-Kind = Literal["record", "document", "dataset", "split", "reported"]
+Kind = Literal["record", "document", "dataset", "split"]
 Found = TypeVar("Found")
 
 sizes: dict[Kind, int] = {
-    "record": 4096,  # of a few kB at most
+    "record": 16_384,  # of a few kB each; a log is read from its newest record to its oldest
     "document": 256,
     "dataset": 2,  # mapped from disk
     "split": 2,  # copies of the tokens: a run asks for the same ones at each chunk
-    "reported": 1024,  # messages about corrupt objects, each logged once
 }
 
 
@@ -25,6 +24,8 @@ class Cache:
     def __init__(self) -> None:
         self._kept: dict[Kind, OrderedDict[Hashable, Any]] = {kind: OrderedDict() for kind in sizes}
         self._lock = Lock()
+        self.synced_folders: set[str] = set()  # of a local store: durable in the folder above
+        self.synced_objects: set[str] = set()  # of a local store, by location
 
     def get(self, kind: Kind, key: Hashable, read: Callable[[], Found]) -> Found:
         """The object kept under `key`, or what `read` returns. Two threads may read the same."""
@@ -35,20 +36,19 @@ class Cache:
                 found: Found = kept[key]
                 return found
         found = read()
+        self.put(kind, key, found)
+        return found
+
+    def put(self, kind: Kind, key: Hashable, value: object) -> None:
+        """Keep an object that was read or written."""
+        kept = self._kept[kind]
         with self._lock:
-            kept[key] = found
+            kept[key] = value
             while len(kept) > sizes[kind]:
                 kept.popitem(last=False)
-        return found
 
     def forget(self, path: str) -> None:
         """Drop what was read from `path`, since the object there is removed."""
         with self._lock:
             for kept in self._kept.values():
                 kept.pop(path, None)
-
-    def is_first(self, message: str) -> bool:
-        """Whether `message` was not reported before."""
-        new: list[str] = []
-        self.get("reported", message, lambda: new.append(message))
-        return bool(new)

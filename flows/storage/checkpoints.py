@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.exceptions import DamagedObject, ObjectMissing, RunConflict, UnknownObject
 from flows.storage.canonical import digest
-from flows.storage.damage import read_again_if_damaged, report
-from flows.storage.log import Log, Record
+from flows.storage.damage import read_again_if_damaged, warn
+from flows.storage.log import Listing, Log, Record
 from flows.storage.payload import Payload, read_payload, write_payload
 from flows.storage.runs import is_run_id, run_folder
 from flows.storage.stores import Store
@@ -90,7 +90,7 @@ class CheckpointLog:
             try:
                 return Checkpoint(record, self.read(record), listing.head)
             except DamagedObject as error:
-                report(self._store.cache, error, "going on from the newest intact checkpoint")
+                warn(error, "going on from the newest intact checkpoint")
         return None
 
     def head(self) -> int:
@@ -140,7 +140,8 @@ class CheckpointLog:
             {"iteration": state.iteration, "digest": digest(data), "size": len(data), **facts}
         )
         self._store.put(self.payload_path(content.digest), data)
-        return self._append("checkpoint", content, after).parse(CheckpointRecord)
+        record = self._log.append_past("checkpoint", content, self._is_same(content), after=after)
+        return record.parse(CheckpointRecord)
 
     def records(self) -> list[CheckpointRecord]:
         """Every intact checkpoint record by iteration; what was written twice is listed once."""
@@ -156,28 +157,29 @@ class CheckpointLog:
         return None
 
     def add_evaluation(self, evaluation: EvaluationRecord) -> EvaluationRecord:
-        """Record how well a checkpoint predicts text."""
-        return self._append("evaluation", evaluation, self.head()).parse(EvaluationRecord)
+        """Record how well a checkpoint predicts text, unless that is recorded already."""
 
-    def _append(
-        self, kind: str, content: CheckpointRecord | EvaluationRecord, after: int
-    ) -> Record:
-        """Append after `after`, or after records of another kind that were appended meanwhile."""
+        def draft(listing: Listing) -> EvaluationRecord | Record:
+            known = listing.contents("evaluation", EvaluationRecord)
+            return next((record for record, found in known if found == evaluation), evaluation)
 
-        def draft(winner: Record | None) -> CheckpointRecord | EvaluationRecord | Record:
-            if winner is None or winner.kind != kind:
-                return content
+        return self._log.update("evaluation", draft).parse(EvaluationRecord)
+
+    def _is_same(self, content: CheckpointRecord) -> Callable[[Record], bool]:
+        """Tells whether a record is that checkpoint; `RunConflict` if it is another one."""
+
+        def accept(winner: Record) -> bool:
+            if winner.kind != "checkpoint":
+                return False
             theirs = (winner.content.get("iteration"), winner.content.get("digest"))
             if theirs == (content.iteration, content.digest):
-                return winner  # the work is deterministic: their record is as good as ours
-            if kind == "checkpoint":
-                raise RunConflict(
-                    f"{self._what} was advanced by another run ({winner.writer}) to iteration"
-                    f" {theirs[0]} at {winner.created_at}: start again to go on from there"
-                )
-            return content
+                return True  # the work is deterministic: their record is as good as ours
+            raise RunConflict(
+                f"{self._what} was advanced by another run ({winner.writer}) to iteration"
+                f" {theirs[0]} at {winner.created_at}: start again to go on from there"
+            )
 
-        return self._log.update(kind, draft, after=after)
+        return accept
 
 
 def newest_run(store: Store, model: str) -> str:

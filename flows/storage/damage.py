@@ -1,4 +1,4 @@
-"""Corrupt objects: read again before they are called so, reported once, named with what to do."""
+"""Corrupt objects: read again before they are called so, logged, named with what to do."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from flows.exceptions import DamagedObject
-from flows.storage.cache import Cache
 
-Asked = ParamSpec("Asked")
+Arguments = ParamSpec("Arguments")
 Found = TypeVar("Found")
 
 read_tries = 3
 logger = logging.getLogger(__name__)
 
 
-def report(cache: Cache, error: DamagedObject, consequence: str = "skipped") -> None:
-    """Log a warning about a corrupt object, once for each opened store."""
-    if cache.is_first(str(error)):
-        logger.warning("%s; %s", error, consequence)
+def warn(error: DamagedObject, consequence: str = "skipped") -> None:
+    """Log a warning about a corrupt object. A run under Prefect shows each once."""
+    logger.warning("%s; %s", error, consequence)
 
 
-def read_again_if_damaged(read: Callable[Asked, Found]) -> Callable[Asked, Found]:
+def read_again_if_damaged(read: Callable[Arguments, Found]) -> Callable[Arguments, Found]:
     """Let `read` try again before it calls an object corrupt: only the reply may have been."""
 
     @wraps(read)
-    def patient_read(*args: Asked.args, **kwargs: Asked.kwargs) -> Found:
+    def patient_read(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Found:
         for _ in range(read_tries - 1):
             try:
                 return read(*args, **kwargs)

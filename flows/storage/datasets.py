@@ -13,10 +13,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from flows.exceptions import DamagedObject, ObjectMissing, UnknownObject
+from flows.storage.backends.local import LocalStore
+from flows.storage.cache import Cache
 from flows.storage.canonical import canonical_json, digest, identity, strict_json
-from flows.storage.damage import read_again_if_damaged, report
+from flows.storage.damage import read_again_if_damaged, warn
 from flows.storage.documents import Document, create_document, load_document
-from flows.storage.stores import Store, open_store
+from flows.storage.stores import Store
 from flows.text import Split, SplitMethod, TokenArray, Vocabulary, split_text
 
 dataset_format = 1
@@ -133,7 +135,7 @@ def is_intact(store: Store, dataset_id: str) -> bool:
     try:
         load(store, dataset_id)
     except DamagedObject as error:
-        report(store.cache, error, "written again")
+        warn(error, "written again")
         return False
     return True
 
@@ -225,7 +227,7 @@ def _map_tokens(store: Store, path: str, manifest: DatasetManifest) -> TokenArra
 def _cached_copy(store: Store, path: str, sha256: str) -> Path:
     """A local copy of a remote object, made once: only a file can be mapped."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = open_store(str(Path(base) / "rnn-retraining"))
+    cache = LocalStore(str(Path(base) / "rnn-retraining"), Cache())
     name = f"{sha256}.npy"
     if name not in cache.names("tokens") or digest(cache.read(f"tokens/{name}")) != sha256:
         cache.put(f"tokens/{name}", _read_part(store, path))

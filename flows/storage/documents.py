@@ -37,7 +37,9 @@ def create_document(store: Store, path: str, document: Doc) -> Doc:
     found = create_or_read(
         store, path, data, lambda: load_document(store, path, type(document), document.name)
     )
-    return document if found is None else found
+    if found is None:
+        store.cache.put("document", path, document)
+    return found or document
 
 
 def load_document(store: Store, path: str, model: type[Doc], name: str) -> Doc:
@@ -56,7 +58,8 @@ def _read(store: Store, path: str, model: type[Doc], name: str) -> Doc:
             raise NewerFormat(location, found, model.newest_format)
         document = model.model_validate(content)
     except (ValidationError, ValueError, TypeError) as error:
-        raise DamagedObject(location, f"not {model.what}") from error
+        detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise DamagedObject(location, f"not {model.what} ({detail})") from error
     if document.name != name:
         raise DamagedObject(
             location, f"its content gives the name {document.name}, bytes were altered"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from flows.storage.backends.local import temporary_prefix
 from flows.storage.log import Log
+from flows.storage.names import probe_prefix, temporary_prefix
 from flows.storage.runs import run_folder
-from flows.storage.stores import Store, probe_prefix
+from flows.storage.stores import Store
 
 places = ("sources", "datasets", "models", "reports")  # all folders of a store
 grace_seconds = 24 * 3600.0  # far longer than a commit takes, and than clocks may differ

@@ -12,6 +12,7 @@ import re
 import secrets
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -20,7 +21,7 @@ from pydantic import BaseModel, ValidationError
 
 from flows.exceptions import DamagedObject, NewerFormat, StorageError
 from flows.storage.canonical import canonical_json, digest, strict_json
-from flows.storage.damage import read_again_if_damaged, report
+from flows.storage.damage import read_again_if_damaged, warn
 from flows.storage.stores import Store, create_or_read
 
 record_format = 1
@@ -57,9 +58,6 @@ class Record:
             raise DamagedObject(f"record {self.number}", f"not a {self.kind}") from error
 
 
-Draft = Callable[[Record | None], BaseModel | Record]
-
-
 class RecordConflict(StorageError):
     """Another writer created the next record first; `winner` is what it wrote."""
 
@@ -93,26 +91,35 @@ class Log:
         """Record `number`, read once; `DamagedObject` if it is corrupt."""
         return self.store.cache.get("record", self.path(number), lambda: self._read(number))
 
-    def update(self, kind: str, draft: Draft, *, after: int) -> Record:
-        """Append what `draft` returns after number `after`, or after what others append meanwhile.
+    def update(self, kind: str, draft: Draft) -> Record:
+        """Append what `draft` makes of the log as it is; again, where another writer was first.
 
-        `draft` is called with None, and again with the winner's record each time another writer
-        was first. It returns the content to append, or the record that already says it, or raises.
+        `draft` gets a fresh listing. It returns the content to append, or the record that already
+        has it, or raises.
         """
-        winner = None
         for _ in range(most_races):
-            content = draft(winner)
+            listing = self.list_records()
+            content = draft(listing)
             if isinstance(content, Record):
                 return content
+            with suppress(RecordConflict):
+                return self.append(kind, content.model_dump(mode="json"), after=listing.head)
+        raise self._too_many_races()
+
+    def append_past(self, kind: str, content: BaseModel, accept: Accept, *, after: int) -> Record:
+        """Append `content` after number `after`, or after what others append meanwhile.
+
+        `accept` gets each record that was there first: it returns True if that has the content,
+        False to append after it, or raises.
+        """
+        for _ in range(most_races):
             try:
                 return self.append(kind, content.model_dump(mode="json"), after=after)
             except RecordConflict as conflict:
-                winner = conflict.winner
-                after = winner.number
-        raise StorageError(
-            f"{self.location(after)} and {most_races - 1} records before it were written by"
-            " other runs first: let the other runs end, and start again"
-        )
+                if accept(conflict.winner):
+                    return conflict.winner
+                after = conflict.winner.number
+        raise self._too_many_races()
 
     def append(self, kind: str, content: dict[str, Any], *, after: int) -> Record:
         """Add a record after number `after`; `RecordConflict` if another writer was first.
@@ -133,7 +140,15 @@ class Log:
         found = create_or_read(self.store, self.path(number), data, lambda: self.read(number))
         if found and found.nonce != record["nonce"]:
             raise RecordConflict(self.location(number), found)
-        return found or parse_record(self.location(number), data, number)
+        appended = found or parse_record(self.location(number), data, number)
+        self.store.cache.put("record", self.path(number), appended)
+        return appended
+
+    def _too_many_races(self) -> StorageError:
+        return StorageError(
+            f"the log {self.store.location(self._folder)} was changed by other runs at each of"
+            f" {most_races} tries: let the other runs end, and start again"
+        )
 
     @read_again_if_damaged
     def _read(self, number: int) -> Record:
@@ -177,13 +192,13 @@ class Listing:
             try:
                 content = record.parse(model)
             except DamagedObject as error:
-                self._skip(error)
+                self._skip(DamagedObject(self._log.location(record.number), error.reason))
             else:
                 yield record, content
 
     def _skip(self, error: DamagedObject) -> None:
         self.damaged.append(error)
-        report(self._log.store.cache, error)
+        warn(error)
 
 
 def parse_record(name: str, data: bytes, number: int) -> Record:
@@ -208,3 +223,7 @@ def parse_record(name: str, data: bytes, number: int) -> Record:
         if type(sealed.get(key)) is not kind:
             raise DamagedObject(name, f"its {key} is not of type {kind.__name__}")
     return Record(**{key: sealed[key] for key in field_types if key != "format"})
+
+
+Draft = Callable[[Listing], BaseModel | Record]
+Accept = Callable[[Record], bool]

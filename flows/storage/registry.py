@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flows.exceptions import DamagedObject, UnknownObject
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
-from flows.storage.damage import report
-from flows.storage.log import Log, Record
+from flows.storage.damage import warn
+from flows.storage.log import Listing, Log, Record
 from flows.storage.payload import Payload
 from flows.storage.stores import Store
 
@@ -60,17 +60,7 @@ class Registry:
 
         What is corrupt is reported and skipped.
         """
-        for record, version in self._log.list_records().contents("version", Version):
-            if version.decision != "promoted":
-                continue
-            log = CheckpointLog(self._store, self._model, version.run_id)
-            try:
-                checkpoint = log.record(version.digest)
-                return Champion(record.number, version, checkpoint, log.read(checkpoint))
-            except (DamagedObject, UnknownObject) as error:
-                name = f"version {record.number} of {self._model}"
-                report(self._store.cache, DamagedObject(name, str(error)), "not used as champion")
-        return None
+        return self._champion(self._log.list_records())
 
     def decide(
         self, run_id: str, sha256: str, judge: Callable[[Champion | None], Version]
@@ -82,21 +72,35 @@ class Registry:
         champion: Champion | None = None
         known: Record | None = None
 
-        def draft(_: Record | None) -> Version | Record:
+        def draft(listing: Listing) -> Version | Record:
             nonlocal champion, known
-            champion, known = self.champion(), self._decided(run_id, sha256)
+            champion, known = self._champion(listing), _decided(listing, run_id, sha256)
             return known or judge(champion)
 
-        record = self._log.update("version", draft, after=self._log.list_records().head)
+        record = self._log.update("version", draft)
         version = record.parse(Version)
         number = champion.number if champion else None
         if known is None and version.decision == "promoted":
             number = record.number
         return Decision(record.number, version, number)
 
-    def _decided(self, run_id: str, sha256: str) -> Record | None:
-        """The newest decision about a checkpoint."""
-        for record, version in self._log.list_records().contents("version", Version):
-            if (version.run_id, version.digest) == (run_id, sha256):
-                return record
+    def _champion(self, listing: Listing) -> Champion | None:
+        for record, version in listing.contents("version", Version):
+            if version.decision != "promoted":
+                continue
+            log = CheckpointLog(self._store, self._model, version.run_id)
+            try:
+                checkpoint = log.record(version.digest)
+                return Champion(record.number, version, checkpoint, log.read(checkpoint))
+            except (DamagedObject, UnknownObject) as error:
+                name = f"version {record.number} of {self._model}"
+                warn(DamagedObject(name, str(error)), "not used as champion")
         return None
+
+
+def _decided(listing: Listing, run_id: str, sha256: str) -> Record | None:
+    """The newest decision about a checkpoint."""
+    for record, version in listing.contents("version", Version):
+        if (version.run_id, version.digest) == (run_id, sha256):
+            return record
+    return None

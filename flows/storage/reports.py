@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.exceptions import DamagedObject, ObjectMissing
+from flows.exceptions import DamagedObject
 from flows.storage.canonical import digest
 from flows.storage.damage import read_again_if_damaged, removable
-from flows.storage.log import Log, Record
+from flows.storage.log import Listing, Log, Record
 from flows.storage.stores import Store, create_or_read
 
 report_format = 1
@@ -117,15 +117,12 @@ def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
     table = pa.Table.from_pylist(records, schema=schema)
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     data, path = buffer.getvalue(), report_path(model, report_id)
-    after = _log(store, model).list_records().head
 
-    def complete_existing() -> bool:
-        if complete(store, model, report_id):
-            return True
-        raise ObjectMissing(f"object not found: {store.location(path)}")
+    def complete_existing() -> bool | None:
+        return complete(store, model, report_id) or None
 
     if create_or_read(store, path, data, complete_existing, private=False) is None:
-        _add_manifest(store, model, report_id, data, after)
+        _add_manifest(store, model, report_id, data)
 
 
 def complete(store: Store, model: str, report_id: str) -> bool:
@@ -133,9 +130,8 @@ def complete(store: Store, model: str, report_id: str) -> bool:
     if not exists(store, model, report_id):
         return False
     if not manifest(store, model, report_id):
-        after = _log(store, model).list_records().head
         data, _ = _load(store, report_path(model, report_id), None)
-        _add_manifest(store, model, report_id, data, after)
+        _add_manifest(store, model, report_id, data)
     return True
 
 
@@ -177,15 +173,16 @@ def _log(store: Store, model: str) -> Log:
     return Log(store, f"models/{model}/reports")
 
 
-def _add_manifest(store: Store, model: str, report_id: str, data: bytes, after: int) -> None:
-    """Append a report's manifest, unless another run has appended the same meanwhile."""
+def _add_manifest(store: Store, model: str, report_id: str, data: bytes) -> None:
+    """Append a report's manifest, unless another run has appended the same."""
     path = report_path(model, report_id)
     content = ReportManifest(report_id=report_id, path=path, sha256=digest(data), size=len(data))
 
-    def draft(winner: Record | None) -> ReportManifest | Record:
-        return winner if winner and winner.content == content.model_dump() else content
+    def draft(listing: Listing) -> ReportManifest | Record:
+        known = listing.contents("report", ReportManifest)
+        return next((record for record, found in known if found == content), content)
 
-    _log(store, model).update("report", draft, after=after)
+    _log(store, model).update("report", draft)
 
 
 def _check_counts(metadata: pq.FileMetaData) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from flows.storage.canonical import identity
-from flows.storage.log import Log, Record, RecordConflict
+from flows.storage.log import Log
 from flows.storage.stores import Store
 from flows.storage.urls import urls_of
 
@@ -38,12 +38,7 @@ class Source:
         newest = next(listing.contents(kind, SeenState), None)
         self.last_seen: Fingerprints | None = newest[1].files if newest else None
 
-    def record(self, files: Fingerprints) -> None:
+    def save(self, files: Fingerprints) -> None:
         """Append what was seen; `RecordConflict` if another check was recorded meanwhile."""
-
-        def draft(winner: Record | None) -> SeenState:
-            if winner:
-                raise RecordConflict(self._log.location(winner.number), winner)
-            return SeenState(files=files)
-
-        self._log.update(kind, draft, after=self._head)
+        content = SeenState(files=files).model_dump(mode="json")
+        self._log.append(kind, content, after=self._head)

@@ -6,6 +6,7 @@ two writers of one path exactly one succeeds. `put` is for payloads named by the
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -17,12 +18,12 @@ from flows.exceptions import ObjectExists, ObjectMissing, StoreError, UnknownObj
 from flows.storage.backends.local import LocalStore
 from flows.storage.backends.remote import RemoteStore
 from flows.storage.cache import Cache
+from flows.storage.names import probe_prefix
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
 
 Found = TypeVar("Found")
 
-probe_prefix = "probe-"
-most_open = 16  # stores that a process keeps open
+most_caches = 4  # stores of which a process keeps what it has read
 
 
 class Store(Protocol):
@@ -72,15 +73,32 @@ class Store(Protocol):
         """
 
 
-@lru_cache(maxsize=most_open)
 def open_store(url: str) -> Store:
-    """The store at `url`, opened once a process; nothing is written before the first object is."""
+    """The store at `url`; nothing is written before the first object is.
+
+    The backend is opened each time, so that credentials are those of now. What this process has
+    read of the store before is kept.
+    """
+    return connect(url, cache_of(url, os.getcwd()))  # noqa: PTH109 - a key, not a path
+
+
+def connect(url: str, cache: Cache) -> Store:
+    """As `open_store`, with a cache of one's own."""
     check_url(url, "store", StoreError)
     if "::" in url:
-        raise StoreError(f"the store {public_url(url)} is a chain of URLs: give the last one alone")
+        raise StoreError(f"the store {public_url(url)} is a chain of URLs: use only the last URL")
     if protocol_of(url) in local_protocols:
-        return LocalStore(url)
-    return RemoteStore(url)
+        return LocalStore(url, cache)
+    return RemoteStore(url, cache)
+
+
+@lru_cache(maxsize=most_caches)
+def cache_of(
+    url: str,  # noqa: ARG001 - the key
+    working_directory: str,  # noqa: ARG001 - a local store's URL may be relative to it
+) -> Cache:
+    """What this process has read of a store."""
+    return Cache()
 
 
 def check_store(store: Store, *, single_writer: bool = False) -> None:
@@ -108,18 +126,27 @@ def check_store(store: Store, *, single_writer: bool = False) -> None:
 
 
 def create_or_read(
-    store: Store, path: str, data: bytes, read: Callable[[], Found], *, private: bool = True
+    store: Store,
+    path: str,
+    data: bytes,
+    read: Callable[[], Found | None],
+    *,
+    private: bool = True,
 ) -> Found | None:
     """Create an object once: None if it was created, else what `read` finds at its place.
 
     Whatever `create` reported, the object that exists decides: another writer may have been
-    first, or the reply to this one's request was lost.
+    first, or the reply to this one's request was lost. `read` returns None, or raises
+    `ObjectMissing`, where there is none; then the error of `create` is raised.
     """
     try:
         store.create(path, data, private=private)
     except StoreError as error:
         try:
-            return read()
+            found = read()
         except (ObjectMissing, UnknownObject):
+            found = None
+        if found is None:
             raise error from None
+        return found
     return None

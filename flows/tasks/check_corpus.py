@@ -25,7 +25,7 @@ def check_corpus(corpus: Corpus, encoding: Encoding, store: StoreUrl) -> WatchRe
             resource={"prefect.resource.id": f"corpus.{found.source.source_id}"},
             payload={"corpus": corpus, "encoding": encoding},
         )
-    found.record()
+    found.save()
     result = watch_result(found)
     get_run_logger().info("%s: %d files, %s", public_corpus, result.files, result.finding)
     return result

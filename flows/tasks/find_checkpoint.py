@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flows.lifecycle.opening import checkpoint_reference, run_reference
+from flows.lifecycle.referring import checkpoint_reference, run_reference
 from flows.references import CheckpointRef
 from flows.reporting.selection import select_checkpoint
 from flows.runtime.decorators import task
@@ -16,4 +16,4 @@ def find_checkpoint(store: str, model: str, run_id: str | None) -> CheckpointRef
     selected = select_checkpoint(open_store(store), model, run_id)
     opened = open_run(store, model, selected.run_id)
     run = run_reference(store, opened, selected.record.corpus)
-    return checkpoint_reference(run, selected.record)
+    return checkpoint_reference(run, opened, selected.record)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flows.lifecycle.request import TrainingRequest, read_dataset
+from flows.lifecycle.ingestion import read_dataset
+from flows.lifecycle.request import TrainingRequest
 from flows.parameters import Corpus, Encoding, SingleWriter, StoreUrl
 from flows.references import DatasetRef
 from flows.runtime.decorators import task

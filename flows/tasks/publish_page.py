@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from flows.display.artifacts import show_page
-from flows.lifecycle.opening import opened_run
 from flows.references import CheckpointRef, VersionRef
 from flows.reporting.curve import loss_curve_png
 from flows.results import RetrainResult
 from flows.runtime.decorators import task
 from flows.storage import reports
+from flows.storage.open_run import open_run
 
 
 @task("publish page of {result.model}")
 def publish_page(checkpoint: CheckpointRef, decided: VersionRef, result: RetrainResult) -> None:
     """Decision, loss curve, metrics and samples of a finished run on one page."""
     run = checkpoint.run
-    opened = opened_run(run)
+    opened = open_run(run.store, run.model, run.run_id)
     picture = loss_curve_png(
         opened.log.records(),
         f"Model {run.model}",
-        iterations_per_epoch=run.iterations_per_epoch,
+        iterations_per_epoch=result.iteration / result.epochs,
         champion_bits=decided.champion_bits_per_character,
     )
     show_page(result, picture, reports.load(opened.store, run.model, result.report_id))

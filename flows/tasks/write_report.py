@@ -5,19 +5,20 @@ from __future__ import annotations
 from prefect import get_run_logger
 
 from flows.display.artifacts import show_samples
-from flows.lifecycle.opening import opened_run
 from flows.parameters import SamplingOptions
 from flows.references import CheckpointRef, ReportRef
-from flows.reporting import report
+from flows.reporting.writing import sample_into_report
 from flows.runtime.decorators import task
 from flows.storage import reports
+from flows.storage.open_run import open_run
 
 
 @task("sample checkpoint {checkpoint.iteration}")
 def write_report(checkpoint: CheckpointRef, sampling: SamplingOptions) -> ReportRef:
     """Draw the samples of a checkpoint and write them; an existing report is not written again."""
-    opened = opened_run(checkpoint.run)
-    report_id, is_new = report.write_report(opened, checkpoint.digest, sampling)
+    run = checkpoint.run
+    opened = open_run(run.store, run.model, run.run_id)
+    report_id, is_new = sample_into_report(opened, checkpoint.digest, sampling)
     table = reports.load(opened.store, opened.model, report_id)
     show_samples(opened.model, table)
     url = opened.store.location(reports.report_path(opened.model, report_id))

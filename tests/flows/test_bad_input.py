@@ -17,7 +17,7 @@ from flows.command_line import run
 from flows.report import report
 from flows.retrain import retrain
 from flows.storage.canonical import canonical_json, digest
-from flows.storage.stores import open_store
+from flows.storage.stores import cache_of
 from tests.support.flows import files_below, retrained
 
 Options = Callable[..., dict[str, Any]]
@@ -223,7 +223,7 @@ def test_checkpoint_of_a_newer_format_is_refused(
     record = json.loads(newest.read_bytes()) | {"format": 99}
     del record["checksum"]
     newest.write_bytes(canonical_json(record | {"checksum": digest(canonical_json(record))}))
-    open_store.cache_clear()  # as in a new process, which has not read the log yet
+    cache_of.cache_clear()  # as in a new process, which has not read the log yet
     before = files_below(store)
 
     arguments = ("--corpus", options()["corpus"], "--store", store, "--training.hidden_size=8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,19 +18,26 @@ from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from flows.runtime import logs
-from flows.storage.stores import open_store
+from flows.storage.stores import cache_of
 from tests.support.flows import retrained
 
 Options = Callable[..., dict[str, Any]]
 
 
-def logs_of_the_last_run() -> list[Log]:
-    """What the server keeps of the flow run that started last."""
-    APILogHandler().flush()
-    with get_client(sync_client=True) as client:
-        newest = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)[0]
-        chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[UUID(str(newest.id))]))
-        return list(client.read_logs(log_filter=chosen))
+def logs_of_the_last_run(text: str) -> list[Log]:
+    """What the server keeps of the flow run that started last, with `text` in its message.
+
+    Logs are sent in the background: they may arrive some seconds later.
+    """
+    deadline = time.monotonic() + 60
+    found: list[Log] = []
+    while not found and time.monotonic() < deadline:
+        APILogHandler().flush()
+        with get_client(sync_client=True) as client:
+            newest = client.read_flow_runs(sort=FlowRunSort.EXPECTED_START_TIME_DESC, limit=1)[0]
+            chosen = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[UUID(str(newest.id))]))
+            found = [log for log in client.read_logs(log_filter=chosen) if text in log.message]
+    return found
 
 
 def test_a_corrupt_object_is_reported_in_the_log_of_the_run(options: Options, store: Path) -> None:
@@ -37,13 +45,12 @@ def test_a_corrupt_object_is_reported_in_the_log_of_the_run(options: Options, st
     result = retrained(options())
     payload = next(store.rglob(f"{result.checkpoint_digest}.safetensors"))
     payload.write_bytes(b"")
-    open_store.cache_clear()  # as in a process of its own
+    cache_of.cache_clear()  # as in a process of its own
 
     with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
         retrained(options())
-        found = [log for log in logs_of_the_last_run() if "truncated, 0 of" in log.message]
+        (warning,) = logs_of_the_last_run("truncated, 0 of")
 
-    (warning,) = found
     assert logging.WARNING == warning.level
     assert "going on from the newest intact checkpoint" in warning.message
     assert warning.task_run_id

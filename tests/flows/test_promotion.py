@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from flows.command_line import dry_run
-from flows.command_line.dry_run import make_plan
+from flows import dry_run
+from flows.dry_run import make_plan
 from flows.parameters import SamplingOptions
 from flows.report import report
 from flows.storage.log import Log

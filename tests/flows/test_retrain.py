@@ -18,7 +18,7 @@ from flows.lifecycle.request import TrainingRequest
 from flows.retrain import retrain
 from flows.storage.backends.remote import RemoteStore
 from flows.storage.open_run import open_run
-from flows.storage.stores import open_store
+from flows.storage.stores import cache_of, open_store
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
 from flows.tasks.train_chunk import train_chunk
@@ -43,7 +43,7 @@ def request_of(chosen: dict[str, Any]) -> TrainingRequest:
 
 def clear_caches() -> None:
     """Let the next run read the store again, as a new process does."""
-    open_store.cache_clear()
+    cache_of.cache_clear()
 
 
 def test_outcome_counts_what_was_done(options: Options, text: str, store: Path) -> None:
@@ -123,7 +123,7 @@ def test_run_stopped_between_chunks_ends_with_the_same_bytes(
     dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
     start = prepare_run(dataset, request_of(chosen))
     for number in range(chunks):
-        train_chunk(start.run, 300 * (number + 1))
+        train_chunk(start.checkpoint.run, 300 * (number + 1))
 
     stopped = retrained(chosen)
     never_stopped = retrained(options(model="never-stopped"))
@@ -289,6 +289,6 @@ def test_trained_tuple_names_start_and_end(options: Options, store: Path) -> Non
     dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
     start, end = train_run(dataset, request_of(chosen), "wait")
 
-    assert start.iteration == 0
-    assert start.run == end.run
+    assert start.checkpoint.iteration == 0
+    assert start.checkpoint.run == end.run
     assert end.iteration > 0

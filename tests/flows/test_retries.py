@@ -18,6 +18,7 @@ from flows.exceptions import (
     CorpusUnavailable,
     DamagedObject,
     NotDurable,
+    NotDurableYet,
     RunConflict,
     StoreError,
     StoreUnavailable,
@@ -83,10 +84,11 @@ def test_only_the_type_of_our_errors_decides() -> None:
         DamagedObject("record 1", "checksum mismatch"),
         RunConflict("advanced by another run"),
         TrainingStopped("the loss became inf"),
+        NotDurable("cannot sync: no space left"),
     ):
         permanent_error.__cause__ = ConnectionResetError()
         assert not retried(Failed(data=permanent_error))
-    assert retried(Failed(data=NotDurable("cannot sync")))
+    assert retried(Failed(data=NotDurableYet("cannot sync: input/output error")))
 
 
 def test_delays_grow() -> None:

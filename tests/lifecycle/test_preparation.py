@@ -29,7 +29,7 @@ def prepared(opened: OpenRun, store: Store) -> int:
     """The iteration at which the run is."""
     dataset = store.names("datasets")[0]
     run = make_run(dataset, held_out=0.1, split="content", seed=0, network=network)
-    return prepare(opened, run, ("a.txt",)).iteration
+    return prepare(opened, run, ("a.txt",)).record.iteration
 
 
 def test_a_new_run_is_started(opened: OpenRun, store: Store) -> None:
@@ -65,4 +65,4 @@ def test_garbage_of_killed_runs_is_removed(local: Store, caplog: pytest.LogCaptu
     prepare(OpenRun(local, "default", run.run_id), run, ())
 
     assert not temporary.exists()
-    assert "removed 1 files that killed runs left behind" in caplog.text
+    assert "removed 1 old files of killed runs" in caplog.text

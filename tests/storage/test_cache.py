@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from flows.storage.cache import Cache, sizes
 from flows.storage.datasets import dataset_folder
 from flows.storage.log import Log
 from flows.storage.runs import make_run, save_run
-from flows.storage.stores import Store, most_open
+from flows.storage.stores import Store, most_caches
 from rnncore import Hyperparameters
 from tests.support.damage import reported
 from tests.support.states import commit, open_log, stored, text
@@ -32,14 +33,39 @@ class CountingStore(StoreWrapper):
         return super().read(path)
 
 
-def test_a_store_is_opened_once_a_process(tmp_path: Path) -> None:
-    """Tasks of one process share what was read; a bounded number of stores stays open."""
-    first = open_store(f"{tmp_path}/0")
-    assert first is open_store(f"{tmp_path}/0")
+def test_stores_of_a_process_share_what_was_read(tmp_path: Path) -> None:
+    """The backend is opened each time; what was read is kept for a bounded number of stores."""
+    first, again = open_store(f"{tmp_path}/0"), open_store(f"{tmp_path}/0")
+    assert first is not again
+    assert first.cache is again.cache
 
-    for number in range(1, most_open + 1):
+    for number in range(1, most_caches + 1):
         open_store(f"{tmp_path}/{number}")
-    assert first is not open_store(f"{tmp_path}/0")
+    assert first.cache is not open_store(f"{tmp_path}/0").cache
+
+
+def test_the_same_relative_path_elsewhere_is_another_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The default store is relative to the working directory."""
+    caches = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        caches.append(open_store("data/store").cache)
+
+    assert caches[0] is not caches[1]
+
+
+def test_a_store_that_is_made_again_is_not_that_of_before(local: Store) -> None:
+    """Where a user removes the folder, records of the same number are new ones."""
+    log = Log(local, "log")
+    log.append("note", {"text": "before"}, after=-1)
+    shutil.rmtree(local.url)
+
+    log.append("note", {"text": "after"}, after=-1)
+
+    assert {"text": "after"} == log.read(0).content
 
 
 def test_each_record_is_read_once(store: Store) -> None:
@@ -75,15 +101,14 @@ def test_a_run_reads_what_is_asked_for(store: Store) -> None:
 
 
 def test_what_is_corrupt_is_not_kept(store: Store) -> None:
-    """It is read again, and found when it is intact; the report is not repeated."""
+    """It is read again, and found when it is intact."""
     log = Log(store, "log")
     log.append("note", {}, after=-1)
     intact = store.read(log.path(0))
     overwrite(store, log.path(0), flipped(intact, 30))
 
     with reported() as problems:
-        for _ in range(2):
-            assert [] == list(log.list_records().newest_first("note"))
+        assert [] == list(log.list_records().newest_first("note"))
     assert [log.location(0)] == [problem.name for problem in problems]
     overwrite(store, log.path(0), intact)
     assert 1 == len(list(log.list_records().newest_first("note")))

@@ -153,7 +153,7 @@ def test_an_invalid_digest_is_not_used_as_a_path(store: Store) -> None:
         newest = log.newest()
     assert newest is not None
     assert record == newest.record
-    assert ["record 1: not a checkpoint"] == [str(problem) for problem in problems]
+    assert [f"{raw.location(1)}: not a checkpoint"] == [str(problem) for problem in problems]
 
 
 def test_other_files_in_the_folder_of_runs_are_ignored(store: Store) -> None:

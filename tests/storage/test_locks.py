@@ -11,6 +11,7 @@ import pytest
 
 from flows.exceptions import RunConflict
 from flows.storage.backends.local import LocalStore
+from flows.storage.cache import Cache
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -24,7 +25,7 @@ def test_a_lock_is_held_by_one_run(
 
     if full:
         monkeypatch.setattr(os, "pwrite", fail)
-    store = LocalStore(str(tmp_path))
+    store = LocalStore(str(tmp_path), Cache())
 
     def lock() -> AbstractContextManager[None]:
         return store.lock("models/m/lock", "model m", wait=False, on_wait=lambda: None)

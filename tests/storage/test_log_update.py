@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from pydantic import BaseModel
 
 from flows.exceptions import StorageError
 from flows.storage import log as module
-from flows.storage.log import Log, Record, RecordConflict
+from flows.storage.log import Listing, Log, Record, RecordConflict
 from flows.storage.stores import Store
 from tests.support.stores import StoreWrapper, in_parallel
 
@@ -39,50 +41,77 @@ def texts(store: Store) -> list[str]:
     return [record.content["text"] for record in found][::-1]
 
 
-def test_it_appends_after_what_others_append_meanwhile(store: Store) -> None:
-    """The draft gets None, then each winner, and may differ each time."""
-    winners: list[Record | None] = []
+def test_it_decides_again_on_the_log_as_it_is_now(store: Store) -> None:
+    """The draft gets a fresh listing each time another writer was first."""
+    heads: list[int] = []
 
-    def draft(winner: Record | None) -> Note:
-        winners.append(winner)
-        return Note(text=f"ours, try {len(winners)}")
+    def draft(listing: Listing) -> Note:
+        heads.append(listing.head)
+        return Note(text=f"ours, try {len(heads)}")
 
-    record = Log(BusyStore(store, times=2), "log").update("note", draft, after=-1)
+    record = Log(BusyStore(store, times=2), "log").update("note", draft)
 
     assert (2, {"text": "ours, try 3"}) == (record.number, record.content)
-    assert [None, 0, 1] == [winner and winner.number for winner in winners]
+    assert [-1, 0, 1] == heads
     assert ["other 0", "other 1", "ours, try 3"] == texts(store)
 
 
-def test_a_draft_may_accept_a_winner(store: Store) -> None:
-    """Where it says the same, nothing is appended."""
-    record = Log(BusyStore(store, times=1), "log").update(
-        "note", lambda winner: winner or Note(text="ours"), after=-1
-    )
+def test_a_draft_may_find_its_content_in_the_log(store: Store) -> None:
+    """Then nothing is appended."""
+
+    def draft(listing: Listing) -> Note | Record:
+        return next(listing.newest_first("note"), Note(text="ours"))
+
+    record = Log(BusyStore(store, times=1), "log").update("note", draft)
 
     assert {"text": "other 0"} == record.content
     assert ["other 0"] == texts(store)
 
 
-def test_a_draft_may_give_up(store: Store) -> None:
-    """What it raises is raised, and nothing is appended."""
+def test_append_past_asks_about_each_record_that_was_first(store: Store) -> None:
+    """It appends after those that are not accepted."""
+    asked: list[int] = []
 
-    def draft(winner: Record | None) -> Note:
-        if winner:
-            raise RecordConflict("log", winner)
-        return Note(text="ours")
+    def accept(winner: Record) -> bool:
+        asked.append(winner.number)
+        return winner.number == 2
+
+    log = Log(BusyStore(store, times=2), "log")
+    assert 2 == log.append_past("note", Note(text="ours"), accept, after=-1).number
+    assert [0, 1] == asked
+
+    again = log.append_past("note", Note(text="ours again"), accept, after=1)
+    assert {"text": "ours"} == again.content
+    assert ["other 0", "other 1", "ours"] == texts(store)
+
+
+def test_append_past_may_give_up(store: Store) -> None:
+    """What `accept` raises is raised, and nothing is appended."""
+
+    def accept(winner: Record) -> bool:
+        raise RecordConflict("log", winner)
 
     with pytest.raises(RecordConflict):
-        Log(BusyStore(store, times=1), "log").update("note", draft, after=-1)
+        Log(BusyStore(store, times=1), "log").append_past("n", Note(text=""), accept, after=-1)
     assert ["other 0"] == texts(store)
 
 
-def test_it_does_not_try_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "append",
+    [
+        lambda log: log.update("note", lambda _: Note(text="")),
+        lambda log: log.append_past("note", Note(text=""), lambda _: False, after=-1),
+    ],
+    ids=["update", "append_past"],
+)
+def test_no_loop_is_endless(
+    store: Store, monkeypatch: pytest.MonkeyPatch, append: Callable[[Log], Record]
+) -> None:
     """After so many lost races it says what to do."""
     monkeypatch.setattr(module, "most_races", 3)
 
-    with pytest.raises(StorageError, match=r"2\.json and 2 records .*let the other runs end"):
-        Log(BusyStore(store, times=100), "log").update("note", lambda _: Note(text=""), after=-1)
+    with pytest.raises(StorageError, match="at each of 3 tries: let the other runs end"):
+        append(Log(BusyStore(store, times=100), "log"))
     assert 3 == len(texts(store))
 
 
@@ -94,7 +123,7 @@ def test_writers_at_the_same_time_lose_nothing(store: Store) -> None:
         for turn in range(10):
             log = Log(store, "log")
             note = Note(text=f"{writer} {turn}")
-            log.update("note", lambda _, note=note: note, after=log.list_records().head)  # type: ignore[misc]
+            log.update("note", lambda _, note=note: note)  # type: ignore[misc]
 
     in_parallel(4, write)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from flows.storage.stores import Store, open_store
+from flows.storage.stores import Store, cache_of, open_store
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def fresh_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     """No test sees datasets, cached copies or in-memory files of another test."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     yield
-    open_store.cache_clear()
+    cache_of.cache_clear()
     memory = fsspec.filesystem("memory")
     memory.store.clear()
     memory.pseudo_dirs[:] = [""]

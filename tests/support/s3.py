@@ -18,8 +18,6 @@ import fsspec
 import httpx
 import pytest
 
-from flows.storage.stores import open_store
-
 programs = ("ceph", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin")
 missing_packages = (
     "real S3 needs Debian's packages: apt-get install --no-install-recommends"
@@ -201,11 +199,9 @@ def variables(chosen: dict[str, str]) -> Iterator[None]:
             del os.environ[name]
     os.environ.update(chosen)
     fsspec.get_filesystem_class("s3").clear_instance_cache()
-    open_store.cache_clear()  # a store keeps the keys with which it was opened
     try:
         yield
     finally:
-        open_store.cache_clear()
         os.environ.clear()
         os.environ.update(before)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 from flows.storage.cache import Cache
-from flows.storage.stores import Store, open_store
+from flows.storage.stores import Store, connect
 
 
 class StoreWrapper:
@@ -59,7 +59,7 @@ class StoreWrapper:
 
 def reopened(url: str) -> Store:
     """A store as another process opens it: nothing is cached."""
-    return open_store.__wrapped__(url)
+    return connect(url, Cache())
 
 
 def overwrite(store: Store, path: str, data: bytes) -> None:

@@ -7,13 +7,14 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from flows.exceptions import (
     DamagedObject,
     NotDurable,
+    NotDurableYet,
     ObjectExists,
     ObjectMissing,
     StoreError,
@@ -21,15 +22,15 @@ from flows.exceptions import (
 )
 from flows.storage.backends.locks import file_lock
 from flows.storage.cache import Cache
-from flows.storage.failures import reason, store_error
+from flows.storage.failures import is_transient, reason, store_error
+from flows.storage.names import temporary_prefix
 
 private_mode = 0o600
 public_mode = 0o666  # less the umask
 without_links = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}  # what link(2) says there
-temporary_prefix = ".tmp-"
 # What fsync(2) says of folders that this user may not open, or that cannot have changed.
 unsyncable = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
-most_known = 100_000  # names that an opened store remembers as synced
+most_synced = 100_000  # names that are remembered as synced; then all are synced again
 
 
 class LocalStore:
@@ -37,11 +38,9 @@ class LocalStore:
 
     exclusive = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, cache: Cache) -> None:
         self.url = url
-        self.cache = Cache()
-        self._synced_folders = Known()  # durable in the folder above
-        self._synced_objects = Known()  # by location
+        self.cache = cache
         path = url.partition("://")[2] if "://" in url else url
         try:
             self._root = Path(path).expanduser()
@@ -75,10 +74,10 @@ class LocalStore:
                 entries = (entry.name for entry in (self._root / folder).iterdir())
                 names = sorted(name for name in entries if not name.startswith(temporary_prefix))
                 found = {f"{self._root / folder}/{name}" for name in names}
-                if not self._synced_objects.has(found):
+                if not self.cache.synced_objects >= found:
                     # Their writer may have been killed, or failed, before it synced the folder.
                     _sync_if_possible(self._root / folder)
-                    self._synced_objects.add(found)
+                    self._remember(found)
         except ObjectMissing:
             return []
         return names
@@ -124,7 +123,7 @@ class LocalStore:
 
     def remove(self, path: str) -> None:
         with self._failures("remove", path):
-            self._synced_objects.discard(self.location(path))
+            self.cache.synced_objects.discard(self.location(path))
             self.cache.forget(path)
             (self._root / path).unlink(missing_ok=True)
 
@@ -165,12 +164,19 @@ class LocalStore:
             _sync_folder((self._root / path).parent)
         except OSError as error:
             where = self.location(path)
-            raise NotDurable(f"cannot sync {where} to disk: {reason(error)}") from error
-        self._synced_objects.add({self.location(path)})
+            kind = NotDurableYet if is_transient(error) else NotDurable
+            raise kind(f"cannot sync {where} to disk: {reason(error)}") from error
+        self._remember({self.location(path)})
+
+    def _remember(self, locations: set[str]) -> None:
+        """Objects whose folder is synced."""
+        if len(self.cache.synced_objects) > most_synced:
+            self.cache.synced_objects.clear()
+        self.cache.synced_objects.update(locations)
 
     def _make_folders(self, folder: Path) -> None:
         try:
-            make_folders(folder, self._synced_folders)
+            make_folders(folder, self.cache.synced_folders)
         except OSError as error:
             message = f"cannot make the folder {folder}: {reason(error)}"
             raise store_error(message, error) from error
@@ -187,34 +193,13 @@ class LocalStore:
             raise store_error(message, error) from error
 
 
-class Known:
-    """A bounded set of names; when it is full it forgets, and what it forgot is synced again."""
-
-    def __init__(self) -> None:
-        self._names: set[str] = set()
-
-    def has(self, names: set[str]) -> bool:
-        """Whether all of `names` are known."""
-        return names <= self._names
-
-    def add(self, names: Iterable[str]) -> None:
-        """Remember `names`."""
-        if len(self._names) > most_known:
-            self._names.clear()
-        self._names.update(names)
-
-    def discard(self, name: str) -> None:
-        """Forget `name`."""
-        self._names.discard(name)
-
-
-def make_folders(folder: Path, synced: Known) -> None:
+def make_folders(folder: Path, synced: set[str]) -> None:
     """Make `folder` and its parents, each entry synced in the folder above.
 
     Existing ones may be the work of a process that was killed before it synced them.
     """
     exists = folder.is_dir()
-    if exists and synced.has({str(folder)}):
+    if exists and str(folder) in synced:
         return
     if folder.parent != folder:
         make_folders(folder.parent, synced)
@@ -223,7 +208,7 @@ def make_folders(folder: Path, synced: Known) -> None:
     else:
         folder.mkdir(exist_ok=True)
         _sync_folder(folder.parent)
-    synced.add({str(folder)})
+    synced.add(str(folder))
 
 
 def _sync_if_possible(folder: Path) -> None:

@@ -16,9 +16,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractFileSystem
 
 from flows.exceptions import ObjectExists, ObjectMissing, StoreError
-from flows.storage.backends.local import temporary_prefix
 from flows.storage.cache import Cache
 from flows.storage.failures import reason, reply_code, reply_status, store_error
+from flows.storage.names import temporary_prefix
 from flows.storage.urls import protocol_of, public_url
 
 # Listings must be fresh, since other writers are at work; checksums as all S3 servers know them.
@@ -40,9 +40,9 @@ memory_lock = RLock()  # threads share a memory filesystem, whose create is no s
 class RemoteStore:
     """A folder of an object store."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, cache: Cache) -> None:
         self.url = public_url(url)
-        self.cache = Cache()
+        self.cache = cache
         options = protocol_options.get(protocol_of(url), {})
         try:
             self._fs, self._root = fsspec.core.url_to_fs(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from flows.exceptions import StorageError
-from flows.storage.backends.local import temporary_prefix
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.garbage import collect_garbage
+from flows.storage.names import temporary_prefix
 from flows.storage.stores import open_store
 from tests.support.faults.power import Recording, images, problems, run_id
 from tests.support.faults.syscalls import Call, watch_calls

@@ -18,7 +18,7 @@ def report_identity(run_id: str, digest: str, sampling: SamplingOptions) -> str:
     return identity([reports.report_format, run_id, digest, options])
 
 
-def write_report(opened: OpenRun, digest: str, sampling: SamplingOptions) -> tuple[str, bool]:
+def sample_into_report(opened: OpenRun, digest: str, sampling: SamplingOptions) -> tuple[str, bool]:
     """Id of the report about a checkpoint, and whether it is new: one that exists is kept."""
     report_id = report_identity(opened.run_id, digest, sampling)
     if reports.complete(opened.store, opened.model, report_id):

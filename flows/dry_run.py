@@ -1,23 +1,22 @@
 """The dry run: what a flow would do, found out with the functions that its tasks call.
 
-Each step takes what was asked for and returns lines, by label; a flow names its steps.
+Each step takes the request and returns lines, by label; a flow names its steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from prefect.settings import get_current_settings
-
 from flows.corpus.changes import compare
+from flows.lifecycle.ingestion import read_dataset
 from flows.lifecycle.machine import cpu_model, library_versions
-from flows.lifecycle.request import TrainingRequest, read_dataset
+from flows.lifecycle.request import TrainingRequest
 from flows.parameters import Sampling, SamplingOptions, default
 from flows.reporting.selection import select_checkpoint
 from flows.results import FlowResult, watch_result
-from flows.runtime.decorators import Step
+from flows.runtime.server import server_url
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import Dataset
@@ -36,7 +35,7 @@ class Plan(FlowResult):
         return self.steps
 
 
-class Asked:
+class Request:
     """The parameters of a flow, and what was found out for more than one step."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
@@ -56,43 +55,45 @@ class Asked:
         return read_dataset(self["corpus"], self["encoding"], None)
 
     @cached_property
-    def request(self) -> TrainingRequest:
+    def training(self) -> TrainingRequest:
         """The training that is asked for."""
         sampling: SamplingOptions = self.parameters.get("sampling", default(Sampling))
         names = ("model", "seed", "training", "evaluation")
         return TrainingRequest(priming=sampling.priming, **{name: self[name] for name in names})
 
 
-def make_plan(parameters: Mapping[str, Any], steps: tuple[Step, ...]) -> Plan:
+Step = Callable[[Request], Lines]
+
+
+def make_plan(parameters: Mapping[str, Any], steps: Sequence[Step]) -> Plan:
     """What a flow with `parameters` would do; what it would refuse is refused here too."""
-    asked = Asked(parameters)
+    request = Request(parameters)
     lines: Lines = {}
     for step in (surroundings, *steps):
-        lines |= step(asked)
+        lines |= step(request)
     return Plan(steps=lines)
 
 
-def surroundings(asked: Asked) -> Lines:
+def surroundings(request: Request) -> Lines:
     """Versions, server and store."""
-    store = asked.store
+    store = request.store
     versions = ", ".join(f"{name} {found}" for name, found in library_versions().items())
     state = "does not exist yet, will be made"
     if not store.is_new():
-        check_store(store, single_writer=asked.parameters.get("single_writer", False))
+        check_store(store, single_writer=request.parameters.get("single_writer", False))
         state = "writable, and honours create-if-absent"
-    server = get_current_settings().api.url
     return {
         "versions": versions,
         "processor": cpu_model(),
-        "Prefect server": server or "none set: an embedded one, started for the run",
+        "Prefect server": server_url() or "none set: an embedded one, started for the run",
         "store": f"{store.url}: {state}",
     }
 
 
-def corpus(asked: Asked) -> Lines:
+def corpus(request: Request) -> Lines:
     """The corpus, and whether its dataset is in the store."""
-    manifest = asked.dataset.manifest
-    exists = datasets.exists(asked.store, manifest.dataset_id)
+    manifest = request.dataset.manifest
+    exists = datasets.exists(request.store, manifest.dataset_id)
     return {
         "corpus": f"{manifest.characters:,} characters, {manifest.vocabulary_size} distinct,"
         f" in {len(manifest.files)} files",
@@ -101,51 +102,51 @@ def corpus(asked: Asked) -> Lines:
     }
 
 
-def changes(asked: Asked) -> Lines:
+def changes(request: Request) -> Lines:
     """Whether the corpus has changed since the last check."""
-    found = watch_result(compare(asked.store, asked["corpus"], asked["encoding"]))
+    found = watch_result(compare(request.store, request["corpus"], request["encoding"]))
     return {"corpus": f"{found.files:,} files, {found.finding}", "source": found.source_id}
 
 
-def training(asked: Asked) -> Lines:
+def training(request: Request) -> Lines:
     """How far the run is, and how much is left to train."""
-    request, dataset = asked.request, asked.dataset
-    texts = request.split(dataset)
-    run_id = request.run_on(dataset.manifest.dataset_id).run_id
-    newest = CheckpointLog(asked.store, request.model, run_id).newest()
+    wanted, dataset = request.training, request.dataset
+    texts = wanted.split(dataset)
+    run_id = wanted.run_on(dataset.manifest.dataset_id).run_id
+    newest = CheckpointLog(request.store, wanted.model, run_id).newest()
     iteration = newest.record.iteration if newest else 0
-    goal = request.goal(request.iterations_per_epoch(texts))
+    goal = wanted.goal(wanted.iterations_per_epoch(texts))
     work = "nothing left to train"
     if iteration < goal:
         work = f"{goal - iteration:,} iterations to train"
     return {
         "held out": f"{len(texts.held_out):,} characters",
-        "run": f"{run_id} of model {request.model}: at iteration {iteration:,},"
+        "run": f"{run_id} of model {wanted.model}: at iteration {iteration:,},"
         f" {goal:,} asked for, {work}",
     }
 
 
-def decision(asked: Asked) -> Lines:
+def decision(request: Request) -> Lines:
     """What the checkpoint would be compared with."""
-    champion = Registry(asked.store, asked["model"]).champion()
+    champion = Registry(request.store, request["model"]).champion()
     other = "no champion yet"
     if champion:
         other = _champion(champion.number, champion.record.iteration)
     return {"decision": f"by comparison with {other}"}
 
 
-def report_of_run(asked: Asked) -> Lines:
+def report_of_run(request: Request) -> Lines:
     """The report about the run that would be trained."""
-    return _report(asked["sampling"], "the run's last checkpoint")
+    return _report(request["sampling"], "the run's last checkpoint")
 
 
-def report(asked: Asked) -> Lines:
+def report(request: Request) -> Lines:
     """The report about a checkpoint in the store."""
-    selected = select_checkpoint(asked.store, asked["model"], asked["run_id"])
+    selected = select_checkpoint(request.store, request["model"], request["run_id"])
     source = f"the newest checkpoint of run {selected.run_id}"
     if selected.version is not None:
         source = _champion(selected.version, selected.record.iteration)
-    return _report(asked["sampling"], source)
+    return _report(request["sampling"], source)
 
 
 def _report(sampling: SamplingOptions, source: str) -> Lines:
