@@ -1,13 +1,16 @@
 """Write cli.md from the flows' own definitions: `python docs/write_cli.py`."""
 
-# ruff: noqa: INP001 - a script that stands beside what it writes, no package
+# ruff: noqa: INP001 - a script, no package
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # this checkout, whatever is installed
 
 from flows.__main__ import flow_names, load_flow, program
 from flows.command_line.parsing import Command
@@ -34,8 +37,8 @@ Without `PREFECT_API_URL` a command starts Prefect's embedded server for the tim
 |---|---|
 | 0 | The flow is done, or the store held its result already. |
 | 2 | Refused or failed, for the reason in one sentence on standard error, which also says what to do. |
-| 130 | Stopped by Ctrl-C; a checkpoint was written. Run the same command again to go on. |
-| 143 | Stopped by SIGTERM, or cancelled in the UI; a checkpoint was written. Run the same command again to go on. |
+| 130 | Stopped by Ctrl-C. A run that was training wrote a checkpoint: run the same command again to go on. |
+| 143 | Stopped by SIGTERM, or cancelled in the UI; as above. |
 | 1 | A fault of the program, with a traceback. Please report it. |
 
 ## Options of every command
@@ -68,7 +71,7 @@ def section(flow: Any) -> str:
 
 
 def options(flow: Any) -> Iterator[tuple[str, str, str, str]]:
-    """Name, values, default and meaning of each option, those of sections behind their section."""
+    """Name, values, default and meaning of each option, those of groups as --group.option."""
     definitions = flow.parameters.definitions or {}
     for name, schema in flow.parameters.properties.items():
         reference = schema.get("$ref") or next(iter(schema.get("allOf", [{}]))).get("$ref")

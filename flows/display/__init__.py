@@ -1,3 +1,8 @@
 """What people see: the terminal, and artifacts in Prefect's UI."""
 
 from flows import runtime  # noqa: F401 - before Prefect is imported
+
+__all__ = [  # modules: each is imported by its name
+    "artifacts",
+    "terminal",
+]

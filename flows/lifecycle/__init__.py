@@ -1,1 +1,13 @@
 """What to train, from which checkpoint, and which checkpoint becomes the champion. No Prefect."""
+
+__all__ = [  # modules: each is imported by its name
+    "chunk",
+    "evaluation",
+    "ingestion",
+    "machine",
+    "preparation",
+    "promotion",
+    "referring",
+    "request",
+    "slices",
+]

@@ -68,8 +68,7 @@ def _commit(
 ) -> CheckpointRecord:
     """Commit `state` with what the loss curve and the reports need to know of it.
 
-    Snapshot and held-out bits belong to the checkpoints that `checkpoint_every` plans; one that
-    a signal caused has neither, so reports do not depend on when a run was stopped.
+    An unplanned one has no snapshot: reports must not depend on when a signal stopped a run.
     """
     training, held_out = opened.split
     snapshot = measured = None

@@ -1,1 +1,8 @@
 """What people read of a model: samples, reports, the loss curve. No Prefect."""
+
+__all__ = [  # modules: each is imported by its name
+    "curve",
+    "samples",
+    "selection",
+    "writing",
+]

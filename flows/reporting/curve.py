@@ -29,20 +29,7 @@ def loss_curve_png(
     The curve starts after the untrained checkpoint, whose bits are in a note: beside them the
     rest would look flat. `champion_bits` are those of the champion that the run is compared with.
     """
-    # Imported here, since it costs half a second that only a picture is worth.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(
-        figsize=inches,
-        dpi=dots_per_inch,
-        layout="constrained",
-        facecolor=background,
-        edgecolor=muted,
-        linewidth=1,
-    )
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot(facecolor=background)
+    figure, axes = _empty_figure()
     held_out = held_out_points(records)
     _plot(axes, training_points(records), "training text, mean since the previous checkpoint", blue)
     _plot(axes, held_out, "held-out text", red)
@@ -54,6 +41,24 @@ def loss_curve_png(
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, edgecolor=muted)
     return buffer.getvalue()
+
+
+def _empty_figure() -> tuple[Any, Any]:
+    """A figure with a frame, and its axes."""
+    # Imported here, since it costs half a second that only a picture is worth.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(
+        inches,
+        dots_per_inch,
+        facecolor=background,
+        edgecolor=muted,
+        linewidth=1,
+        layout="constrained",
+    )
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot(facecolor=background)
 
 
 def training_points(records: list[CheckpointRecord]) -> Points:

@@ -67,28 +67,39 @@ def sample_rows(
     primed = vocabulary.encode(priming, "priming text")
     hidden, first = read(state.parameters, primed[:-1]), int(primed[-1])
     temperatures = np.repeat(options.temperatures, options.samples_each)
+    drawn = _draw(state.parameters, hidden, first, options, temperatures)
+    for number, (tokens, temperature) in enumerate(zip(drawn, temperatures, strict=True)):
+        yield Row(
+            iteration=state.iteration,
+            checkpoint_digest=digest,
+            kind="sample",
+            sample_number=number,
+            seed=options.seed,
+            priming=priming,
+            temperature=float(temperature),
+            text=vocabulary.decode(tokens),
+            nats_per_character=_nats_per_character(state.parameters, hidden, first, tokens),
+        )
+
+
+def _draw(
+    parameters: Parameters,
+    hidden: FloatArray,
+    first: int,
+    options: SamplingOptions,
+    temperatures: NDArray[np.floating],
+) -> Iterator[NDArray[np.int64]]:
+    """The tokens of each sample, drawn some at once."""
     for start in range(0, len(temperatures), samples_at_once):
         numbers = range(start, min(start + samples_at_once, len(temperatures)))
-        texts = sample_batch(
-            state.parameters,
+        yield from sample_batch(
+            parameters,
             np.tile(hidden, (len(numbers), 1)),
             np.full(len(numbers), first),
             options.length,
             rngs=[np.random.default_rng([options.seed, number]) for number in numbers],
             temperature=temperatures[numbers.start : numbers.stop],
         )
-        for number, drawn in zip(numbers, texts, strict=True):
-            yield Row(
-                iteration=state.iteration,
-                checkpoint_digest=digest,
-                kind="sample",
-                sample_number=number,
-                seed=options.seed,
-                priming=priming,
-                temperature=float(temperatures[number]),
-                text=vocabulary.decode(drawn),
-                nats_per_character=_nats_per_character(state.parameters, hidden, first, drawn),
-            )
 
 
 def _nats_per_character(

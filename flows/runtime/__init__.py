@@ -15,4 +15,17 @@ os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
 
 from flows.runtime import logs
 
+__all__ = [  # modules: each is imported by its name
+    "automations",
+    "background",
+    "decorators",
+    "deployment",
+    "exclusive",
+    "interruption",
+    "logs",
+    "retries",
+    "run_names",
+    "server",
+]
+
 logs.install()

@@ -135,13 +135,7 @@ def _build_state(
     }
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise ValueError("a weight is NaN or infinite")
-    position, iteration = metadata["position"], metadata["iteration"]
-    for number in (position, iteration):
-        if type(number) is not int or not 0 <= number <= largest_count:
-            raise ValueError("position and iteration must be whole numbers from 0 to 2**62")
-    smooth_loss = metadata["smooth_loss"]
-    if type(smooth_loss) is not float:
-        raise ValueError("the smooth loss must be a number")
+    position, iteration, smooth_loss = _read_numbers(metadata)
     names = [field.name for field in dataclasses.fields(Parameters)]
     parameters = Parameters(*(arrays[f"parameters.{key}"].copy() for key in names))
     adagrad = Parameters(*(arrays[f"adagrad.{key}"].copy() for key in names))
@@ -156,3 +150,15 @@ def _build_state(
         smooth_loss=smooth_loss,
         hyperparameters=hyperparameters,
     )
+
+
+def _read_numbers(metadata: dict[str, Any]) -> tuple[int, int, float]:
+    """Position, iteration and smooth loss; ValueError if one is not a number in its bounds."""
+    position, iteration = metadata["position"], metadata["iteration"]
+    for number in (position, iteration):
+        if type(number) is not int or not 0 <= number <= largest_count:
+            raise ValueError("position and iteration must be whole numbers from 0 to 2**62")
+    smooth_loss = metadata["smooth_loss"]
+    if type(smooth_loss) is not float:
+        raise ValueError("the smooth loss must be a number")
+    return position, iteration, smooth_loss

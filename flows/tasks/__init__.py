@@ -1,3 +1,15 @@
 """The tasks, one a file: each loads, calls a lower layer, saves, and returns a reference."""
 
 from flows import runtime  # noqa: F401 - before Prefect is imported
+
+__all__ = [  # modules: each is imported by its name
+    "check_corpus",
+    "evaluate_checkpoint",
+    "find_checkpoint",
+    "ingest_corpus",
+    "prepare_run",
+    "promote_checkpoint",
+    "publish_page",
+    "train_chunk",
+    "write_report",
+]

@@ -1,6 +1,6 @@
-"""What version 0.1.0 left behind: its store is read and continued, its form and results are kept.
+"""An earlier state of version 0.1.0: its store is read and continued, its results and forms are kept.
 
-tests/data holds a store that it wrote, the JSON objects that it printed, and its forms.
+tests/data has a store that it wrote, the JSON objects that it printed, and its forms.
 """
 
 from __future__ import annotations
