@@ -79,7 +79,7 @@ def table(curves: dict[str, dict[str, Curve]]) -> str:
 
 
 def draw(curves: dict[str, dict[str, Curve]]) -> None:
-    """The figures as a picture beside this file."""
+    """The figures as a picture, in the folder of this file."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -12,7 +12,7 @@ from benchmarks.texts import Tokens, king_james, tokens_of
 from rnncore import Hyperparameters, TrainingState, bits_per_character, train
 
 goal = 2.0  # nats per character of the text's last tenth
-stretch = 20_000  # iterations between two looks at it
+between_evaluations = 20_000  # iterations
 
 
 def measure() -> list[str]:
@@ -35,7 +35,7 @@ def ours(training: Tokens, held_out: Tokens, vocabulary_size: int) -> str:
     seconds, nats = 0.0, math.inf
     while nats > goal:
         started = time.perf_counter()
-        train(state, training, stretch)
+        train(state, training, between_evaluations)
         seconds += time.perf_counter() - started
         nats = bits_per_character(state.parameters, held_out) * math.log(2)
     return describe("this project", state.iteration, seconds, nats)
@@ -66,7 +66,7 @@ def pytorch(training: Tokens, held_out: Tokens, vocabulary_size: int) -> str:
     hidden, position, iteration, seconds, nats = torch.zeros(1, H), 0, 0, 0.0, math.inf
     while nats > goal:
         started = time.perf_counter()
-        for _ in range(stretch):
+        for _ in range(between_evaluations):
             if position + T + 1 >= len(text):
                 hidden, position = torch.zeros(1, H), 0
             optimiser.zero_grad()
@@ -76,7 +76,7 @@ def pytorch(training: Tokens, held_out: Tokens, vocabulary_size: int) -> str:
             optimiser.step()
             position += T
         seconds += time.perf_counter() - started
-        iteration += stretch
+        iteration += between_evaluations
         with torch.no_grad():
             nats = float(read(torch.zeros(1, H), rest)[0]) / (len(rest) - 1)
     return describe("PyTorch", iteration, seconds, nats)

@@ -1,4 +1,4 @@
-"""Claims: Prefect and checkpoints cost little beside training, and so does the start."""
+"""Claims: Prefect and checkpoints cost little compared with training, and so does the start."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def tax() -> str:
         corpus = Path(folder, "text.txt")
         corpus.write_text(text)
         store = f"{folder}/store"
-        outcome = train_flow(
+        result = train_flow(
             corpus=str(corpus),
             store=store,
             training=options.model_copy(update={"epochs": epochs}),
         )
-        assert isinstance(outcome, TrainResult)
-        log = Log(open_store(store), f"{run_folder('default', outcome.run_id)}/log")
+        assert isinstance(result, TrainResult)
+        log = Log(open_store(store), f"{run_folder('default', result.run_id)}/log")
         times = sorted(
             datetime.fromisoformat(record.created_at)
             for record in log.list_records().newest_first("checkpoint")
@@ -77,7 +77,7 @@ def start_of_help() -> str:
 
 
 def first_iteration() -> str:
-    """From the command to the first trained iteration, beside an empty flow's whole life."""
+    """From the command to the first trained iteration, compared with all of an empty flow."""
     empty = "from prefect import flow; flow(lambda: None, name='empty')()"
     with tempfile.TemporaryDirectory() as folder:
         small = ("--training.epochs=1", "--training.checkpoint_every=1", f"--store={folder}")
