@@ -1,8 +1,14 @@
 """Print every claim: `make bench`, or `python -m benchmarks one_stream batches` for some of them."""
 
+# ruff: noqa: E402 - what loads numpy is imported after its environment is set
+
 from __future__ import annotations
 
 import sys
+
+from benchmarks.opponents import blas_libraries, start_again_without_slowing
+
+start_again_without_slowing()  # before numpy is imported
 
 from benchmarks import batches, growth, learning, one_stream, orchestration, sampling
 from benchmarks.side_by_side import header, machine
@@ -13,7 +19,7 @@ sentences = {"learning": learning, "orchestration": orchestration}
 
 def main(chosen: list[str]) -> None:
     """Measure the chosen claims, by default all."""
-    print(f"{machine()}\n")
+    print(f"{machine()}\nBLAS: {blas_libraries()}\n")
     print(header)
     for name, module in tables.items():
         if not chosen or name in chosen:

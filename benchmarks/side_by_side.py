@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from flows.lifecycle.machine import cpu_model, library_versions
 
@@ -73,9 +75,10 @@ def compare(
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """When and on what the figures were measured."""
     versions = ", ".join(f"{name} {found}" for name, found in library_versions().items())
-    return f"{cpu_model()}, {platform.system()}, {versions}"
+    today = datetime.now(UTC).date()
+    return f"{today}, {cpu_model()}, {os.cpu_count()} cores, {platform.system()}, {versions}"
 
 
 def _rate(work: Work) -> float:
