@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from flows.dry_run import make_plan
 from flows.exceptions import expected_errors
 from flows.results import FlowResult
 from flows.runtime.decorators import dry_run_steps
+from flows.runtime.server import server_url, suited_to_server
 
 bad_input = 2  # exit status
 
@@ -69,9 +69,9 @@ def _run_in_terminal(
     flow: Flow[..., Any], parameters: dict[str, Any], *, quiet: bool
 ) -> FlowResult:
     """Run the flow; the terminal shows this project's messages, and few of Prefect's."""
-    if not quiet and not os.environ.get("PREFECT_API_URL"):
+    if not quiet and not server_url():
         print("Starting Prefect's embedded server (about ten seconds) …", file=sys.stderr)
-    with terminal(quiet=quiet), prefect_server():
+    with suited_to_server(), terminal(quiet=quiet), prefect_server():
         result: FlowResult = flow(**parameters)
         return result
 

@@ -10,6 +10,7 @@ from prefect.context import SyncClientContext
 from prefect.settings import get_current_settings
 
 from flows.exceptions import ServerUnavailable
+from flows.runtime.server import server_url
 from flows.storage.urls import public_text, public_url
 
 
@@ -25,11 +26,10 @@ def prefect_server() -> Iterator[None]:
 
 
 def _describe(error: Exception) -> str:
-    settings = get_current_settings()
-    if not (url := settings.api.url):
+    if not (url := server_url()):
         return (
-            f"Prefect's embedded server did not start ({error}): check that {settings.home} can"
-            " be written, and run again"
+            f"Prefect's embedded server did not start ({error}): check that"
+            f" {get_current_settings().home} can be written, and run again"
         )
     if isinstance(error, httpx.HTTPStatusError):
         return f"the server at {public_url(url)} requires a password: set PREFECT_API_AUTH_STRING"

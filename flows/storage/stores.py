@@ -6,7 +6,6 @@ two writers of one path exactly one succeeds. `put` is for payloads named by the
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
@@ -79,7 +78,8 @@ def open_store(url: str) -> Store:
     The backend is opened each time, so that credentials are those of now. What this process has
     read of the store before is kept.
     """
-    return connect(url, cache_of(url, os.getcwd()))  # noqa: PTH109 - a key, not a path
+    relative = "://" not in url and not url.startswith(("/", "~"))
+    return connect(url, cache_of(url, str(Path.cwd()) if relative else ""))
 
 
 def connect(url: str, cache: Cache) -> Store:
@@ -95,7 +95,7 @@ def connect(url: str, cache: Cache) -> Store:
 @lru_cache(maxsize=most_caches)
 def cache_of(
     url: str,  # noqa: ARG001 - the key
-    working_directory: str,  # noqa: ARG001 - a local store's URL may be relative to it
+    working_directory: str,  # noqa: ARG001 - the key, too: what a relative path starts from
 ) -> Cache:
     """What this process has read of a store."""
     return Cache()
