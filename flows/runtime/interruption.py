@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from contextvars import copy_context
-from functools import partial
+from functools import lru_cache, partial
 from threading import Event
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
@@ -35,7 +35,7 @@ def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
     would report a cancelled run as crashed. A cancellation without a signal sets the event too;
     then the work's result is returned.
     """
-    stop, question = Event(), BackgroundCall()
+    stop, question = Event(), question_of(flow_run.get_id())
     with ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(copy_context().run, work, stop)
         try:
@@ -46,6 +46,15 @@ def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
             wait([future])
             raise
     return future.result()
+
+
+@lru_cache(maxsize=64)
+def question_of(run_id: str | None) -> BackgroundCall:  # noqa: ARG001 - the key
+    """The question of a flow run to the server: one at a time, however short its chunks are.
+
+    Two at once could both find the run marked as crashed, and both set it to Running.
+    """
+    return BackgroundCall()
 
 
 def _stop_if_cancelled(stop: Event) -> None:

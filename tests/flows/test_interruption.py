@@ -164,6 +164,27 @@ def test_a_failed_query_of_the_server_does_not_end_the_run(
     assert retrained(options()).iteration
 
 
+def test_short_works_ask_one_question_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the server takes to answer."""
+    asked: list[float] = []
+    end = threading.Event()
+
+    def wait_for_answer() -> bool:
+        asked.append(time.monotonic())
+        end.wait(60)
+        return False
+
+    interruption.question_of.cache_clear()
+    monkeypatch.setattr(interruption, "is_cancelled", wait_for_answer)
+    monkeypatch.setattr(interruption, "ask_seconds", 0.01)
+
+    for _ in range(3):
+        finish_when_interrupted(lambda _: time.sleep(0.05))
+
+    end.set()
+    assert 1 == len(asked)
+
+
 def test_a_slow_answer_does_not_delay_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """The work returns its result even if the server has not answered yet."""
     asked, end, answered = threading.Event(), threading.Event(), threading.Event()

@@ -26,6 +26,17 @@ def begin(site: Site, store: Path, model: str) -> str:
     return run_id
 
 
+def heartbeats(site: Site, run_id: str) -> list[dict[str, Any]]:
+    """The heartbeats of a run that have reached the server."""
+    wanted = {
+        "event": {"name": ["prefect.flow-run.heartbeat"]},
+        "resource": {"id": [f"prefect.flow-run.{run_id}"]},
+    }
+    found = site.api.post("/events/filter", json={"filter": wanted}).raise_for_status().json()
+    events: list[dict[str, Any]] = found["events"]
+    return events
+
+
 def states(site: Site, run_id: str) -> list[str]:
     """The run's states so far."""
     found = site.api.get("/flow_run_states/", params={"flow_run_id": run_id}).json()
@@ -99,6 +110,7 @@ def test_run_of_a_dead_worker_is_marked_crashed_and_continued(
     """A run whose machine is lost does not stay Running; the next continues where it stopped."""
     run_id = begin(killable_site, tmp_path, "orphan")
 
+    eventually(lambda: heartbeats(killable_site, run_id), within=60)
     killable_site.kill("worker")
     last = checkpoints(tmp_path, "orphan")[-1].iteration
     killable_site.start("worker")
