@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,7 +13,7 @@ from flows.storage.damage import read_again_if_damaged, removable
 from flows.storage.stores import Store, create_or_read
 
 
-class Document(BaseModel):
+class Document(BaseModel, ABC):
     """Base of the documents."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,9 +24,9 @@ class Document(BaseModel):
     format: int
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """The name that its content gives it: equal content, equal name."""
-        raise NotImplementedError
 
 
 Doc = TypeVar("Doc", bound=Document)
