@@ -26,7 +26,7 @@ from flows.dry_run import make_plan
 from flows.exceptions import expected_errors
 from flows.results import FlowResult
 from flows.runtime.decorators import dry_run_steps
-from flows.runtime.server import server_url, suited_to_server
+from flows.runtime.server import server_url
 
 bad_input = 2  # exit status
 
@@ -71,7 +71,7 @@ def _run_in_terminal(
     """Run the flow; the terminal shows this project's messages, and few of Prefect's."""
     if not quiet and not server_url():
         print("Starting Prefect's embedded server (about ten seconds) …", file=sys.stderr)
-    with suited_to_server(), terminal(quiet=quiet), prefect_server():
+    with terminal(quiet=quiet), prefect_server():
         result: FlowResult = flow(**parameters)
         return result
 
