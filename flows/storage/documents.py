@@ -36,7 +36,7 @@ def create_document(store: Store, path: str, document: Doc) -> Doc:
     """Write `document` if there is none at `path` yet; returns the one that exists then."""
     data = canonical_json(document.model_dump(mode="json"))
     found = create_or_read(
-        store, path, data, lambda: load_document(store, path, type(document), document.name)
+        store, path, data, lambda: _read(store, path, type(document), document.name)
     )
     if found is None:
         store.cache.put("document", path, document)

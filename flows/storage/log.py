@@ -137,7 +137,7 @@ class Log:
             "content": content,
         }
         data = canonical_json(record | {"checksum": digest(canonical_json(record))})
-        found = create_or_read(self.store, self.path(number), data, lambda: self.read(number))
+        found = create_or_read(self.store, self.path(number), data, lambda: self._read(number))
         if found and found.nonce != record["nonce"]:
             raise RecordConflict(self.location(number), found)
         appended = found or parse_record(self.location(number), data, number)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.exceptions import DamagedObject, ObjectMissing
+from flows.exceptions import DamagedObject, ObjectMissing, StoreError
 from flows.storage import OpenRun, open_store
 from flows.storage.cache import Cache, sizes
 from flows.storage.datasets import dataset_folder
@@ -66,6 +66,26 @@ def test_a_store_that_is_made_again_is_not_that_of_before(local: Store) -> None:
     log.append("note", {"text": "after"}, after=-1)
 
     assert {"text": "after"} == log.read(0).content
+
+
+def test_after_a_failed_create_the_store_decides_not_the_cache(local: Store) -> None:
+    """A user has removed the folder, and the disk is full: nothing of before exists any more."""
+
+    class FullStore(StoreWrapper):
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            raise StoreError(f"no room for {len(data)} bytes at {path}, private {private}")
+
+    run = make_run("0" * 16, held_out=0.1, split="content", seed=0, network=Hyperparameters())
+    save_run(local, "default", run)
+    Log(local, "log").append("note", {}, after=-1)
+    full = FullStore(local)
+    full.cache = local.cache
+    shutil.rmtree(local.url)
+
+    with pytest.raises(StoreError, match="no room"):
+        save_run(full, "default", run)
+    with pytest.raises(StoreError, match="no room"):
+        Log(full, "log").append("note", {}, after=-1)
 
 
 def test_each_record_is_read_once(store: Store) -> None:
