@@ -7,6 +7,7 @@ from rnncore.exceptions import (
     RnncoreError,
     TrainingDiverged,
 )
+from rnncore.kernels import Arithmetic
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import Hyperparameters, Parameters
 from rnncore.sampling import sample, sample_batch
@@ -14,6 +15,7 @@ from rnncore.state import TrainingState
 from rnncore.training import iterations_per_epoch, next_input, train
 
 __all__ = [
+    "Arithmetic",
     "Hyperparameters",
     "InvalidHyperparameter",
     "InvalidTokens",

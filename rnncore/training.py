@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from rnncore import adagrad, kernels
 from rnncore.exceptions import InvalidTokens, TrainingDiverged
+from rnncore.kernels import Arithmetic
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import FloatArray, Hyperparameters
 from rnncore.state import TrainingState
@@ -32,13 +33,16 @@ def train(
     tokens: NDArray[np.integer],
     iterations: int,
     backend: Backend = "compiled",
+    *,
+    arithmetic: Arithmetic | None = None,
 ) -> NDArray[np.float64]:
     """Advance `state` in place by `iterations` and return the loss of each, in nats per sequence.
 
     With B streams, stream b reads `tokens[b*L : (b+1)*L]`, L = len(tokens) // B. Before an
     iteration that would read past its end, position and hidden state are reset, as in the notebook.
     `backend="numpy"` is the reference; "compiled" gives the same results within rounding, and the
-    same bytes in every run on one machine. Raises `InvalidTokens` for a text that is too short or
+    same bytes in every run on one machine. `arithmetic` is the order of its additions, by default
+    the fastest on this processor: a run that goes on keeps what it started with. Raises `InvalidTokens` for a text that is too short or
     a token outside the vocabulary, and `TrainingDiverged` if the loss is not finite: `state` is
     then that before the iteration.
     """
@@ -48,7 +52,9 @@ def train(
     _check_tokens(streams, state, iterations)
     losses = np.empty(iterations, np.float64)
     if backend == "compiled":
-        completed = kernels.train(state, streams, losses)
+        completed = kernels.train(
+            state, streams, losses, _checked(arithmetic, state.hyperparameters)
+        )
     elif backend == "numpy":
         completed = _train_reference(state, streams, losses)
     else:
@@ -57,6 +63,18 @@ def train(
         loss, learning_rate = float(losses[completed]), state.hyperparameters.learning_rate
         raise TrainingDiverged(state.iteration, loss, learning_rate)
     return losses
+
+
+def _checked(arithmetic: Arithmetic | None, options: Hyperparameters) -> Arithmetic:
+    """`arithmetic`, or the fastest; a vector that this processor cannot hold is an error."""
+    if arithmetic is None:
+        return Arithmetic.fastest(options)
+    if not arithmetic.fits(options):
+        raise ValueError(
+            f"a vector of {arithmetic.lanes} {options.dtype} does not fit into a register of this"
+            f" processor: train with Arithmetic.fastest(hyperparameters)"
+        )
+    return arithmetic
 
 
 def split_streams(tokens: NDArray[np.integer], state: TrainingState) -> NDArray[np.integer]:

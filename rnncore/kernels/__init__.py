@@ -14,16 +14,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnncore.kernels import forward, loop
+from rnncore.kernels.arithmetic import Arithmetic
 from rnncore.kernels.passes import block_rows
 from rnncore.kernels.simd import available_threads
-from rnncore.kernels.update import shared_strip_rows, strip_rows
+from rnncore.kernels.simd.widths import known_lanes
+from rnncore.kernels.update import strip_rows
 from rnncore.kernels.workspace import (
     Adagrad,
     Run,
     Sizes,
+    Weights,
     activations_of,
-    aligned,
+    like,
     network_of,
+    not_transposed,
     pad,
     padded_hidden,
     text_of,
@@ -33,12 +37,17 @@ from rnncore.kernels.workspace import (
 from rnncore.parameters import FloatArray, Parameters
 from rnncore.state import TrainingState
 
-__all__ = ["read", "sample", "train"]
+__all__ = ["Arithmetic", "read", "sample", "train"]
 
 work_worth_threads = 3e7  # floating-point operations: a third of a millisecond on one core
 
 
-def train(state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np.float64]) -> int:
+def train(
+    state: TrainingState,
+    streams: NDArray[np.integer],
+    losses: NDArray[np.float64],
+    arithmetic: Arithmetic,
+) -> int:
     """Advance `state` in place over `streams` (B, L) by one iteration for each of `losses`.
 
     Returns how many were done: fewer if a loss is not finite. `losses` then holds that one, and
@@ -47,14 +56,15 @@ def train(state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np
     options, parameters = state.hyperparameters, state.parameters
     H, V = parameters.hidden_size, parameters.vocabulary_size
     sizes = Sizes(H, V, options.seq_length, options.batch_size)
-    workers, network = workers_for(sizes), network_of(parameters)
+    workers, network = workers_for(sizes), network_of(parameters, arithmetic.lanes)
     run = Run(
         sizes=sizes,
         network=network,
-        adagrad=_adagrad(state, sizes, workers),
+        transposed=transposed(network) if arithmetic.transposed else not_transposed(network),
+        adagrad=_adagrad(state, network, sizes, workers),
         activations=activations_of(network, sizes.T, sizes.B),
         text=text_of(streams),
-        hidden=padded_hidden(state.hidden, network.Whh.shape[1], rows=sizes.B),
+        hidden=padded_hidden(state.hidden, network, rows=sizes.B),
         progress=np.array([state.position, state.smooth_loss], np.float64),
         losses=losses,
         arrivals=np.zeros(1, np.int64),
@@ -62,7 +72,7 @@ def train(state: TrainingState, streams: NDArray[np.integer], losses: NDArray[np
     iterations = _advance_together(workers, run)
     unpad(network, parameters)
     unpad(run.adagrad.sums, state.adagrad)
-    state.hidden = run.hidden[:, :H].copy()
+    state.hidden = np.array(run.hidden[:, :H])
     state.position, state.smooth_loss = int(run.progress[0]), float(run.progress[1])
     state.iteration += iterations
     return iterations
@@ -75,12 +85,14 @@ def read(
 
     Reading starts with the hidden state `hidden` (H,); `tokens` (N,) has at least one token.
     """
-    network, H = network_of(parameters), parameters.hidden_size
+    network, H = _network_of(parameters), parameters.hidden_size
     sizes = Sizes(H, parameters.vocabulary_size, block_rows, 1)
-    last = padded_hidden(hidden.reshape(1, H), network.Whh.shape[1], rows=1)
+    last = padded_hidden(hidden.reshape(1, H), network, rows=1)
     activations = activations_of(network, sizes.T, sizes.B)
-    nats = forward.read(sizes, network, activations, text_of(tokens.reshape(1, -1)), last)
-    return float(nats), last[0, :H].copy()
+    nats = forward.read(
+        sizes, network, transposed(network), activations, text_of(tokens.reshape(1, -1)), last
+    )
+    return float(nats), np.array(last[0, :H])
 
 
 def sample(
@@ -95,15 +107,15 @@ def sample(
     A token is drawn where the cumulative probability exceeds its number of `uniforms` (S, length),
     or, at temperature 0, is the most likely one. No text depends on the others.
     """
-    network, texts = transposed(network_of(parameters)), np.zeros(uniforms.shape, np.int64)
-    Hp, Vp = network.Why.shape
+    network, texts = _network_of(parameters), np.zeros(uniforms.shape, np.int64)
+    copies, Vp = transposed(network), len(network.Why)
 
     def sample_part(part: slice) -> None:
         tokens = np.array(first_tokens[part], np.int64)
-        hs = padded_hidden(hidden[part], Hp, rows=2 * len(tokens))
-        ps = aligned(hs.dtype, len(tokens), Vp)
+        hs = padded_hidden(hidden[part], network, rows=2 * len(tokens))
+        ps = like(network, len(tokens), Vp)
         numbers = np.array(uniforms[part]), np.array(temperatures[part])
-        forward.sample(network, hs, ps, tokens, *numbers, texts[part])
+        forward.sample(network, copies, hs, ps, tokens, *numbers, texts[part])
 
     work = 2 * texts.size * parameters.hidden_size * (parameters.hidden_size + Vp)
     _in_parts(sample_part, len(texts), available_threads() if work > work_worth_threads else 1)
@@ -129,16 +141,21 @@ def _in_parts(function: Callable[[slice], None], count: int, parts: int) -> None
         list(pool.map(function, map(slice, ends, ends[1:])))
 
 
-def _adagrad(state: TrainingState, sizes: Sizes, workers: int) -> Adagrad:
+def _network_of(parameters: Parameters) -> Weights:
+    """Padded copies of `parameters` for reading and sampling, which no record names."""
+    return network_of(parameters, known_lanes(8 * parameters.bh.dtype.itemsize))
+
+
+def _adagrad(state: TrainingState, network: Weights, sizes: Sizes, workers: int) -> Adagrad:
     """Padded copies of the sums of squares, and arrays for the update."""
-    sums, options = pad(state.adagrad), state.hyperparameters
-    (Vp, Hp), dtype = sums.Why.shape, sums.Why.dtype
-    rows = strip_rows if workers == 1 else shared_strip_rows
+    sums, options = pad(state.adagrad, network.Whh.lanes), state.hyperparameters
+    Vp, Hp = sums.Why.shape
+    rows = strip_rows(Hp * sums.Why.dtype.itemsize, sizes.T * sizes.B)
     return Adagrad(
         sums=sums,
-        dWxh=aligned(dtype, sizes.V, Hp),
+        dWxh=like(network, sizes.V, Hp),
         last_row=np.zeros(sizes.V, np.int64),
-        strips=aligned(dtype, workers, rows, max(Hp, Vp)),
+        strips=like(network, workers, rows, max(Hp, Vp)),
         learning_rate=float(options.learning_rate),
         clip=float(options.gradient_clip),
     )

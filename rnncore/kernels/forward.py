@@ -22,14 +22,15 @@ from rnncore.kernels.simd import (
     store,
     sum_lanes,
 )
-from rnncore.kernels.workspace import Activations, Sizes, Text, Weights
+from rnncore.kernels.workspace import Activations, Sizes, Text, Transposed, Weights
 from rnncore.parameters import FloatArray
 
 
 @kernel
 def read(
-    sizes: Sizes, network: Weights, activations: Activations, text: Text, hidden: FloatArray
-) -> float:
+    sizes: Sizes, network: Weights, transposed: Transposed, activations: Activations, text: Text,
+    hidden: FloatArray,
+) -> float:  # fmt: skip
     """Nats of every character but the first, T at a time; `hidden` (1, Hp) is updated."""
     hs, ps, tokens = activations.hs, activations.ps, activations.tokens
     Hp, Vp = hs.shape[1], ps.shape[1]
@@ -37,7 +38,7 @@ def read(
     for position in range(0, text.length - 1, sizes.T):
         rows = min(sizes.T, text.length - 1 - position)
         part = Sizes(sizes.H, sizes.V, rows, 1)
-        forward_pass(part, network, activations, text, position, hidden, 0, 1)
+        forward_pass(part, network, transposed, activations, text, position, hidden, 0, 1)
         copy(hs, rows * Hp, hidden, 0, Hp)
         row_product(ps, 0, hs, Hp, network.Why, rows)
         for row in range(rows):
@@ -47,12 +48,13 @@ def read(
 
 @kernel
 def sample(
-    network: Weights, hs: FloatArray, ps: FloatArray, tokens: NDArray[np.int64],
-    uniforms: NDArray[np.float64], temperatures: NDArray[np.float64], texts: NDArray[np.int64],
+    network: Weights, transposed: Transposed, hs: FloatArray, ps: FloatArray,
+    tokens: NDArray[np.int64], uniforms: NDArray[np.float64], temperatures: NDArray[np.float64],
+    texts: NDArray[np.int64],
 ) -> None:  # fmt: skip
     """Sample S texts side by side into `texts` (S, length), one character of each at a time.
 
-    Whh and Why of `network` are transposed. hs is (2 S, Hp): its halves hold, by turns, the hidden
+    hs is (2 S, Hp): its halves hold, by turns, the hidden
     states before and after a step. ps is (S, Vp); tokens (S,) are the last characters.
     """
     (streams, length), V = texts.shape, len(network.Wxh)
@@ -60,9 +62,9 @@ def sample(
     for n in range(length):
         before, after = streams * (n % 2), streams * ((n + 1) % 2)
         h = after * Hp
-        product(hs, h, hs, before * Hp, Hp, 1, network.Whh, 0, streams, Hp, Hp, False)
+        product(hs, h, hs, before * Hp, Hp, 1, transposed.WhhT, 0, streams, Hp, Hp, False)
         add_input_and_tanh(network, tokens, hs, after)
-        product(ps, 0, hs, h, Hp, 1, network.Why, 0, streams, Vp, Hp, False)
+        product(ps, 0, hs, h, Hp, 1, transposed.WhyT, 0, streams, Vp, Hp, False)
         for s in range(streams):
             tokens[s] = sample_token(ps, s * Vp, V, network.by, uniforms[s, n], temperatures[s])
             texts[s, n] = tokens[s]

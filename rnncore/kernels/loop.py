@@ -20,7 +20,8 @@ from rnncore.kernels.workspace import Run
 @kernel
 def advance(worker: int, workers: int, run: Run) -> int:
     """Train for `len(losses)` iterations as one of the threads; returns how many were done."""
-    sizes, network, activations, hidden = run.sizes, run.network, run.activations, run.hidden
+    sizes, network, transposed = run.sizes, run.network, run.transposed
+    activations, hidden = run.activations, run.hidden
     T, B, Hp = sizes.T, sizes.B, hidden.shape[1]
     first, last = B * worker // workers, B * (worker + 1) // workers
     top, bottom = T * B * worker // workers, T * B * (worker + 1) // workers
@@ -29,9 +30,11 @@ def advance(worker: int, workers: int, run: Run) -> int:
         if position + T + 1 >= run.text.length:
             position = 0
             clear(hidden, first * Hp, last * Hp)
-        forward_pass(sizes, network, activations, run.text, position, hidden, first, last)
+        forward_pass(
+            sizes, network, transposed, activations, run.text, position, hidden, first, last
+        )
         phases = end_phase(workers, run.arrivals, phases)
-        output_layer(sizes, network, activations, top, bottom)
+        output_layer(sizes, network, transposed, activations, top, bottom)
         phases = end_phase(workers, run.arrivals, phases)
         loss = mean_loss(activations.nats)
         if worker == 0:
@@ -40,7 +43,7 @@ def advance(worker: int, workers: int, run: Run) -> int:
             return n
         backward_pass(sizes, network, activations, first, last)
         phases = end_phase(workers, run.arrivals, phases)
-        update(worker, workers, sizes, network, run.adagrad, activations)
+        update(worker, workers, sizes, network, transposed, run.adagrad, activations)
         copy(activations.hs, (T * B + first) * Hp, hidden, first * Hp, (last - first) * Hp)
         phases = end_phase(workers, run.arrivals, phases)
         position, smooth_loss = position + T, smooth_loss * 0.999 + loss * 0.001

@@ -27,7 +27,7 @@ from rnncore.kernels.simd import (
     sum_lanes,
     tanh,
 )
-from rnncore.kernels.workspace import Activations, Sizes, Text, Weights
+from rnncore.kernels.workspace import Activations, Sizes, Text, Transposed, Weights
 from rnncore.parameters import FloatArray
 
 block_rows = 256  # rows of the output layer at a time: they are still in the cache when read again
@@ -35,8 +35,8 @@ block_rows = 256  # rows of the output layer at a time: they are still in the ca
 
 @inlined
 def forward_pass(
-    sizes: Sizes, network: Weights, activations: Activations, text: Text, position: int,
-    hidden: FloatArray, first: int, last: int,
+    sizes: Sizes, network: Weights, transposed: Transposed, activations: Activations, text: Text,
+    position: int, hidden: FloatArray, first: int, last: int,
 ) -> None:  # fmt: skip
     """Hidden states of streams `first` to `last` over T characters from `position` on."""
     T, B, hs, tokens = sizes.T, sizes.B, activations.hs, activations.tokens
@@ -46,8 +46,12 @@ def forward_pass(
             tokens[t, b] = token_at(text, b * text.length + position + t)
     copy(hidden, first * Hp, hs, first * Hp, (last - first) * Hp)
     for t in range(T):
-        row = t * B + first
-        hidden_step(network, tokens[t, first:last], hs, row, row + B)
+        before = (t * B + first) * Hp
+        after = before + B * Hp
+        product_with_rows(
+            hs, after, hs, before, network.Whh, transposed.WhhT, last - first, sizes.H
+        )
+        add_input_and_tanh(network, tokens[t, first:last], hs, after // Hp)
 
 
 @inlined
@@ -60,13 +64,15 @@ def token_at(text: Text, index: int) -> int:
 
 
 @inlined
-def hidden_step(
-    network: Weights, tokens: NDArray[np.int64], hs: FloatArray, before: int, after: int
-) -> None:
-    """One time step: hidden states in rows from `before` on, and a token each, give those `after`."""
-    Hp = hs.shape[1]
-    row_product(hs, after * Hp, hs, before * Hp, network.Whh, len(tokens))
-    add_input_and_tanh(network, tokens, hs, after)
+def product_with_rows(
+    C: FloatArray, c: int, A: FloatArray, a: int, W: FloatArray, WT: FloatArray, rows: int,
+    depth: int,
+) -> None:  # fmt: skip
+    """C = A Wᵀ for `rows` rows; with the transposed copy of W where there is one."""
+    if len(WT) > 0:
+        product(C, c, A, a, W.shape[1], 1, WT, 0, rows, len(W), depth, False)
+    else:
+        row_product(C, c, A, a, W, rows)
 
 
 @inlined
@@ -84,8 +90,9 @@ def add_input_and_tanh(
 
 @inlined
 def output_layer(
-    sizes: Sizes, network: Weights, activations: Activations, top: int, bottom: int
-) -> None:
+    sizes: Sizes, network: Weights, transposed: Transposed, activations: Activations, top: int,
+    bottom: int,
+) -> None:  # fmt: skip
     """Loss and dy of rows `top` to `bottom`, and the part of dh that comes from dy."""
     V, B = sizes.V, sizes.B
     hs, ps, nats = activations.hs, activations.ps, activations.nats.reshape(-1)
@@ -94,7 +101,7 @@ def output_layer(
     for start in range(top, bottom, block_rows):
         rows = min(block_rows, bottom - start)
         h, y = (B + start) * Hp, start * Vp
-        row_product(ps, y, hs, h, network.Why, rows)
+        product_with_rows(ps, y, hs, h, network.Why, transposed.WhyT, rows, sizes.H)
         for row in range(start, start + rows):
             nats[row] = softmax_loss(ps, row * Vp, network.by, targets[row], 1 / B)
         product(activations.dh, start * Hp, ps, y, Vp, 1, network.Why, 0, rows, Hp, V, False)

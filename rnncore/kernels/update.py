@@ -16,30 +16,37 @@ from rnncore.kernels.simd import (
     load,
     product,
     store,
+    transpose,
 )
-from rnncore.kernels.workspace import Activations, Adagrad, Sizes, Weights
+from rnncore.kernels.workspace import Activations, Adagrad, Sizes, Transposed, Weights
 from rnncore.parameters import FloatArray
 
-strip_rows = 64  # rows of weights at a time: their gradient is still in the cache for the step
-shared_strip_rows = 32  # the same if threads share the weights: smaller, for equal shares
+# Rows of weights whose gradient is computed at a time: while it stays in the cache for the step.
+# A long sum goes through the strip again and again, and through the hidden states for each strip.
+strip_bytes = 2**14  # in the level-1 cache
+deep_strip_bytes = 2**18  # in the level-2 cache, for sums that are longer than a block
 block_depth = 64  # rows of errors and hidden states that the tiles of a strip read from the cache
+most_lanes = 16  # bounds of shares and strips are multiples of it, so that squares are transposed
+
+
+def strip_rows(row_bytes: int, depth: int) -> int:
+    """Rows of a strip for weights of `row_bytes` a row, and sums of `depth` terms."""
+    room = strip_bytes if depth <= block_depth else deep_strip_bytes
+    return max(1, room // (row_bytes * most_lanes)) * most_lanes
 
 
 @inlined
 def update(
-    worker: int, workers: int, sizes: Sizes, network: Weights, adagrad: Adagrad,
-    activations: Activations,
+    worker: int, workers: int, sizes: Sizes, network: Weights, transposed: Transposed,
+    adagrad: Adagrad, activations: Activations,
 ) -> None:  # fmt: skip
     """Gradient, clipping and Adagrad's step of this worker's share of the weights."""
     sums, strip, dh, ps = adagrad.sums, adagrad.strips[worker], activations.dh, activations.ps
-    height = len(strip)
-    for top in range(worker * height, sizes.H, workers * height):
-        rows = min(height, sizes.H - top)
-        step_rows(network.Whh, sums.Whh, adagrad, strip, dh, activations.hs, top, rows)
-    hs = activations.hs[sizes.B :]
-    for top in range(worker * height, sizes.V, workers * height):
-        rows = min(height, sizes.V - top)
-        step_rows(network.Why, sums.Why, adagrad, strip, ps, hs, top, rows)
+    hs, later = activations.hs, activations.hs[sizes.B :]
+    top, bottom = share(worker, workers, sizes.H)
+    step_rows(network.Whh, transposed.WhhT, sums.Whh, adagrad, strip, dh, hs, top, bottom)
+    top, bottom = share(worker, workers, sizes.V)
+    step_rows(network.Why, transposed.WhyT, sums.Why, adagrad, strip, ps, later, top, bottom)
     step_columns(worker, workers, network.Wxh, adagrad, dh, activations.tokens)
     if worker == 0:
         step_bias(network.bh, sums.bh, adagrad, strip, dh)
@@ -48,16 +55,29 @@ def update(
 
 
 @inlined
+def share(worker: int, workers: int, rows: int) -> tuple[int, int]:
+    """The first row of this worker's share, and that of the next one's."""
+    vectors = (rows + most_lanes - 1) // most_lanes
+    top, bottom = vectors * worker // workers, vectors * (worker + 1) // workers
+    return top * most_lanes, min(bottom * most_lanes, rows)
+
+
+@inlined
 def step_rows(
-    W: FloatArray, mW: FloatArray, adagrad: Adagrad, strip: FloatArray,
-    errors: FloatArray, hs: FloatArray, top: int, rows: int,
+    W: FloatArray, WT: FloatArray, mW: FloatArray, adagrad: Adagrad, strip: FloatArray,
+    errors: FloatArray, hs: FloatArray, top: int, bottom: int,
 ) -> None:  # fmt: skip
-    """Rows of a matrix from `top` on: the gradient, errorsᵀ hs, then Adagrad's step."""
+    """Rows `top` to `bottom` of a matrix: the gradient, errorsᵀ hs, then Adagrad's step."""
     (depth, width), Hp = errors.shape, W.shape[1]
-    for k in range(0, depth, block_depth):
-        count = min(block_depth, depth - k)
-        product(strip, 0, errors, k * width + top, 1, width, hs, k * Hp, rows, Hp, count, k > 0)
-    step(W, mW, top * Hp, strip, 0, rows * Hp, adagrad)
+    for start in range(top, bottom, len(strip)):
+        rows = min(len(strip), bottom - start)
+        for k in range(0, depth, block_depth):
+            count = min(block_depth, depth - k)
+            a = k * width + start
+            product(strip, 0, errors, a, 1, width, hs, k * Hp, rows, Hp, count, k > 0)
+        step(W, mW, start * Hp, strip, 0, rows * Hp, adagrad)
+        if len(WT) > 0:
+            transpose(W, WT, start, start + rows)
 
 
 @inlined

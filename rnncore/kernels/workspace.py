@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.simd import lanes_for
+from rnncore.kernels.simd import VectorArray, aligned
 from rnncore.parameters import FloatArray, Parameters
 
 FloatType = np.dtype[np.floating]
@@ -30,11 +30,18 @@ class Sizes(NamedTuple):
 class Weights(NamedTuple):
     """`Parameters`, padded; also Adagrad's sums of squares."""
 
-    Wxh: FloatArray  # (V, Hp) transposed: a row for each character
-    Whh: FloatArray  # (Hp, Hp)
-    Why: FloatArray  # (Vp, Hp)
-    bh: FloatArray  # (Hp,)
-    by: FloatArray  # (Vp,)
+    Wxh: VectorArray  # (V, Hp) transposed: a row for each character
+    Whh: VectorArray  # (Hp, Hp)
+    Why: VectorArray  # (Vp, Hp)
+    bh: VectorArray  # (Hp,)
+    by: VectorArray  # (Vp,)
+
+
+class Transposed(NamedTuple):
+    """Copies for products with a batch; both empty where rows are multiplied with rows."""
+
+    WhhT: VectorArray  # (Hp, Hp)
+    WhyT: VectorArray  # (Hp, Vp)
 
 
 class Text(NamedTuple):
@@ -49,9 +56,9 @@ class Activations(NamedTuple):
     """What an iteration computes for its T × B characters; row t × B + b is (t, b)."""
 
     tokens: NDArray[np.int64]  # (T + 1, B) row t has the inputs of step t and the targets of t - 1
-    hs: FloatArray  # ((T + 1) × B, Hp) hidden states; the first B rows are those before the sequence
-    ps: FloatArray  # (T × B, Vp) scores, then probabilities, then dy
-    dh: FloatArray  # (T × B, Hp) gradient of the hidden state, then before tanh (dhraw)
+    hs: VectorArray  # ((T + 1) × B, Hp) hidden states; the first B rows are those before the sequence
+    ps: VectorArray  # (T × B, Vp) scores, then probabilities, then dy
+    dh: VectorArray  # (T × B, Hp) gradient of the hidden state, then before tanh (dhraw)
     nats: NDArray[np.float64]  # (T, B) loss of each character
 
 
@@ -59,9 +66,9 @@ class Adagrad(NamedTuple):
     """What the update needs besides weights and activations."""
 
     sums: Weights
-    dWxh: FloatArray  # (V, Hp) zero between updates
+    dWxh: VectorArray  # (V, Hp) zero between updates
     last_row: NDArray[np.int64]  # (V,) the last row whose input is this character
-    strips: FloatArray  # (workers, rows, Hp or Vp) gradients of a few rows of weights
+    strips: VectorArray  # (workers, rows, Hp or Vp) gradients of some rows of weights
     learning_rate: float
     clip: float
 
@@ -71,43 +78,35 @@ class Run(NamedTuple):
 
     sizes: Sizes
     network: Weights
+    transposed: Transposed
     adagrad: Adagrad
     activations: Activations
     text: Text
-    hidden: FloatArray  # (B, Hp)
+    hidden: VectorArray  # (B, Hp)
     progress: NDArray[np.float64]  # (2,) position and smooth loss
     losses: NDArray[np.float64]  # (iterations,) nats a sequence
     arrivals: NDArray[np.int64]  # (1,) counter of the barriers
 
 
-def aligned(dtype: FloatType, *shape: int) -> FloatArray:
-    """Zeros that start at a cache line (64 bytes), so that no vector crosses two lines."""
-    size = int(np.prod(shape)) * dtype.itemsize
-    room = np.zeros(size + 64, np.uint8)
-    start = -room.ctypes.data % 64
-    return room[start : start + size].view(dtype).reshape(shape)
-
-
-def padded(size: int, dtype: FloatType) -> int:
+def padded(size: int, dtype: FloatType, lanes: int) -> int:
     """`size` in whole vectors; one more if all rows would compete for a few sets of the cache."""
-    lanes = lanes_for(8 * dtype.itemsize)
     vectors = -(-size // lanes)
     return (vectors + (vectors * lanes * dtype.itemsize % 1024 == 0)) * lanes
 
 
-def padded_hidden(hidden: FloatArray, Hp: int, *, rows: int) -> FloatArray:
-    """Aligned array (rows, Hp) that starts with the hidden states `hidden` (S, H)."""
-    array = aligned(hidden.dtype, rows, Hp)
+def padded_hidden(hidden: FloatArray, network: Weights, *, rows: int) -> VectorArray:
+    """Array (rows, Hp) that starts with the hidden states `hidden` (S, H)."""
+    array = like(network, rows, len(network.Whh))
     array[: hidden.shape[0], : hidden.shape[1]] = hidden
     return array
 
 
-def pad(parameters: Parameters) -> Weights:
-    """Padded copies of `parameters`."""
+def pad(parameters: Parameters, lanes: int) -> Weights:
+    """Copies of `parameters`, padded to whole vectors of `lanes` floats."""
     dtype, (V, H) = parameters.Why.dtype, parameters.Why.shape
-    Hp, Vp = padded(H, dtype), padded(V, dtype)
+    Hp, Vp = padded(H, dtype, lanes), padded(V, dtype, lanes)
     shapes = (V, Hp), (Hp, Hp), (Vp, Hp), (Hp,), (Vp,)
-    weights = Weights(*(aligned(dtype, *shape) for shape in shapes))
+    weights = Weights(*(aligned(dtype, lanes, *shape) for shape in shapes))
     for array, values in zip(unpadded(weights, H, V), parameters, strict=True):
         array[...] = values
     return weights
@@ -126,28 +125,38 @@ def unpadded(weights: Weights, H: int, V: int) -> tuple[FloatArray, ...]:
     return Wxh[:, :H].T, Whh[:H, :H], Why[:V, :H], bh[:H], by[:V]
 
 
-def network_of(parameters: Parameters) -> Weights:
+def network_of(parameters: Parameters, lanes: int) -> Weights:
     """Padded copies of `parameters`, with biases that rule out characters beyond V."""
-    network = pad(parameters)
+    network = pad(parameters, lanes)
     network.by[parameters.vocabulary_size :] = -np.inf
     return network
 
 
-def transposed(network: Weights) -> Weights:
-    """The same network with Whh and Why transposed, as `product` needs them for h Wᵀ."""
-    Whh, Why = (aligned(W.dtype, *W.T.shape) for W in (network.Whh, network.Why))
-    Whh[...], Why[...] = network.Whh.T, network.Why.T
-    return network._replace(Whh=Whh, Why=Why)
+def like(network: Weights, *shape: int) -> VectorArray:
+    """Zeros of the type of the weights, with as many lanes."""
+    return aligned(network.Whh.dtype, network.Whh.lanes, *shape)
+
+
+def transposed(network: Weights) -> Transposed:
+    """Copies of Whh and Why, as `product` needs them for h Whhᵀ and h Whyᵀ."""
+    copies = Transposed(*(like(network, *W.T.shape) for W in (network.Whh, network.Why)))
+    copies.WhhT[...], copies.WhyT[...] = network.Whh.T, network.Why.T
+    return copies
+
+
+def not_transposed(network: Weights) -> Transposed:
+    """Empty arrays: the weights are multiplied as they are."""
+    return Transposed(like(network, 0, 0), like(network, 0, 0))
 
 
 def activations_of(network: Weights, T: int, B: int) -> Activations:
     """Arrays for T characters of B streams."""
-    (Vp, Hp), dtype = network.Why.shape, network.Why.dtype
+    Vp, Hp = network.Why.shape
     return Activations(
         tokens=np.zeros((T + 1, B), np.int64),
-        hs=aligned(dtype, (T + 1) * B, Hp),
-        ps=aligned(dtype, T * B, Vp),
-        dh=aligned(dtype, T * B, Hp),
+        hs=like(network, (T + 1) * B, Hp),
+        ps=like(network, T * B, Vp),
+        dh=like(network, T * B, Hp),
         nats=np.zeros((T, B)),
     )
 

@@ -3,6 +3,7 @@
 It knows nothing of the network. Kernels are written in it; docs/kernels.md explains it.
 """
 
+from rnncore.kernels.simd.arrays import VectorArray, aligned
 from rnncore.kernels.simd.compiling import compiled, inlined, kernel
 from rnncore.kernels.simd.copying import clear, copy
 from rnncore.kernels.simd.elementary import clamp, exp, fma, inverse_sqrt, tanh
@@ -10,9 +11,12 @@ from rnncore.kernels.simd.products import product
 from rnncore.kernels.simd.reductions import max_lanes, sum_lanes
 from rnncore.kernels.simd.row_products import row_product
 from rnncore.kernels.simd.threads import available_threads, barrier
-from rnncore.kernels.simd.vector import broadcast, lanes, lanes_for, load, store
+from rnncore.kernels.simd.transposing import transpose
+from rnncore.kernels.simd.vector import broadcast, lanes, load, store
 
 __all__ = [
+    "VectorArray",
+    "aligned",
     "available_threads",
     "barrier",
     "broadcast",
@@ -26,7 +30,6 @@ __all__ = [
     "inverse_sqrt",
     "kernel",
     "lanes",
-    "lanes_for",
     "load",
     "max_lanes",
     "product",
@@ -34,4 +37,5 @@ __all__ = [
     "store",
     "sum_lanes",
     "tanh",
+    "transpose",
 ]

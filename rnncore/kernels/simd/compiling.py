@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 
 from rnncore.kernels.simd.processor import config
 
@@ -35,10 +37,30 @@ def kernel(function: Function) -> Function:
     configured = config.CACHE_DIR
     config.CACHE_DIR = str(cache)  # numba reads the setting while it decorates
     try:
-        cached = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
+        dispatcher = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
     finally:
         config.CACHE_DIR = configured
-    return cast("Function", cached)
+
+    entry_points: dict[Hashable, Callable[..., Any]] = {}
+
+    @functools.wraps(function)
+    def call(*arguments: Any) -> Any:
+        key = kind_of(arguments)
+        if key not in entry_points:
+            entry_points[key] = dispatcher.compile(tuple(map(numba.typeof, arguments)))
+        return entry_points[key](*arguments)
+
+    return cast("Function", call)
+
+
+def kind_of(argument: object) -> Hashable:
+    """What the machine code depends on: types, and the lanes of arrays, which numba overlooks."""
+    if isinstance(argument, np.ndarray):
+        lanes, flags = getattr(argument, "lanes", None), argument.flags
+        return argument.dtype, argument.ndim, lanes, flags.writeable, flags.c_contiguous
+    if isinstance(argument, tuple):
+        return type(argument), *map(kind_of, argument)
+    return type(argument)
 
 
 def compiled(function: Function) -> Function:

@@ -1,4 +1,4 @@
-"""The processor that the kernels are compiled for: its vector registers."""
+"""The processor that the kernels are compiled for: its name and its vector registers."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def target_features() -> set[str]:
     if chosen is None:
         return {name for name, supported in binding.get_host_cpu_features().items() if supported}
     return {name[1:] for name in chosen.split(",") if name.startswith("+")}
+
+
+def target_processor() -> str:
+    """LLVM's name for the processor that numba compiles for: this one, or `NUMBA_CPU_NAME`."""
+    return str(config.CPU_NAME or binding.get_host_cpu_name())
 
 
 def register_file() -> tuple[int, int]:

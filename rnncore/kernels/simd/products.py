@@ -43,15 +43,15 @@ def product_in_tiles(
     vectors = columns // lanes(C)
     most = widest_row if rows == 1 else widest
     panels = (vectors + most - 1) // most
-    width = (vectors + panels - 1) // panels
     blocks = (rows + highest - 1) // highest
-    height = (rows + blocks - 1) // blocks
-    for panel in range(panels):
-        # every second row of C goes from right to left: what was read last is still in the cache
-        left = width * (panels - 1 - panel if rows == 1 and (c // columns) % 2 else panel)
-        for top in range(0, rows, height):
+    # every second single row goes from right to left: what was read last is still in the cache
+    backwards = rows == 1 and (c // columns) % 2 == 1
+    for n in range(panels):
+        panel = panels - 1 - n if backwards else n
+        left, right = vectors * panel // panels, vectors * (panel + 1) // panels
+        for block in range(blocks):
+            top, bottom = rows * block // blocks, rows * (block + 1) // blocks
             tile(
                 C, c + top * columns + left * lanes(C), A, a + top * a_row, a_row, a_k,
-                B, b + left * lanes(C), min(height, rows - top), min(width, vectors - left),
-                columns, depth, accumulate,
+                B, b + left * lanes(C), bottom - top, right - left, columns, depth, accumulate,
             )  # fmt: skip

@@ -26,6 +26,7 @@ from rnncore.kernels.simd.vector import (
     emit_pointer,
     emit_store,
     lanes,
+    vector_of,
 )
 
 most_sums = 3 * registers // 4  # vectors of sums in a tile; the other registers hold A and W
@@ -70,7 +71,7 @@ def row_tile(
     columns: Any, depth: Any,
 ) -> Codegen:  # fmt: skip
     """One tile of `row_product`: a vector of C in each row; each height has a loop of its own."""
-    vector = Vector(C.dtype)
+    vector = vector_of(C)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         starts = [

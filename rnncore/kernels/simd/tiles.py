@@ -17,10 +17,11 @@ from rnncore.kernels.simd.vector import (
     emit_load,
     emit_pointer,
     emit_store,
+    vector_of,
 )
 
 # The largest tile: rows, vectors in each row, and vectors of a tile that has one row only.
-highest, widest, widest_row = {16: (4, 3, 8), 32: (5, 5, 8)}[registers]
+highest, widest, widest_row = {16: (4, 3, 8), 32: (8, 3, 8)}[registers]
 
 
 class Rows(NamedTuple):
@@ -36,7 +37,7 @@ def tile(
     rows: Any, vectors: Any, columns: Any, depth: Any, accumulate: Any,
 ) -> Codegen:  # fmt: skip
     """One tile of `product`: a jump table leads to a loop for its height and width."""
-    vector = Vector(C.dtype)
+    vector = vector_of(C)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         starts = [

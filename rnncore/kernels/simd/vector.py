@@ -22,26 +22,18 @@ from numba.extending import lower_builtin, models, register_model
 from numpy.typing import NDArray
 
 from rnncore.kernels.simd.compiling import Codegen, intrinsic
-from rnncore.kernels.simd.processor import register_bits
 
 FloatArray = NDArray[np.floating]
 
-most_lanes = 8  # float32 then fills half a register of AVX-512, which is faster on Zen 4
-
-
-def lanes_for(bits: int) -> int:
-    """Number of floats in a vector, if each has `bits` bits."""
-    return min(most_lanes, register_bits // bits)
-
 
 class Vector(types.Type):
-    """A vector of `lanes_for` floats of one type."""
+    """A vector of `lanes` floats of one type."""
 
-    def __init__(self, element: types.Float) -> None:
+    def __init__(self, element: types.Float, lanes: int) -> None:
         self.element = element
         self.bits = element.bitwidth
         self.is_single = element is types.float32
-        self.lanes = lanes_for(self.bits)
+        self.lanes = lanes
         super().__init__(name=f"Vector({self.lanes} x {element})")
 
     @property
@@ -52,6 +44,11 @@ class Vector(types.Type):
     def constant(self, number: float) -> ir.Constant:
         """The same number in every lane."""
         return ir.Constant(self.llvm, [number] * self.lanes)
+
+
+def vector_of(array: Any) -> Vector:
+    """The type of the vectors of an array, given its own type."""
+    return Vector(array.dtype, array.lanes)
 
 
 @register_model(Vector)
@@ -150,7 +147,7 @@ register_operator(operator.truediv, "fdiv")
 @intrinsic
 def lanes(_: Any, array: Any) -> Codegen:
     """Number of elements of `array` in a vector; a constant in the machine code."""
-    count = Vector(array.dtype).lanes
+    count = array.lanes
 
     def codegen(context: Any, _: Any, sig: Any, __: Any) -> Any:
         return context.get_constant(sig.return_type, count)
@@ -161,7 +158,7 @@ def lanes(_: Any, array: Any) -> Codegen:
 @intrinsic
 def load(_: Any, array: Any, index: Any) -> Codegen:
     """The vector that starts at element `index` of a contiguous array; the index is flat."""
-    vector = Vector(array.dtype)
+    vector = vector_of(array)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         return emit_load(builder, emit_pointer(context, builder, sig.args[0], *values), vector)
@@ -172,7 +169,7 @@ def load(_: Any, array: Any, index: Any) -> Codegen:
 @intrinsic
 def store(_: Any, array: Any, index: Any, value: Any) -> Codegen:
     """Store a vector at element `index` of a contiguous array; the index is flat."""
-    vector = Vector(array.dtype)
+    vector = vector_of(array)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         pointer = emit_pointer(context, builder, sig.args[0], *values[:2])
@@ -185,7 +182,7 @@ def store(_: Any, array: Any, index: Any, value: Any) -> Codegen:
 @intrinsic
 def broadcast(_: Any, array: Any, number: Any) -> Codegen:
     """`number` in every lane of a vector of the type of `array`."""
-    vector = Vector(array.dtype)
+    vector = vector_of(array)
 
     def codegen(context: Any, builder: ir.IRBuilder, sig: Any, values: Any) -> Any:
         scalar = context.cast(builder, values[1], sig.args[1], vector.element)
