@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnncore.kernels import forward, loop
-from rnncore.kernels.passes import block_rows
 from rnncore.kernels.simd import available_threads
 from rnncore.kernels.update import shared_strip_rows, strip_rows
 from rnncore.kernels.workspace import (
@@ -33,8 +32,9 @@ from rnncore.kernels.workspace import (
 from rnncore.parameters import FloatArray, Parameters
 from rnncore.state import TrainingState
 
-__all__ = ["read", "sample", "train"]
+__all__ = ["nats_of_units", "read", "sample", "train"]
 
+most_units = 32  # read side by side
 work_worth_threads = 3e7  # floating-point operations: a third of a millisecond on one core
 
 
@@ -75,12 +75,39 @@ def read(
 
     Reading starts with the hidden state `hidden` (H,); `tokens` (N,) has at least one token.
     """
-    network, H = network_of(parameters), parameters.hidden_size
-    sizes = Sizes(H, parameters.vocabulary_size, block_rows, 1)
-    last = padded_hidden(hidden.reshape(1, H), network.Whh.shape[1], rows=1)
-    activations = activations_of(network, sizes.T, sizes.B)
-    nats = forward.read(sizes, network, activations, text_of(tokens.reshape(1, -1)), last)
-    return float(nats), last[0, :H].copy()
+    network, H, nats = transposed(network_of(parameters)), parameters.hidden_size, np.zeros(1)
+    window = forward.window_of(network, hidden.reshape(1, H))
+    text, length = text_of(tokens.reshape(1, -1)), np.array([len(tokens)])
+    row = forward.read(H, network, text, np.zeros(1, np.int64), length, window, nats)
+    return float(nats[0]), window.hs[row, :H].copy()
+
+
+def nats_of_units(
+    parameters: Parameters, tokens: NDArray[np.integer], ends: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Nats of each unit of `tokens` (N,); `ends` (units,) are where they end.
+
+    Each is read from a hidden state of zeros, and its first token is given. Units of about the same
+    length are read side by side; which ones, and in which thread, changes no bit.
+    """
+    network, H = transposed(network_of(parameters)), parameters.hidden_size
+    text, lengths, nats = text_of(tokens[None]), np.diff(ends, prepend=0), np.zeros(len(ends))
+    starts, longest_first = ends - lengths, np.argsort(-lengths, kind="stable")
+    units = longest_first[: np.count_nonzero(lengths > 1)]  # the others have nothing to predict
+    work = 2 * len(tokens) * H * (H + parameters.vocabulary_size)
+    threads = min(available_threads() if work > work_worth_threads else 1, len(units))
+
+    def read_shares(shares: slice) -> None:
+        for first in range(threads)[shares]:
+            share = units[first::threads]
+            for group in np.array_split(share, -(-len(share) // most_units)):
+                window = forward.window_of(network, np.zeros((len(group), H), parameters.bh.dtype))
+                read = np.zeros(len(group))
+                forward.read(H, network, text, starts[group], lengths[group], window, read)
+                nats[group] = read
+
+    _in_parts(read_shares, threads, threads)
+    return nats
 
 
 def sample(
