@@ -68,7 +68,7 @@ def read(
         while lengths[active - 1] <= t:
             active -= 1  # the first rows remain, since the longest units are first
         if after + active > len(hs):
-            add_nats(network, window, len(lengths), after, nats)
+            add_nats(H, network, window, len(lengths), after, nats)
             copy(hs, before * Hp, hs, 0, active * Hp)
             tokens[:active] = tokens[before : before + active]
             before, after = 0, len(lengths)
@@ -77,17 +77,17 @@ def read(
         for n in range(active):
             tokens[after + n], units[after + n] = token_at(text, starts[n] + t), n
         before, after = after, after + active
-    add_nats(network, window, len(lengths), after, nats)
+    add_nats(H, network, window, len(lengths), after, nats)
     return before
 
 
 @inlined
 def add_nats(
-    network: Weights, window: Window, top: int, bottom: int, nats: NDArray[np.float64]
+    H: int, network: Weights, window: Window, top: int, bottom: int, nats: NDArray[np.float64]
 ) -> None:
     """Add the loss of each row from `top` to `bottom` to the nats of its unit."""
     ps, Hp, Vp = window.ps, window.hs.shape[1], window.ps.shape[1]
-    product(ps, 0, window.hs, top * Hp, Hp, 1, network.Why, 0, bottom - top, Vp, Hp, False)
+    product(ps, 0, window.hs, top * Hp, Hp, 1, network.Why, 0, bottom - top, Vp, H, False)
     for row in range(top, bottom):
         loss = cross_entropy(ps, (row - top) * Vp, network.by, window.tokens[row])
         nats[window.units[row]] += loss
