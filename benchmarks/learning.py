@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from benchmarks.texts import Tokens, king_james, tokens_of
-from rnncore import Hyperparameters, TrainingState, bits_per_character, train
+from rnncore import Hyperparameters, TrainingState, nats_per_character, train
 
 goal = 2.0  # nats per character of the text's last tenth
 between_evaluations = 20_000  # iterations
@@ -37,7 +37,7 @@ def ours(training: Tokens, held_out: Tokens, vocabulary_size: int) -> str:
         started = time.perf_counter()
         train(state, training, between_evaluations)
         seconds += time.perf_counter() - started
-        nats = bits_per_character(state.parameters, held_out) * math.log(2)
+        nats = nats_per_character(state.parameters, held_out)
     return describe("this project", state.iteration, seconds, nats)
 
 

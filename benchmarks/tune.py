@@ -123,5 +123,6 @@ def vars_of(chosen):
 
 if __name__ == "__main__":
     import sys
+
     for line in measure(sys.argv[1:]):
         print(line, flush=True)

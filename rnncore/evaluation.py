@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from rnncore import kernels
 from rnncore.exceptions import InvalidTokens
 from rnncore.parameters import FloatArray, Parameters
+
+piece_length = 2048  # tokens of a unit, where a text has no units of its own
 
 
 def nats_per_character(
@@ -20,24 +23,40 @@ def nats_per_character(
     Reading starts with the hidden state `hidden` (H,), by default zeros. The first token is given,
     not predicted, so N must be at least 2.
     """
-    if tokens.ndim != 1 or len(tokens) <= 1:
-        raise InvalidTokens(
-            f"evaluation needs one row of at least 2 tokens, not an array of shape {tokens.shape}"
-        )
-    parameters.check_tokens(tokens)
+    _check_text(parameters, tokens)
     nats, _ = kernels.read(parameters, tokens, _initial_hidden(parameters, hidden))
     return nats / (len(tokens) - 1)
 
 
-def bits_per_character(parameters: Parameters, tokens: NDArray[np.integer]) -> float:
-    """Mean cross entropy of `tokens` (N,) in bits, read from a hidden state of zeros.
+def bits_per_character(
+    parameters: Parameters,
+    tokens: NDArray[np.integer],
+    ends: Sequence[int] | NDArray[np.integer] | None = None,
+) -> float:
+    """Mean cross entropy, in bits, of the tokens (N,) of a text that is read unit by unit.
+
+    Units end where `ends` says, in ascending order and the last at N, by default after each
+    `piece_length` tokens. Each is read from a hidden state of zeros, and its first token is given,
+    not predicted. With one unit the text is read as `nats_per_character` reads it.
 
     >>> from rnncore.parameters import Hyperparameters
     >>> even = Parameters.initial(8, Hyperparameters(hidden_size=2), seed=0).zeros_like()
     >>> round(bits_per_character(even, np.array([0, 7, 3])), 6)
     3.0
     """
-    return nats_per_character(parameters, tokens) / math.log(2)
+    _check_text(parameters, tokens)
+    N = len(tokens)
+    if ends is None:
+        ends = [*range(piece_length, N, piece_length), N]
+    bounds = np.array([0, *ends], np.int64)
+    lengths = np.diff(bounds)
+    if bounds[-1] != N or (lengths < 0).any():
+        raise InvalidTokens(f"the ends of units must ascend to {N}, where the text ends")
+    predicted = int((lengths - 1).clip(0).sum())
+    if not predicted:
+        raise InvalidTokens("evaluation needs a unit of at least 2 tokens, all units are shorter")
+    nats = kernels.nats_of_units(parameters, tokens, bounds[1:])
+    return math.fsum(nats) / predicted / math.log(2)
 
 
 def read(
@@ -48,6 +67,15 @@ def read(
     extended = np.append(tokens.astype(np.int64), 0)  # kernels.read only predicts the last token
     _, last = kernels.read(parameters, extended, _initial_hidden(parameters, hidden))
     return last
+
+
+def _check_text(parameters: Parameters, tokens: NDArray[np.integer]) -> None:
+    """Refuse what is no text with a token to predict."""
+    if tokens.ndim != 1 or len(tokens) <= 1:
+        raise InvalidTokens(
+            f"evaluation needs one row of at least 2 tokens, not an array of shape {tokens.shape}"
+        )
+    parameters.check_tokens(tokens)
 
 
 def _initial_hidden(parameters: Parameters, hidden: FloatArray | None) -> FloatArray:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from threading import Event
 
 from flows.exceptions import TrainingStopped
+from flows.lifecycle.evaluation import by_blocks, held_out_bits
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
 from flows.reporting.samples import draw_snapshot
 from flows.storage.checkpoints import Checkpoint, CheckpointRecord
 from flows.storage.open_run import OpenRun
-from rnncore import TrainingDiverged, TrainingState, bits_per_character
+from rnncore import TrainingDiverged, TrainingState
 
 curve_characters = 10_000  # of the held-out text, read at each checkpoint for the loss curve
 
@@ -34,16 +35,17 @@ def advance(
         kept = newest.record.iteration
         message = f"{error}; the last good checkpoint, of iteration {kept}, is kept"
         raise TrainingStopped(message) from error
-    planned = state.iteration == goal
-    return _commit(opened, state, trained, corpus, after=newest.after, planned=planned)
+    planned, rule = state.iteration == goal, newest.record.rule
+    return _commit(opened, state, trained, corpus, rule, after=newest.after, planned=planned)
 
 
 def commit_initial(opened: OpenRun, corpus: tuple[str, ...]) -> CheckpointRecord:
-    """Commit the state before the first iteration."""
-    run = opened.run
+    """Commit the state before the first iteration; what is left of a loss curve keeps its rule."""
+    run, records = opened.run, opened.log.records()
+    rule = records[-1].rule if records else by_blocks
     state = TrainingState.initial(len(opened.vocabulary), run.network(), seed=run.seed)
     nothing = ChunkStatistics(loss=None, characters_per_second=None)
-    return _commit(opened, state, nothing, corpus, after=opened.log.head(), planned=True)
+    return _commit(opened, state, nothing, corpus, rule, after=opened.log.head(), planned=True)
 
 
 def describe(record: CheckpointRecord, iterations_per_epoch: int) -> str:
@@ -62,25 +64,27 @@ def _commit(
     state: TrainingState,
     trained: ChunkStatistics,
     corpus: tuple[str, ...],
+    rule: str | None,
     *,
     after: int,
     planned: bool,
 ) -> CheckpointRecord:
-    """Commit `state` with what the loss curve and the reports need to know of it.
+    """Commit `state` with what the loss curve, read by `rule`, and the reports need to know of it.
 
     An unplanned one has no snapshot: reports must not depend on when a signal stopped a run.
     """
-    training, held_out = opened.split
+    training, held_out, block_ends = opened.split
     snapshot = measured = None
     if planned:
         snapshot = draw_snapshot(state, training, opened.vocabulary, opened.run.seed)
-        if len(held_out):
-            measured = bits_per_character(state.parameters, held_out[:curve_characters])
+        beginning = held_out[:curve_characters]
+        measured = held_out_bits(state.parameters, beginning, block_ends, rule)
     facts = {
         "loss": trained.loss,
         "smooth_loss": state.smooth_loss / state.hyperparameters.seq_length,
         "characters_per_second": trained.characters_per_second,
         "held_out_bits_per_character": measured,
+        "rule": rule,
         "snapshot": snapshot,
         "corpus": corpus,
         "cpu": cpu_model(),

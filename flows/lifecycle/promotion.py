@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import partial
 
 from flows.exceptions import CorpusError
+from flows.lifecycle.evaluation import held_out_bits
 from flows.storage.checkpoints import EvaluationRecord
 from flows.storage.open_run import OpenRun
 from flows.storage.payload import Payload
 from flows.storage.registry import Champion, Decision, Registry, Version
-from rnncore import bits_per_character
 
 
 def promote_or_reject(opened: OpenRun, measured: EvaluationRecord) -> Decision:
@@ -29,10 +29,10 @@ def judge(opened: OpenRun, measured: EvaluationRecord, champion: Champion | None
         reason = "nothing is held out to compare on"
     else:
         try:
-            theirs = _held_out_bits(champion.payload, opened)
+            theirs = _champion_bits(champion.payload, opened, measured.rule)
         except CorpusError:
             reason = f"version {champion.number}'s vocabulary lacks characters of the held-out text"
-        else:
+        if theirs is not None:
             better = own < theirs
             reason = (
                 f"{own:.3f} bits per character on the held-out text,"
@@ -47,10 +47,12 @@ def judge(opened: OpenRun, measured: EvaluationRecord, champion: Champion | None
         bits_per_character=own,
         champion=champion.number if champion else None,
         champion_bits_per_character=theirs,
+        rule=measured.rule,
     )
 
 
-def _held_out_bits(champion: Payload, opened: OpenRun) -> float:
-    """Bits per character of a champion on the held-out text of a run."""
-    text = opened.vocabulary.decode(opened.split.held_out)
-    return bits_per_character(champion.state.parameters, champion.vocabulary.encode(text))
+def _champion_bits(champion: Payload, opened: OpenRun, rule: str | None) -> float | None:
+    """Bits per character of a champion on the held-out text of a run, block by block as there."""
+    _, held_out, block_ends = opened.split
+    tokens = champion.vocabulary.encode(opened.vocabulary.decode(held_out))
+    return held_out_bits(champion.state.parameters, tokens, block_ends, rule)

@@ -41,6 +41,7 @@ class CheckpointRecord(BaseModel):
     smooth_loss: float
     characters_per_second: float | None
     held_out_bits_per_character: float | None
+    rule: str | None = None  # by which those were measured; a run keeps it for all of its curve
     snapshot: Snapshot | None
     corpus: tuple[str, ...]  # URLs, without secrets
     cpu: str
@@ -48,7 +49,11 @@ class CheckpointRecord(BaseModel):
 
 
 class EvaluationRecord(BaseModel):
-    """How well a checkpoint predicts text, in the log."""
+    """How well a checkpoint predicts text, in the log, by one rule of reading it.
+
+    The rule "blocks" reads each block from a hidden state of zeros; None, as in records of before,
+    reads the whole text as one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -56,6 +61,7 @@ class EvaluationRecord(BaseModel):
     digest: str
     train_bits_per_character: float
     held_out_bits_per_character: float | None
+    rule: str | None = None
 
 
 class Checkpoint(NamedTuple):
@@ -149,10 +155,10 @@ class CheckpointLog:
         by_iteration = {record.iteration: record for _, record in found}
         return [by_iteration[iteration] for iteration in sorted(by_iteration)]
 
-    def evaluation(self, sha256: str) -> EvaluationRecord | None:
-        """The evaluation of the checkpoint with that digest, if there is one."""
+    def evaluation(self, sha256: str, rule: str | None) -> EvaluationRecord | None:
+        """The evaluation by `rule` of the checkpoint with that digest, if there is one."""
         for _, evaluation in self._log.list_records().contents("evaluation", EvaluationRecord):
-            if evaluation.digest == sha256:
+            if (evaluation.digest, evaluation.rule) == (sha256, rule):
                 return evaluation
         return None
 

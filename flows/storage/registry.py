@@ -28,6 +28,7 @@ class Version(BaseModel):
     bits_per_character: float | None  # on its run's held-out text; None where nothing is held out
     champion: int | None  # number of the version that it was measured against
     champion_bits_per_character: float | None  # of that, on the same text
+    rule: str | None = None  # by which both were measured, as in `EvaluationRecord`
 
 
 class Champion(NamedTuple):
@@ -61,6 +62,11 @@ class Registry:
         What is corrupt is reported and skipped.
         """
         return self._champion(self._log.list_records())
+
+    def decision(self, run_id: str, sha256: str) -> Version | None:
+        """What was decided about a checkpoint, if anything was."""
+        record = _decided(self._log.list_records(), run_id, sha256)
+        return record.parse(Version) if record else None
 
     def decide(
         self, run_id: str, sha256: str, judge: Callable[[Champion | None], Version]

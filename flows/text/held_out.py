@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flows.text.vocabulary import TokenArray, Vocabulary
 
@@ -17,10 +18,11 @@ longest_block = 2048
 
 
 class Split(NamedTuple):
-    """Tokens to train on, and tokens that are only ever evaluated."""
+    """Tokens to train on, and tokens that are only ever evaluated, block by block."""
 
     training: TokenArray
     held_out: TokenArray
+    block_ends: NDArray[np.int64]  # where each held-out block ends, in tokens of `held_out`
 
 
 def split_text(
@@ -33,17 +35,21 @@ def split_text(
     """Divide a corpus of `tokens` (N,): `share` of it is held out, 0 for none.
 
     "content" cuts each file into blocks and holds a block out when its SHA-256, as a fraction of
-    the largest, is below the share; "tail" holds out the end of the text, as benchmarks do.
+    the largest, is below the share; "tail" holds out the end of the text, as benchmarks do, in
+    blocks of the longest length.
     """
     if share == 0:
-        return Split(tokens, tokens[:0])
+        return Split(tokens, tokens[:0], np.empty(0, np.int64))
     bounds = block_bounds(tokens, vocabulary, file_ends)
     if method == "tail" or len(bounds) == 1:
         at = len(tokens) - round(len(tokens) * share)
-        return Split(tokens[:at], tokens[at:])
+        held_out = tokens[at:]
+        ends = np.arange(longest_block, len(held_out) + longest_block, longest_block)
+        return Split(tokens[:at], held_out, ends.clip(max=len(held_out)))
     fractions = [_fraction(vocabulary.decode(tokens[start:end])) for start, end in bounds]
-    mask = np.repeat(_choose(fractions, share), [end - start for start, end in bounds])
-    return Split(tokens[~mask], tokens[mask])
+    chosen, lengths = np.array(_choose(fractions, share)), np.diff(bounds)[:, 0]
+    mask = np.repeat(chosen, lengths)
+    return Split(tokens[~mask], tokens[mask], lengths[chosen].cumsum())
 
 
 def block_bounds(tokens: TokenArray, vocabulary: Vocabulary, file_ends: Sequence[int]) -> Bounds:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.passes import add_input_and_tanh, forward_pass, softmax_loss
+from rnncore.kernels.passes import add_input_and_tanh, token_at
 from rnncore.kernels.simd import (
     broadcast,
     clamp,
@@ -18,32 +21,94 @@ from rnncore.kernels.simd import (
     load,
     max_lanes,
     product,
-    row_product,
     store,
     sum_lanes,
 )
-from rnncore.kernels.workspace import Activations, Sizes, Text, Transposed, Weights
+from rnncore.kernels.workspace import Text, Transposed, Weights, like, padded_hidden
 from rnncore.parameters import FloatArray
+
+rows_at_once = 256  # time steps × units, whose scores are one product; both stay in the cache
+
+
+class Window(NamedTuple):
+    """The last time steps of units that are read side by side; each row is a character of one.
+
+    The first rows, one for each unit, are the time step before.
+    """
+
+    hs: FloatArray  # (rows, Hp) hidden states
+    tokens: NDArray[np.int64]  # (rows,) the character that follows
+    units: NDArray[np.int64]  # (rows,) whose character it is
+    ps: FloatArray  # (rows, Vp) scores
+
+
+def window_of(network: Weights, hidden: FloatArray) -> Window:
+    """A window for units that start with the hidden states `hidden` (S, H)."""
+    rows = len(hidden) + rows_at_once
+    hs, tokens = padded_hidden(hidden, network, rows=rows), np.zeros(rows, np.int64)
+    return Window(hs, tokens, tokens.copy(), like(network, rows_at_once, len(network.Why)))
 
 
 @kernel
 def read(
-    sizes: Sizes, network: Weights, transposed: Transposed, activations: Activations, text: Text,
-    hidden: FloatArray,
-) -> float:  # fmt: skip
-    """Nats of every character but the first, T at a time; `hidden` (1, Hp) is updated."""
-    hs, ps, tokens = activations.hs, activations.ps, activations.tokens
-    Hp, Vp = hs.shape[1], ps.shape[1]
-    nats = 0.0
-    for position in range(0, text.length - 1, sizes.T):
-        rows = min(sizes.T, text.length - 1 - position)
-        part = Sizes(sizes.H, sizes.V, rows, 1)
-        forward_pass(part, network, transposed, activations, text, position, hidden, 0, 1)
-        copy(hs, rows * Hp, hidden, 0, Hp)
-        row_product(ps, 0, hs, Hp, network.Why, rows)
-        for row in range(rows):
-            nats += softmax_loss(ps, row * Vp, network.by, tokens[row + 1, 0], 1.0)
-    return nats
+    H: int, network: Weights, transposed: Transposed, text: Text, starts: NDArray[np.int64],
+    lengths: NDArray[np.int64], window: Window, nats: NDArray[np.float64],
+) -> int:  # fmt: skip
+    """Read units of a text side by side, the longest first; add the nats of each to `nats`.
+
+    `window` starts with a hidden state for each unit; the row of it that is returned holds the last
+    one of the first unit.
+    """
+    hs, tokens, units = window.hs, window.tokens, window.units
+    Hp, active = hs.shape[1], len(lengths)
+    before, after = 0, active  # rows: the last time step, and the next one
+    for n in range(active):
+        tokens[n] = token_at(text, starts[n])
+    for t in range(1, lengths[0]):
+        while lengths[active - 1] <= t:
+            active -= 1  # the first rows remain, since the longest units are first
+        if after + active > len(hs):
+            add_nats(H, network, transposed, window, len(lengths), after, nats)
+            copy(hs, before * Hp, hs, 0, active * Hp)
+            tokens[:active] = tokens[before : before + active]
+            before, after = 0, len(lengths)
+        product(hs, after * Hp, hs, before * Hp, Hp, 1, transposed.WhhT, 0, active, Hp, H, False)
+        add_input_and_tanh(network, tokens[before : before + active], hs, after)
+        for n in range(active):
+            tokens[after + n], units[after + n] = token_at(text, starts[n] + t), n
+        before, after = after, after + active
+    add_nats(H, network, transposed, window, len(lengths), after, nats)
+    return before
+
+
+@inlined
+def add_nats(
+    H: int, network: Weights, transposed: Transposed, window: Window, top: int, bottom: int,
+    nats: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Add the loss of each row from `top` to `bottom` to the nats of its unit."""
+    ps, Hp, Vp = window.ps, window.hs.shape[1], window.ps.shape[1]
+    product(ps, 0, window.hs, top * Hp, Hp, 1, transposed.WhyT, 0, bottom - top, Vp, H, False)
+    for row in range(top, bottom):
+        loss = cross_entropy(ps, (row - top) * Vp, network.by, window.tokens[row])
+        nats[window.units[row]] += loss
+
+
+@compiled
+def cross_entropy(ps: FloatArray, start: int, by: FloatArray, target: int) -> float:
+    """Loss of `target` in nats, of a row of scores without their bias.
+
+    The largest score is subtracted first, so exp cannot overflow; the loss is computed from the
+    scores, so a probability of zero does not make it infinite.
+    """
+    largest = load(ps, start) + load(by, 0)
+    for v in range(lanes(by), len(by), lanes(by)):
+        largest = clamp(load(ps, start + v) + load(by, v), largest, np.inf)
+    shift = max_lanes(largest)
+    sums = broadcast(ps, 0.0)
+    for v in range(0, len(by), lanes(by)):
+        sums = sums + exp(load(ps, start + v) + load(by, v) - shift)
+    return float(math.log(sum_lanes(sums)) - (ps.flat[start + target] + by[target] - shift))
 
 
 @kernel
@@ -54,8 +119,8 @@ def sample(
 ) -> None:  # fmt: skip
     """Sample S texts side by side into `texts` (S, length), one character of each at a time.
 
-    hs is (2 S, Hp): its halves hold, by turns, the hidden
-    states before and after a step. ps is (S, Vp); tokens (S,) are the last characters.
+    hs is (2 S, Hp): its halves hold, by turns, the hidden states before and after a step. ps is
+    (S, Vp); tokens (S,) are the last characters.
     """
     (streams, length), V = texts.shape, len(network.Wxh)
     Hp, Vp = hs.shape[1], ps.shape[1]

@@ -20,6 +20,7 @@ from flows.results import TrainResult
 from flows.storage import Log, Registry, open_run, open_store, reports
 from flows.storage.canonical import strict_json
 from flows.train import train
+from rnncore import bits_per_character
 from tests.support.flows import files_below, retrained
 
 data = Path(__file__).parents[1] / "data"
@@ -85,13 +86,25 @@ def test_its_store_serves_every_other_flow(options: Options, old_store: Path) ->
 
 
 def test_its_run_goes_on(options: Options, old_store: Path) -> None:
-    """More epochs continue the run from its last checkpoint."""
+    """More epochs continue the run from its last checkpoint, and its curve as it was measured.
+
+    The new decision measures both sides by the rule of today.
+    """
     longer = retrained(options(training={"epochs": 3}))
 
     assert results["retrain"]["run_id"] == longer.run_id
     assert longer.iteration - results["retrain"]["iteration"] == longer.trained_iterations
-    records = open_run(str(old_store), "default", longer.run_id).log.records()
+    opened = open_run(str(old_store), "default", longer.run_id)
+    records, state = opened.log.records(), opened.log.read(opened.log.records()[3]).state
     assert [0, 300, 600, 766, 900, 1149] == [record.iteration for record in records]
+    assert {None} == {record.rule for record in records}
+    version = Registry(opened.store, "default").decision(longer.run_id, longer.checkpoint_digest)
+    assert version
+    assert "blocks" == version.rule
+    _, held_out, ends = opened.split
+    champion_bits = bits_per_character(state.parameters, held_out, ends)
+    assert champion_bits == version.champion_bits_per_character
+    assert champion_bits != results["retrain"]["held_out_bits_per_character"]
 
 
 def test_every_object_of_its_store_is_read(old_store: Path) -> None:
@@ -103,7 +116,7 @@ def test_every_object_of_its_store_is_read(old_store: Path) -> None:
 
     assert [0, 300, 600, 766] == [record.iteration for record in records]
     assert all(opened.log.read(record).state.iteration == record.iteration for record in records)
-    evaluation = opened.log.evaluation(expected["checkpoint_digest"])
+    evaluation = opened.log.evaluation(expected["checkpoint_digest"], rule=None)
     assert evaluation
     assert expected["held_out_bits_per_character"] == evaluation.held_out_bits_per_character
     assert champion
@@ -129,7 +142,9 @@ def test_a_new_store_has_the_same_names_and_keys(options: Options, store: Path) 
     records = [f"{run}/log/{number:012}.json" for number in range(5)]
     records += [f"models/default/{log}/000000000000.json" for log in ("versions", "reports")]
     for name in records:
-        assert keys(before[name]) == keys(now[name])
+        (sealed, content), (sealed_now, content_now) = keys(before[name]), keys(now[name])
+        assert sealed == sealed_now
+        assert content == content_now - {"rule"}  # by which texts are evaluated: added later
     assert f"reports/samples/default-{results['retrain']['report_id']}.parquet" in now
 
 

@@ -65,9 +65,9 @@ def test_measured_bits_are_those_of_the_checkpoint(options: Options, store: Path
     newest = opened.log.newest()
     assert newest is not None
     parameters = newest.payload.state.parameters
-    training, held_out = opened.split
+    training, held_out, ends = opened.split
     assert bits_per_character(parameters, training) == outcome.train_bits_per_character
-    assert bits_per_character(parameters, held_out) == outcome.held_out_bits_per_character
+    assert bits_per_character(parameters, held_out, ends) == outcome.held_out_bits_per_character
     assert outcome.train_bits_per_character < math.log2(outcome.vocabulary_size)
 
 
@@ -156,6 +156,7 @@ def test_records_hold_the_loss_curve(options: Options, store: Path) -> None:
     assert sorted(losses, reverse=True) == losses
     assert all(record.characters_per_second for record in records[1:])
     assert all(record.held_out_bits_per_character for record in records)
+    assert {"blocks"} == {record.rule for record in records}
 
 
 def test_every_row_names_a_checkpoint_that_exists(options: Options, store: Path) -> None:

@@ -1,8 +1,10 @@
-"""Evaluation gives the mean loss of the notebook's forward pass over the text."""
+"""Evaluation gives the mean loss of the notebook's forward pass over each unit of the text."""
 
 from __future__ import annotations
 
 import math
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,10 +18,24 @@ from rnncore import (
     InvalidTokens,
     Parameters,
     bits_per_character,
+    kernels,
     nats_per_character,
     read,
 )
+from rnncore.kernels import forward, inference
 from tests.support.networks import contracting_network, notebook_weights
+
+unit_lengths = some.lists(some.sampled_from([0, 1, 2, 3, 30, 31, 70]), min_size=1, max_size=40)
+
+
+def nats_unit_by_unit(
+    parameters: Parameters, tokens: NDArray[np.integer], lengths: list[int]
+) -> list[float]:
+    """The loss of each unit of at least two tokens, by the notebook's loop from a state of zeros."""
+    weights, start = notebook_weights(parameters), np.zeros((parameters.hidden_size, 1))
+    units = np.split(tokens, np.cumsum(lengths)[:-1])
+    texts = [unit.tolist() for unit in units if len(unit) > 1]
+    return [loss_fun(weights, text[:-1], text[1:], start)[0] for text in texts]
 
 
 @settings(derandomize=True, max_examples=25, deadline=None)
@@ -46,6 +62,102 @@ def test_the_loss_is_that_of_the_notebook_over_one_long_sequence(
 
     assert pytest.approx(loss / (length - 1), rel=tolerance) == nats
     np.testing.assert_allclose(read(parameters, tokens, hidden), last[:, 0], atol=tolerance)
+
+
+@settings(derandomize=True, max_examples=25, deadline=None)
+@given(
+    H=some.sampled_from([1, 8, 30]),
+    V=some.integers(2, 40),
+    lengths=unit_lengths.filter(lambda lengths: max(lengths) > 1),
+    dtype=some.sampled_from(["float32", "float64"]),
+    seed=some.integers(0, 1000),
+)
+def test_each_unit_is_read_from_a_state_of_zeros(
+    H: int, V: int, lengths: list[int], dtype: str, seed: int
+) -> None:
+    """The mean over all characters but the first of each unit; shorter units count nothing."""
+    parameters = contracting_network(H, V, dtype, seed=seed)
+    tokens = np.random.default_rng(seed).integers(0, V, sum(lengths))
+    nats = nats_unit_by_unit(parameters, tokens, lengths)
+    expected = sum(nats) / sum(length - 1 for length in lengths if length) / math.log(2)
+
+    tolerance = 1e-10 if dtype == "float64" else 1e-5
+    found = bits_per_character(parameters, tokens, np.cumsum(lengths))
+    assert pytest.approx(expected, rel=tolerance) == found
+
+
+@pytest.mark.parametrize("length", [300, 2048, 2049, 2050, 5000])
+def test_a_text_without_units_is_cut_into_pieces(length: int) -> None:
+    """At multiples of 2,048 tokens; a last piece of one token counts nothing."""
+    parameters = contracting_network(8, 5)
+    tokens = np.random.default_rng(length).integers(0, 5, length)
+    pieces = [len(tokens[at : at + 2048]) for at in range(0, length, 2048)]
+    nats, predicted = nats_unit_by_unit(parameters, tokens, pieces), length - len(pieces)
+
+    found = bits_per_character(parameters, tokens)
+    assert pytest.approx(sum(nats) / predicted / math.log(2), rel=1e-10) == found
+    if length == 2049:
+        assert bits_per_character(parameters, tokens[:-1]) == found
+
+
+def test_one_unit_is_one_continuous_text() -> None:
+    """The same bits as the text from a hidden state of zeros."""
+    parameters, tokens = contracting_network(16, 40), np.arange(5000) * 7 % 40
+
+    expected = nats_per_character(parameters, tokens) / math.log(2)
+    assert expected == bits_per_character(parameters, tokens, [5000])
+
+
+@settings(derandomize=True, max_examples=30, deadline=None)
+@given(
+    H=some.sampled_from([1, 20, 33]),
+    lengths=unit_lengths.filter(lambda lengths: max(lengths) > 1),
+    units=some.sampled_from([1, 2, 3, 5, 64]),
+    rows=some.sampled_from([64, 65, 1000]),
+    threads=some.sampled_from([1, 2, 3]),
+    dtype=some.sampled_from(["float32", "float64"]),
+)
+def test_how_a_text_is_read_changes_no_bit(
+    H: int, lengths: list[int], units: int, rows: int, threads: int, dtype: str
+) -> None:
+    """Units side by side, rows of a window, threads: each unit has the bits that it has alone."""
+    parameters, ends = contracting_network(H, 12, dtype), np.cumsum(lengths)
+    tokens = np.random.default_rng(sum(lengths)).integers(0, 12, sum(lengths))
+    pieces = np.split(tokens, ends[:-1])
+    alone = [kernels.nats_of_units(parameters, p, np.array([len(p)])) for p in pieces if len(p) > 1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inference, "most_units", units)
+        patch.setattr(inference, "threads_for", lambda _: threads)
+        patch.setattr(forward, "rows_at_once", rows)
+        together = kernels.nats_of_units(parameters, tokens, ends)
+        bits = bits_per_character(parameters, tokens, ends)
+
+    assert np.concatenate(alone).tolist() == together[np.array(lengths) > 1].tolist()
+    assert 0 == together[np.array(lengths) <= 1].sum()
+    assert bits_per_character(parameters, tokens, ends) == bits
+
+
+def test_a_text_on_disk_is_not_copied(tmp_path: Path) -> None:
+    """The memory that evaluation takes does not grow with a memory-mapped text."""
+    path = tmp_path / "tokens.npy"
+    np.save(path, np.zeros(1_000_000, np.uint16))
+    parameters, tokens = contracting_network(1, 2), np.load(path, mmap_mode="r")
+    tracemalloc.start()
+    bits_per_character(parameters, tokens)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < tokens.nbytes / 4
+
+
+def test_ends_that_do_not_fit_the_text_are_refused() -> None:
+    """Beyond the text, before its end, descending, or with nothing to predict."""
+    parameters, tokens = contracting_network(2, 3), np.zeros(4, np.int64)
+    for ends in ([], [3], [5], [3, 2, 4], [-1, 4]):
+        with pytest.raises(InvalidTokens, match="must ascend to 4"):
+            bits_per_character(parameters, tokens, ends)
+    with pytest.raises(InvalidTokens, match="a unit of at least 2 tokens"):
+        bits_per_character(parameters, tokens, [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize("V", [2, 8, 66])

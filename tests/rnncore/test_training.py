@@ -12,14 +12,16 @@ from hypothesis import strategies as some
 from numpy.typing import NDArray
 
 from rnncore import (
+    Arithmetic,
     Hyperparameters,
     InvalidTokens,
     TrainingDiverged,
     TrainingState,
     iterations_per_epoch,
+    kernels,
     train,
 )
-from rnncore.training import Backend
+from rnncore.training import Backend, split_streams
 from tests.support.networks import bytes_of, difference, notebook_of
 
 Tokens = NDArray[np.uint8]
@@ -148,19 +150,74 @@ def test_training_in_parts_gives_the_same_bytes(
     assert bytes_of(whole) == bytes_of(in_parts)
 
 
-@pytest.mark.parametrize("B", [1, 2, 7])
+@pytest.mark.parametrize("B", [1, 2, 7, 20])
 def test_threads_do_not_change_a_byte(
     english: Tokens, monkeypatch: pytest.MonkeyPatch, B: int
 ) -> None:
     """One, two or three threads, also if a thread has fewer streams than others, or none."""
     ends = []
     for threads in (1, 2, 3):
-        monkeypatch.setattr("rnncore.kernels.workers_for", lambda _, threads=threads: threads)
+        monkeypatch.setattr(
+            "rnncore.kernels.training.workers_for", lambda _, threads=threads: threads
+        )
         state = start(80, hidden_size=30, batch_size=B, seq_length=40, dtype="float32")
         train(state, english, 20)
         ends.append(bytes_of(state))
 
     assert ends[0] == ends[1] == ends[2]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("lanes", [8, 16])
+def test_every_arithmetic_agrees_with_the_reference(
+    english: Tokens, *, lanes: int, transposed: bool
+) -> None:
+    """Vectors of any width, also of two registers; weights as they are or transposed copies."""
+    state, reference = (start(80, hidden_size=40, batch_size=9, dtype="float32") for _ in range(2))
+    losses = np.empty(30)
+    arithmetic = Arithmetic(lanes, transposed)
+    done = kernels.train(state, split_streams(english, state), losses, arithmetic)
+
+    assert 30 == done
+    np.testing.assert_allclose(losses, train(reference, english, 30, "numpy"), rtol=1e-4)
+    np.testing.assert_allclose(state.parameters.Whh, reference.parameters.Whh, atol=1e-4)
+    np.testing.assert_allclose(state.parameters.Why, reference.parameters.Why, atol=1e-4)
+
+
+def test_a_run_keeps_its_bytes_only_with_its_arithmetic(english: Tokens) -> None:
+    """Parts give the bytes of the whole, and another order of additions does not."""
+    mine, other = (Arithmetic.of_first_version(options_of(9))), Arithmetic.fastest(options_of(9))
+    whole, parts, mixed = (start(80, batch_size=9, dtype="float32") for _ in range(3))
+    train(whole, english, 40, arithmetic=mine)
+    for state, second in ((parts, mine), (mixed, other)):
+        train(state, english, 20, arithmetic=mine)
+        train(state, english, 20, arithmetic=second)
+
+    assert bytes_of(whole) == bytes_of(parts)
+    assert bytes_of(whole) != bytes_of(mixed)
+
+
+def test_new_runs_use_transposed_copies_for_batches_only() -> None:
+    """With one stream the copies cost more than they save."""
+    assert not Arithmetic.fastest(options_of(1)).transposed
+    assert Arithmetic.fastest(options_of(64)).transposed
+    assert not Arithmetic.of_first_version(options_of(64)).transposed
+
+
+@pytest.mark.parametrize("lanes", [0, 1, 3, 12, 32])
+def test_a_vector_that_no_register_holds_is_refused(english: Tokens, lanes: int) -> None:
+    """The state stays as it was."""
+    state = start(80, dtype="float32")
+    before = bytes_of(state)
+
+    with pytest.raises(ValueError, match=f"a vector of {lanes} float32 does not fit"):
+        train(state, english, 1, arithmetic=Arithmetic(lanes, transposed=False))
+    assert before == bytes_of(state)
+
+
+def options_of(batch_size: int) -> Hyperparameters:
+    """A network in float32."""
+    return Hyperparameters(batch_size=batch_size)
 
 
 def test_tokens_may_be_a_read_only_memory_map(english: Tokens, tmp_path: Path) -> None:

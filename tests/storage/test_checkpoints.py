@@ -75,14 +75,18 @@ def test_the_payload_is_written_before_its_record(store: Store) -> None:
 
 
 def test_an_evaluation_is_found_by_its_checkpoint(store: Store) -> None:
-    """The later of two; None for another checkpoint."""
+    """And by its rule. The later of two; None for another checkpoint or another rule."""
     log = open_log(store)
     first, second = commit(log, 3), commit(log, 5)
     log.add_evaluation(evaluation_of(first))
     later = log.add_evaluation(evaluation_of(first, bits=2.0))
 
-    assert later == log.evaluation(first.digest)
-    assert log.evaluation(second.digest) is None
+    by_blocks = log.add_evaluation(evaluation_of(first, rule="blocks"))
+
+    assert later == log.evaluation(first.digest, None)
+    assert by_blocks == log.evaluation(first.digest, "blocks")
+    assert log.evaluation(first.digest, "another") is None
+    assert log.evaluation(second.digest, None) is None
 
 
 def test_a_record_is_found_by_its_digest(store: Store) -> None:

@@ -131,7 +131,7 @@ def test_a_record_that_lacks_a_field_is_corrupt(store: Store) -> None:
     assert ["not a checkpoint"] == [problem.reason for problem in problems]
     assert [3] == [record.iteration for record in log.records()]
     assert 3 == log.record(newest.record.digest).iteration
-    assert log.evaluation(newest.record.digest) is None
+    assert log.evaluation(newest.record.digest, None) is None
 
 
 def test_a_payload_that_does_not_match_its_record_is_corrupt(store: Store) -> None:

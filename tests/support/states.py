@@ -68,11 +68,14 @@ def commit(log: CheckpointLog, iterations: int, after: int | None = None) -> Che
     return log.commit(make_state(iterations=iterations), vocabulary, facts, after=after)
 
 
-def evaluation_of(record: CheckpointRecord, bits: float = 2.5) -> EvaluationRecord:
+def evaluation_of(
+    record: CheckpointRecord, bits: float = 2.5, rule: str | None = None
+) -> EvaluationRecord:
     """An evaluation of that checkpoint."""
     return EvaluationRecord(
         iteration=record.iteration,
         digest=record.digest,
         train_bits_per_character=bits,
         held_out_bits_per_character=None,
+        rule=rule,
     )

@@ -44,7 +44,7 @@ def bounds_of(dataset: Dataset) -> list[tuple[int, int]]:
 
 def texts_of(dataset: Dataset, share: float) -> tuple[str, str]:
     """Training and held-out text, split by content."""
-    training, held_out = dataset.split(share, "content")
+    training, held_out, _ = dataset.split(share, "content")
     return dataset.vocabulary.decode(training), dataset.vocabulary.decode(held_out)
 
 
@@ -150,7 +150,7 @@ def test_a_share_of_zero_holds_nothing_out() -> None:
     dataset = tokenise([some_text(4)])
     methods: tuple[SplitMethod, ...] = ("content", "tail")
     for method in methods:
-        training, held_out = dataset.split(0, method)
+        training, held_out, _ = dataset.split(0, method)
 
         np.testing.assert_array_equal(dataset.tokens, training)
         assert 0 == len(held_out)
@@ -160,16 +160,38 @@ def test_a_share_of_zero_holds_nothing_out() -> None:
 def test_the_tail_is_the_end_of_the_text(share: float) -> None:
     """Benchmarks hold out the last part, in one piece."""
     dataset = tokenise([some_text(4)])
-    training, held_out = dataset.split(share, "tail")
+    training, held_out, _ = dataset.split(share, "tail")
 
     assert round(len(dataset.tokens) * share) == len(held_out)
     np.testing.assert_array_equal(dataset.tokens, np.concatenate([training, held_out]))
 
 
+@given(st.lists(line_lengths, min_size=1, max_size=3), shares)
+@settings(derandomize=True, deadline=None, max_examples=50)
+def test_the_ends_of_held_out_blocks_cut_the_held_out_text(
+    files: list[list[int]], share: float
+) -> None:
+    """Into exactly the blocks that are held out: evaluation reads one after another."""
+    texts = [make_text(lengths, seed) for seed, lengths in enumerate(files)]
+    dataset = tokenise([*texts, "z"])
+    _, held_out, ends = dataset.split(share, "content")
+    pieces = [dataset.vocabulary.decode(piece) for piece in np.split(held_out, ends)]
+
+    assert "" == pieces.pop()
+    assert all(piece in blocks_of(dataset) for piece in pieces)
+
+
+def test_a_held_out_tail_is_cut_at_the_longest_block() -> None:
+    """As long pieces as there are in a text without line ends."""
+    ends = [tokenise(["ab" * half]).split(0.5, "tail").block_ends for half in (5000, 2048, 1)]
+
+    assert [[2048, 4096, 5000], [2048], [1]] == [found.tolist() for found in ends]
+
+
 def test_a_text_of_one_block_is_split_at_its_tail() -> None:
     """One block cannot be on both sides of the split."""
     dataset = tokenise(["some words\n" * 20])
-    training, held_out = dataset.split(0.1, "content")
+    training, held_out, _ = dataset.split(0.1, "content")
 
     assert (198, 22) == (len(training), len(held_out))
     np.testing.assert_array_equal(dataset.tokens, np.concatenate([training, held_out]))
@@ -179,7 +201,7 @@ def test_blocks_that_are_all_the_same_leave_something_to_train_on() -> None:
     """Equal blocks have equal digests, but still both texts have some."""
     dataset = tokenise([("a" * 1024 + "\n") * 3] * 2)
     for share in (0.01, 0.99):
-        training, held_out = dataset.split(share, "content")
+        training, held_out, _ = dataset.split(share, "content")
 
         assert len(training) > 0
         assert len(held_out) > 0
@@ -193,3 +215,4 @@ def test_the_split_of_a_stored_dataset_is_the_same(store: Store) -> None:
 
     np.testing.assert_array_equal(expected.training, loaded.training)
     np.testing.assert_array_equal(expected.held_out, loaded.held_out)
+    np.testing.assert_array_equal(expected.block_ends, loaded.block_ends)

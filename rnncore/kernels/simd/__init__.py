@@ -10,14 +10,14 @@ from rnncore.kernels.simd.elementary import clamp, exp, fma, inverse_sqrt, tanh
 from rnncore.kernels.simd.products import product
 from rnncore.kernels.simd.reductions import max_lanes, sum_lanes
 from rnncore.kernels.simd.row_products import row_product
-from rnncore.kernels.simd.threads import available_threads, barrier
+from rnncore.kernels.simd.threads import barrier, threads_for
 from rnncore.kernels.simd.transposing import transpose
 from rnncore.kernels.simd.vector import broadcast, lanes, load, store
+from rnncore.kernels.simd.widths import known_lanes
 
 __all__ = [
     "VectorArray",
     "aligned",
-    "available_threads",
     "barrier",
     "broadcast",
     "clamp",
@@ -29,6 +29,7 @@ __all__ = [
     "inlined",
     "inverse_sqrt",
     "kernel",
+    "known_lanes",
     "lanes",
     "load",
     "max_lanes",
@@ -37,5 +38,6 @@ __all__ = [
     "store",
     "sum_lanes",
     "tanh",
+    "threads_for",
     "transpose",
 ]

@@ -14,10 +14,12 @@ from rnncore.kernels.simd.compiling import Codegen, inlined, intrinsic
 from rnncore.kernels.simd.processor import config
 from rnncore.kernels.simd.vector import emit_pointer
 
+work_worth_threads = 3e7  # floating-point operations: a third of a millisecond on one core
 
-def available_threads() -> int:
-    """As many as numba would use: the cores of this process, or `NUMBA_NUM_THREADS`."""
-    return int(config.NUMBA_NUM_THREADS)
+
+def threads_for(operations: float) -> int:
+    """As many as numba would use, if there is enough to do: the cores, or `NUMBA_NUM_THREADS`."""
+    return int(config.NUMBA_NUM_THREADS) if operations > work_worth_threads else 1
 
 
 @inlined

@@ -13,15 +13,9 @@ from rnncore.kernels.simd.elementary import fma
 from rnncore.kernels.simd.processor import register_bits, target_processor
 from rnncore.kernels.simd.vector import lanes, load, store
 
-# Bits of the vectors of float32 on processors with AVX-512. Zen 4 computes 512 bits in two halves,
-# so that nothing is gained by them, and more is padded. The names are LLVM's.
-bits_by_processor = {
-    "znver4": 512,
-    "znver5": 512,
-    "sapphirerapids": 512,
-    "emeraldrapids": 512,
-    "graniterapids": 512,
-}
+# Processors with AVX-512, by LLVM's names, that were measured: whole registers are faster there,
+# also on Zen 4, which computes them in two halves.
+measured = {"znver4", "znver5", "sapphirerapids"}
 
 
 def most_lanes(bits: int) -> int:
@@ -36,17 +30,13 @@ def first_lanes(bits: int) -> int:
 
 def known_lanes(bits: int) -> int:
     """Lanes for this processor by the table; where it is not in it, as in version 0.1.0."""
-    chosen = bits_by_processor.get(target_processor())
-    if chosen is None:
-        return first_lanes(bits)
-    return min(max(chosen // bits, 8), most_lanes(bits))
+    return most_lanes(bits) if target_processor() in measured else first_lanes(bits)
 
 
 def fastest_lanes(bits: int) -> int:
-    """Lanes for this processor by the table; one with AVX-512 that is not in it is measured."""
-    if most_lanes(bits) == first_lanes(bits) or target_processor() in bits_by_processor:
-        return known_lanes(bits)
-    return most_lanes(bits) if has_full_width() else first_lanes(bits)
+    """Lanes for this processor by the table; where it is not in it, by a measurement."""
+    known = known_lanes(bits)
+    return most_lanes(bits) if known < most_lanes(bits) and has_full_width() else known
 
 
 @cache

@@ -1,0 +1,109 @@
+"""Read and sample: shares of the texts are read, or written, side by side in several threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncore.kernels import forward
+from rnncore.kernels.simd import known_lanes, threads_for
+from rnncore.kernels.workspace import (
+    Weights,
+    like,
+    network_of,
+    padded_hidden,
+    text_of,
+    transposed,
+)
+from rnncore.parameters import FloatArray, Parameters
+
+most_units = 32  # read side by side
+
+
+def read(
+    parameters: Parameters, tokens: NDArray[np.integer], hidden: FloatArray
+) -> tuple[float, FloatArray]:
+    """Nats of `tokens[1:]`, each given all before it, and the hidden state after `tokens[:-1]`.
+
+    Reading starts with the hidden state `hidden` (H,); `tokens` (N,) has at least one token.
+    """
+    network, H, nats = _network_of(parameters), parameters.hidden_size, np.zeros(1)
+    window, copies = forward.window_of(network, hidden.reshape(1, H)), transposed(network)
+    text, length = text_of(tokens.reshape(1, -1)), np.array([len(tokens)])
+    row = forward.read(H, network, copies, text, np.zeros(1, np.int64), length, window, nats)
+    return float(nats[0]), np.array(window.hs[row, :H])
+
+
+def nats_of_units(
+    parameters: Parameters, tokens: NDArray[np.integer], ends: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Nats of each unit of `tokens` (N,); `ends` (units,) are where they end.
+
+    Each is read from a hidden state of zeros, and its first token is given. Units of about the same
+    length are read side by side; which ones, and in which thread, changes no bit.
+    """
+    network, H = _network_of(parameters), parameters.hidden_size
+    copies, text, nats = transposed(network), text_of(tokens[None]), np.zeros(len(ends))
+    lengths = np.diff(ends, prepend=0)
+    starts, longest_first = ends - lengths, np.argsort(-lengths, kind="stable")
+    units = longest_first[: np.count_nonzero(lengths > 1)]  # the others have nothing to predict
+    work = 2 * len(tokens) * H * (H + parameters.vocabulary_size)
+    threads = min(threads_for(work), len(units))
+
+    def read_shares(shares: slice) -> None:
+        for first in range(threads)[shares]:
+            share = units[first::threads]
+            for group in np.array_split(share, -(-len(share) // most_units)):
+                window = forward.window_of(network, np.zeros((len(group), H), parameters.bh.dtype))
+                read = np.zeros(len(group))
+                bounds = starts[group], lengths[group]
+                forward.read(H, network, copies, text, *bounds, window, read)
+                nats[group] = read
+
+    _in_parts(read_shares, threads, threads)
+    return nats
+
+
+def sample(
+    parameters: Parameters,
+    hidden: FloatArray,
+    first_tokens: NDArray[np.integer],
+    uniforms: NDArray[np.float64],
+    temperatures: NDArray[np.float64],
+) -> NDArray[np.int64]:
+    """S texts (S, length), each from a hidden state of `hidden` (S, H) and a first token.
+
+    A token is drawn where the cumulative probability exceeds its number of `uniforms` (S, length),
+    or, at temperature 0, is the most likely one. No text depends on the others.
+    """
+    network, texts = _network_of(parameters), np.zeros(uniforms.shape, np.int64)
+    copies, Vp = transposed(network), len(network.Why)
+
+    def sample_part(part: slice) -> None:
+        tokens = np.array(first_tokens[part], np.int64)
+        hs = padded_hidden(hidden[part], network, rows=2 * len(tokens))
+        ps = like(network, len(tokens), Vp)
+        numbers = np.array(uniforms[part]), np.array(temperatures[part])
+        forward.sample(network, copies, hs, ps, tokens, *numbers, texts[part])
+
+    work = 2 * texts.size * parameters.hidden_size * (parameters.hidden_size + Vp)
+    _in_parts(sample_part, len(texts), threads_for(work))
+    return texts
+
+
+def _in_parts(function: Callable[[slice], None], count: int, parts: int) -> None:
+    """Call `function` with `parts` slices of `count` items, each in a thread of its own."""
+    if parts == 1:
+        function(slice(None))
+        return
+    ends = [count * part // parts for part in range(parts + 1)]
+    with ThreadPoolExecutor(parts) as pool:
+        list(pool.map(function, map(slice, ends, ends[1:])))
+
+
+def _network_of(parameters: Parameters) -> Weights:
+    """Padded copies of `parameters` for reading and sampling, which no record names."""
+    return network_of(parameters, known_lanes(8 * parameters.bh.dtype.itemsize))
