@@ -10,7 +10,7 @@ from benchmarks.opponents import blas_libraries, start_again_without_slowing
 
 start_again_without_slowing()  # before numpy is imported
 
-from benchmarks import batches, growth, learning, one_stream, orchestration, sampling
+from benchmarks import batches, growth, learning, one_stream, orchestration, sampling, tune
 from benchmarks.side_by_side import header, machine
 
 tables = {"one_stream": one_stream, "batches": batches, "sampling": sampling}
@@ -18,8 +18,12 @@ sentences = {"learning": learning, "orchestration": orchestration}
 
 
 def main(chosen: list[str]) -> None:
-    """Measure the chosen claims, by default all."""
+    """Measure the chosen claims, by default all; `tune` is another table, and not among them."""
     print(f"{machine()}\nBLAS: {blas_libraries()}\n")
+    if chosen[:1] == ["tune"]:
+        for line in tune.table(chosen[1:]):
+            print(line, flush=True)
+        return
     print(header)
     for name, module in tables.items():
         if not chosen or name in chosen:

@@ -1,128 +1,133 @@
-"""The constants of the kernels: each with its neighbours, measured side by side on this processor."""
+"""The constants of the kernels, each against other values of it: `python -m benchmarks tune`.
+
+Two processes train by turns: one with the constants as they are, one with a constant changed before
+its kernels are compiled. One thread each: CPU time is less noisy than the time of two threads.
+"""
 
 from __future__ import annotations
 
 import importlib
 import os
 import statistics
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import cache
 from multiprocessing import get_context
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
-import numpy as np
+from benchmarks.texts import random_tokens
+from rnncore import Arithmetic, Hyperparameters, TrainingState, train
 
-Override = dict[str, object]  # a constant's full name and its value
+Constants = dict[str, object]  # full names and other values; a name alone is one of `Arithmetic`
+rounds = 9
 
-shapes = {  # hidden size, characters, seq_length, streams, iterations of a round
-    "one stream": (100, 66, 10, 1, 3000),
-    "64 streams, hidden 128": (128, 66, 50, 64, 20),
-    "64 streams, hidden 512": (512, 66, 50, 64, 3),
-    "5,000 characters": (100, 5000, 10, 1, 200),
+
+class Shape(NamedTuple):
+    """What is trained, and for how many iterations at a time."""
+
+    H: int
+    V: int
+    T: int
+    B: int
+    iterations: int
+
+
+shapes = {
+    "one stream": Shape(100, 66, 10, 1, 3_000),
+    "64 streams, hidden 128": Shape(128, 66, 50, 64, 20),
+    "64 streams, hidden 512": Shape(512, 66, 50, 64, 3),
+    "5,000 characters": Shape(100, 5_000, 10, 1, 200),
 }
-update, passes, simd = "rnncore.kernels.update.", "rnncore.kernels.passes.", "rnncore.kernels.simd."
+simd, update = "rnncore.kernels.simd.", "rnncore.kernels.update."
 
 
-def tile(highest: int, widest: int) -> Override:
-    """Another tile of `product`."""
-    modules = f"{simd}tiles.", f"{simd}products."
-    return {
-        f"{module}{name}": value
-        for module in modules
-        for name, value in (("highest", highest), ("widest", widest))
-    }
+def everywhere(name: str, value: int) -> Constants:
+    """A constant of the tiles, also where it is imported."""
+    return {f"{simd}{module}.{name}": value for module in ("tiles", "products")}
 
 
-variants: dict[str, Override] = {
-    "lanes 4": {"lanes": 4},
-    "lanes 8": {"lanes": 8},
-    "lanes 16": {"lanes": 16},
-    "transposed weights": {"transposed": True},
-    "no transposed weights": {"transposed": False},
-    "tile 5 × 5": tile(5, 5),
-    "tile 6 × 4": tile(6, 4),
-    "tile 4 × 6": tile(4, 6),
-    "tile 12 × 2": tile(12, 2),
-    "widest_row 4": {f"{simd}tiles.widest_row": 4, f"{simd}products.widest_row": 4},
-    "widest_row 12": {f"{simd}tiles.widest_row": 12, f"{simd}products.widest_row": 12},
-    "most_sums 16": {f"{simd}row_products.most_sums": 16},
-    "block_rows 64": {f"{passes}block_rows": 64},
-    "block_rows 1024": {f"{passes}block_rows": 1024},
-    "block_depth 32": {f"{update}block_depth": 32},
-    "block_depth 128": {f"{update}block_depth": 128},
-    "block_depth 256": {f"{update}block_depth": 256},
-    "strip_bytes 2^13": {f"{update}strip_bytes": 2**13},
-    "strip_bytes 2^15": {f"{update}strip_bytes": 2**15},
-    "deep_strip_bytes 2^16": {f"{update}deep_strip_bytes": 2**16},
-    "deep_strip_bytes 2^17": {f"{update}deep_strip_bytes": 2**17},
-    "deep_strip_bytes 2^19": {f"{update}deep_strip_bytes": 2**19},
+def tile(rows: int, vectors: int) -> Constants:
+    """Another largest tile of `product`."""
+    return everywhere("highest", rows) | everywhere("widest", vectors)
+
+
+changes: dict[str, Constants] = {
+    **{f"`lanes` {n}": {"lanes": n} for n in (4, 8, 16)},
+    "`transposed` always": {"transposed": True},
+    "`transposed` never": {"transposed": False},
+    **{f"tile {m} × {n}": tile(m, n) for m, n in ((4, 3), (5, 5), (6, 4), (12, 2))},
+    **{f"`widest_row` {n}": everywhere("widest_row", n) for n in (4, 12)},
+    **{f"`most_sums` {n}": {f"{simd}row_products.most_sums": n} for n in (16, 32)},
+    **{f"`block_rows` {n}": {"rnncore.kernels.passes.block_rows": n} for n in (64, 1024)},
+    **{f"`block_depth` {n}": {f"{update}block_depth": n} for n in (32, 128, 4096)},
+    **{f"`strip_bytes` 2^{n}": {f"{update}strip_bytes": 2**n} for n in (13, 15)},
+    **{f"`deep_strip_bytes` 2^{n}": {f"{update}deep_strip_bytes": 2**n} for n in (16, 17, 19)},
 }
 
 
-def measure(chosen: list[str], rounds: int = 9) -> Iterator[str]:
-    """A row for each variant: its speed over that of the constants as they are, for each shape."""
+def table(chosen: list[str]) -> Iterator[str]:
+    """Lines of a table: speed with each change, as a ratio to the constants as they are."""
     yield f"| change | {' | '.join(shapes)} |\n|---|{'---:|' * len(shapes)}"
-    with _process({}) as ours:
-        for name, override in variants.items():
-            if chosen and not any(part in name for part in chosen):
-                continue
-            with _process(override) as theirs:
-                cells = []
-                for shape in shapes:
-                    ratios = []
-                    for _ in range(rounds + 1):
-                        before, after = (p.submit(rate, shape).result() for p in (ours, theirs))
-                        ratios.append(after / before)
-                    low, *_, high = sorted(ratios[1:])  # the first one compiles
-                    cells.append(f"{statistics.median(ratios[1:]):.2f} ({low:.2f} – {high:.2f})")
-            yield f"| {name} | {' | '.join(cells)} |"
+    with process_with({}) as ours:
+        for name, change in changes.items():
+            if not chosen or any(part in name for part in chosen):
+                with process_with(change) as theirs:
+                    cells = [ratio(ours, theirs, shape) for shape in shapes]
+                yield f"| {name} | {' | '.join(cells)} |"
 
 
-def _process(override: Override) -> ProcessPoolExecutor:
-    """A process whose constants are changed before the kernels are compiled."""
-    return ProcessPoolExecutor(
-        1, get_context("spawn"), initializer=prepare, initargs=(override, tempfile.mkdtemp())
-    )
+def ratio(ours: ProcessPoolExecutor, theirs: ProcessPoolExecutor, shape: str) -> str:
+    """Median, lowest and highest ratio of the rounds; a first one, which compiles, is not counted."""
+    found = []
+    for _ in range(rounds + 1):
+        before, after = (process.submit(rate, shape).result() for process in (ours, theirs))
+        found.append(after / before)
+    low, *_, high = sorted(found[1:])
+    return f"{statistics.median(found[1:]):.2f} ({low:.2f} – {high:.2f})"
 
 
-def prepare(override: Override, cache: str) -> None:
-    """Change constants of this process; `lanes` and `transposed` are the run's arithmetic."""
-    os.environ["NUMBA_CACHE_DIR"] = cache
-    for name, value in override.items():
+@contextmanager
+def process_with(change: Constants) -> Iterator[ProcessPoolExecutor]:
+    """A process with other constants, and without the machine code of these."""
+    with TemporaryDirectory() as folder:
+        os.environ |= {"NUMBA_CACHE_DIR": folder, "NUMBA_NUM_THREADS": "1"}  # it starts with these
+        with ProcessPoolExecutor(1, get_context("spawn"), apply, (change,)) as pool:
+            pool.submit(int).result()
+            yield pool
+
+
+def apply(change: Constants) -> None:
+    """Change the constants of this process, before anything is compiled."""
+    for name, value in change.items():
         module, _, constant = name.rpartition(".")
         if module:
             setattr(importlib.import_module(module), constant, value)
         else:
-            arithmetic[name] = value
+            changed_arithmetic[constant] = value
 
 
-arithmetic: Override = {}
-states: dict[str, object] = {}
+changed_arithmetic: Constants = {}
+
+
+@cache
+def state_of(shape: str) -> TrainingState:
+    """The network that this process trains."""
+    H, V, T, B, _ = shapes[shape]
+    return TrainingState.initial(
+        V, Hyperparameters(hidden_size=H, seq_length=T, batch_size=B), seed=0
+    )
 
 
 def rate(shape: str) -> float:
     """Iterations per second of CPU time."""
-    from rnncore import Arithmetic, Hyperparameters, TrainingState, train
-
-    H, V, T, B, iterations = shapes[shape]
-    options = Hyperparameters(hidden_size=H, seq_length=T, batch_size=B)
-    if shape not in states:
-        tokens = np.random.default_rng(0).integers(0, V, 100_000).astype(np.uint16)
-        states[shape] = TrainingState.initial(V, options, seed=0), tokens
-    state, tokens = states[shape]
-    chosen = Arithmetic(**{**vars_of(Arithmetic.fastest(options)), **arithmetic})
+    state, (_, V, *_, iterations) = state_of(shape), shapes[shape]
+    fastest = asdict(Arithmetic.fastest(state.hyperparameters))
+    arithmetic = Arithmetic(**fastest | changed_arithmetic)
+    tokens = random_tokens(V, 100_000)
     started = time.process_time()
-    train(state, tokens, iterations, arithmetic=chosen)
+    train(state, tokens, iterations, arithmetic=arithmetic)
     return iterations / (time.process_time() - started)
-
-
-def vars_of(chosen):
-    return {"lanes": chosen.lanes, "transposed": chosen.transposed}
-
-
-if __name__ == "__main__":
-    import sys
-
-    for line in measure(sys.argv[1:]):
-        print(line, flush=True)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from threading import Event
+from typing import NamedTuple
 
 from flows.exceptions import TrainingStopped
 from flows.lifecycle.evaluation import by_blocks, held_out_bits
-from flows.lifecycle.machine import cpu_model, library_versions
+from flows.lifecycle.machine import arithmetic_of, cpu_model, library_versions
 from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
 from flows.reporting.samples import draw_snapshot
 from flows.storage.checkpoints import Checkpoint, CheckpointRecord
 from flows.storage.open_run import OpenRun
-from rnncore import TrainingDiverged, TrainingState
+from rnncore import Arithmetic, TrainingDiverged, TrainingState
 
 curve_characters = 10_000  # of the held-out text, read at each checkpoint for the loss curve
+
+
+class Kept(NamedTuple):
+    """What a run keeps from its first record to its last."""
+
+    rule: str | None  # by which its loss curve is read
+    arithmetic: Arithmetic
 
 
 def advance(
@@ -29,23 +37,27 @@ def advance(
     `corpus` are URLs for the record. Raises `TrainingStopped` when training diverges.
     """
     state = newest.payload.state
+    arithmetic = arithmetic_of(newest.record, state.hyperparameters)
     try:
-        trained = train_until(state, opened.split.training, goal, on_slice, stop)
+        trained = train_until(state, opened.split.training, goal, on_slice, stop, arithmetic)
     except TrainingDiverged as error:
-        kept = newest.record.iteration
-        message = f"{error}; the last good checkpoint, of iteration {kept}, is kept"
+        good = newest.record.iteration
+        message = f"{error}; the last good checkpoint, of iteration {good}, is kept"
         raise TrainingStopped(message) from error
-    planned, rule = state.iteration == goal, newest.record.rule
-    return _commit(opened, state, trained, corpus, rule, after=newest.after, planned=planned)
+    kept, planned = Kept(newest.record.rule, arithmetic), state.iteration == goal
+    return _commit(opened, state, trained, corpus, kept, after=newest.after, planned=planned)
 
 
 def commit_initial(opened: OpenRun, corpus: tuple[str, ...]) -> CheckpointRecord:
-    """Commit the state before the first iteration; what is left of a loss curve keeps its rule."""
+    """Commit the state before the first iteration; a run that lost its payloads keeps the rest."""
     run, records = opened.run, opened.log.records()
-    rule = records[-1].rule if records else by_blocks
-    state = TrainingState.initial(len(opened.vocabulary), run.network(), seed=run.seed)
+    options = run.network()
+    kept = Kept(by_blocks, Arithmetic.fastest(options))
+    if records:
+        kept = Kept(records[-1].rule, arithmetic_of(records[-1], options))
+    state = TrainingState.initial(len(opened.vocabulary), options, seed=run.seed)
     nothing = ChunkStatistics(loss=None, characters_per_second=None)
-    return _commit(opened, state, nothing, corpus, rule, after=opened.log.head(), planned=True)
+    return _commit(opened, state, nothing, corpus, kept, after=opened.log.head(), planned=True)
 
 
 def describe(record: CheckpointRecord, iterations_per_epoch: int) -> str:
@@ -64,12 +76,12 @@ def _commit(
     state: TrainingState,
     trained: ChunkStatistics,
     corpus: tuple[str, ...],
-    rule: str | None,
+    kept: Kept,
     *,
     after: int,
     planned: bool,
 ) -> CheckpointRecord:
-    """Commit `state` with what the loss curve, read by `rule`, and the reports need to know of it.
+    """Commit `state` with what the loss curve and the reports need to know of it.
 
     An unplanned one has no snapshot: reports must not depend on when a signal stopped a run.
     """
@@ -78,13 +90,14 @@ def _commit(
     if planned:
         snapshot = draw_snapshot(state, training, opened.vocabulary, opened.run.seed)
         beginning = held_out[:curve_characters]
-        measured = held_out_bits(state.parameters, beginning, block_ends, rule)
+        measured = held_out_bits(state.parameters, beginning, block_ends, kept.rule)
     facts = {
         "loss": trained.loss,
         "smooth_loss": state.smooth_loss / state.hyperparameters.seq_length,
         "characters_per_second": trained.characters_per_second,
         "held_out_bits_per_character": measured,
-        "rule": rule,
+        "rule": kept.rule,
+        "arithmetic": kept.arithmetic,
         "snapshot": snapshot,
         "corpus": corpus,
         "cpu": cpu_model(),

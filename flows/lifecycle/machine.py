@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+
+from flows.storage.checkpoints import CheckpointRecord
+from rnncore import Arithmetic, Hyperparameters
 
 named_libraries = ("rnn-retraining", "numpy", "numba", "llvmlite")
 
@@ -28,10 +32,22 @@ def library_versions() -> dict[str, str]:
     return {"python": platform.python_version(), **versions}
 
 
-def differences(cpu: str, versions: dict[str, str]) -> list[str]:
+def arithmetic_of(record: CheckpointRecord, options: Hyperparameters) -> Arithmetic:
+    """The order of additions that a run goes on with: its own, so that its bytes stay the same.
+
+    A processor whose registers are too small for its vectors uses its own.
+    """
+    kept = record.arithmetic or Arithmetic.of_first_version(options)
+    return kept if kept.fits(options) else replace(kept, lanes=Arithmetic.fastest(options).lanes)
+
+
+def differences(record: CheckpointRecord, options: Hyperparameters) -> list[str]:
     """How the machine that wrote a record differs from this one, in words for people."""
-    here = library_versions()
+    cpu, versions, here = record.cpu, record.versions, library_versions()
     found = [] if cpu == cpu_model() else [f"processor {cpu} then, {cpu_model()} now"]
+    now = arithmetic_of(record, options)
+    if record.arithmetic and record.arithmetic != now:
+        found.append(f"vectors of {record.arithmetic.lanes} floats then, {now.lanes} now")
     found += [
         f"{name} {versions[name]} then, {here.get(name, 'absent')} now"
         for name in sorted(versions)

@@ -36,6 +36,6 @@ def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...]) -> Prepared:
     newest = opened.log.newest()
     if newest is None:
         return Prepared(commit_initial(opened, corpus), is_new=True)
-    for difference in differences(newest.record.cpu, newest.record.versions):
+    for difference in differences(newest.record, run.network()):
         logger.warning("results may differ in their last bits from here on: %s", difference)
     return Prepared(newest.record, is_new=False)

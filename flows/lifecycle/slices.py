@@ -11,7 +11,7 @@ from threading import Event
 import numpy as np
 
 from flows.text import TokenArray
-from rnncore import TrainingDiverged, TrainingState, train
+from rnncore import Arithmetic, TrainingDiverged, TrainingState, train
 
 slice_seconds = 0.5
 
@@ -27,7 +27,12 @@ class ChunkStatistics:
 
 
 def train_until(
-    state: TrainingState, tokens: TokenArray, iteration: int, on_slice: OnSlice, stop: Event
+    state: TrainingState,
+    tokens: TokenArray,
+    iteration: int,
+    on_slice: OnSlice,
+    stop: Event,
+    arithmetic: Arithmetic | None = None,
 ) -> ChunkStatistics:
     """Train `state` in place up to `iteration`, or to the end of the slice in which `stop` is set.
 
@@ -41,7 +46,7 @@ def train_until(
     while state.iteration < iteration and not (stop.is_set() and state.iteration > first):
         size = min(speed.next_slice(), iteration - state.iteration)
         started = time.perf_counter()
-        loss += float(np.sum(train(state, tokens, size)))
+        loss += float(np.sum(train(state, tokens, size, arithmetic=arithmetic)))
         speed.count(size, time.perf_counter() - started)
         on_slice(state, speed.per_second * characters)
     if not (state.parameters.is_finite() and state.adagrad.is_finite()):

@@ -15,7 +15,7 @@ from flows.storage.payload import Payload, read_payload, write_payload
 from flows.storage.runs import is_run_id, run_folder
 from flows.storage.stores import Store
 from flows.text import Vocabulary
-from rnncore import TrainingState
+from rnncore import Arithmetic, TrainingState
 
 
 class Snapshot(BaseModel):
@@ -46,6 +46,7 @@ class CheckpointRecord(BaseModel):
     corpus: tuple[str, ...]  # URLs, without secrets
     cpu: str
     versions: dict[str, str]
+    arithmetic: Arithmetic | None = None  # the order of its additions; None: of version 0.1.0
 
 
 class EvaluationRecord(BaseModel):

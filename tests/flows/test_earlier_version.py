@@ -16,11 +16,12 @@ import pytest
 from flows.__main__ import load_flow
 from flows.ingest import ingest
 from flows.report import report
+from flows.reporting.writing import report_identity
 from flows.results import TrainResult
 from flows.storage import Log, Registry, open_run, open_store, reports
 from flows.storage.canonical import strict_json
 from flows.train import train
-from rnncore import bits_per_character
+from rnncore import Arithmetic, bits_per_character
 from tests.support.flows import files_below, retrained
 
 data = Path(__file__).parents[1] / "data"
@@ -98,6 +99,8 @@ def test_its_run_goes_on(options: Options, old_store: Path) -> None:
     records, state = opened.log.records(), opened.log.read(opened.log.records()[3]).state
     assert [0, 300, 600, 766, 900, 1149] == [record.iteration for record in records]
     assert {None} == {record.rule for record in records}
+    then, now = None, Arithmetic.of_first_version(opened.run.network())
+    assert [then, then, then, then, now, now] == [record.arithmetic for record in records]
     version = Registry(opened.store, "default").decision(longer.run_id, longer.checkpoint_digest)
     assert version
     assert "blocks" == version.rule
@@ -131,7 +134,7 @@ def test_every_object_of_its_store_is_read(old_store: Path) -> None:
 
 def test_a_new_store_has_the_same_names_and_keys(options: Options, store: Path) -> None:
     """Paths, keys of records, and every byte that no clock and no processor decides."""
-    retrained(options(**asked))
+    result = retrained(options(**asked))
     before, now = contents(data / "store-0.1.0"), contents(store)
     run = f"models/default/runs/{results['retrain']['run_id']}"
     untrained = strict_json(before[f"{run}/log/000000000000.json"])["content"]["digest"]
@@ -144,8 +147,14 @@ def test_a_new_store_has_the_same_names_and_keys(options: Options, store: Path) 
     for name in records:
         (sealed, content), (sealed_now, content_now) = keys(before[name]), keys(now[name])
         assert sealed == sealed_now
-        assert content == content_now - {"rule"}  # by which texts are evaluated: added later
-    assert f"reports/samples/default-{results['retrain']['report_id']}.parquet" in now
+        assert content == content_now - {"rule", "arithmetic"}  # added later
+    sampling, then = options(**asked)["sampling"], results["retrain"]
+    for report_id, digest in (
+        (then["report_id"], then["checkpoint_digest"]),
+        (result.report_id, result.checkpoint_digest),
+    ):
+        assert report_identity(result.run_id, digest, sampling) == report_id
+    assert f"reports/samples/default-{result.report_id}.parquet" in now
 
 
 def keys(record: bytes) -> tuple[set[str], set[str]]:

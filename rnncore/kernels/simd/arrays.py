@@ -23,7 +23,7 @@ class VectorArray(np.ndarray[Any, np.dtype[np.floating]]):
         self.lanes = getattr(source, "lanes", 0)
 
 
-class VectorArrayType(types.Array):  # type: ignore[misc]  # numba has no types for mypy
+class VectorArrayType(types.Array):
     """numba's type of a `VectorArray`."""
 
     def __init__(self, like: types.Array, lanes: int) -> None:
@@ -42,7 +42,7 @@ class VectorArrayType(types.Array):  # type: ignore[misc]  # numba has no types 
         """Types are equal if their keys are."""
         return (*super().key, self.lanes)
 
-    def copy(self, *args: Any, **kwargs: Any) -> VectorArrayType:
+    def copy(self, *args: Any, **kwargs: Any) -> Any:
         """The type of a view, as numba derives it: with other dimensions, say."""
         plain = types.Array(
             self.dtype, self.ndim, self.layout, readonly=not self.mutable, aligned=self.aligned

@@ -59,8 +59,8 @@ def kind_of(argument: object) -> Hashable:
         lanes, flags = getattr(argument, "lanes", None), argument.flags
         return argument.dtype, argument.ndim, lanes, flags.writeable, flags.c_contiguous
     if isinstance(argument, tuple):
-        return type(argument), *map(kind_of, argument)
-    return type(argument)
+        return type(argument).__qualname__, *map(kind_of, argument)
+    return type(argument).__qualname__
 
 
 def compiled(function: Function) -> Function:

@@ -9,7 +9,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 
-from rnncore.kernels.simd.compiling import Codegen, compiled, intrinsic
+from rnncore.kernels.simd.compiling import Codegen, compiled, inlined, intrinsic
 from rnncore.kernels.simd.tiles import Rows, emit_row_starts
 from rnncore.kernels.simd.vector import (
     FloatArray,
@@ -22,9 +22,15 @@ from rnncore.kernels.simd.vector import (
 )
 
 
-@compiled
-def transpose(W: FloatArray, WT: FloatArray, top: np.intp, bottom: np.intp) -> None:
+@inlined
+def transpose(W: FloatArray, WT: FloatArray, top: int, bottom: int) -> None:
     """Copy rows `top` to `bottom` of W into the columns of WT; all sizes are whole vectors."""
+    transpose_in_squares(W, WT, np.intp(top), np.intp(bottom))
+
+
+@compiled
+def transpose_in_squares(W: FloatArray, WT: FloatArray, top: np.intp, bottom: np.intp) -> None:
+    """`transpose`, square by square."""
     rows, columns = W.shape
     for row in range(top, bottom, lanes(W)):
         for column in range(0, columns, lanes(W)):

@@ -46,7 +46,7 @@ def has_full_width() -> bool:
     arrays = [aligned(dtype, lanes, 5 * lanes) for lanes in (most, most // 2)]
     times = [[seconds_of_multiply_adds(array) for array in arrays] for _ in range(20)]
     whole, half = map(min, zip(*times, strict=True))  # the first of each compiles
-    return whole < 2.2 * half  # as many floats in the time, in fewer instructions
+    return bool(whole < 2.2 * half)  # as many floats in the time, in fewer instructions
 
 
 def seconds_of_multiply_adds(array: VectorArray) -> float:
