@@ -63,7 +63,7 @@ changes: dict[str, Constants] = {
     **{f"`widest_row` {n}": everywhere("widest_row", n) for n in (4, 12)},
     **{f"`most_sums` {n}": {f"{simd}row_products.most_sums": n} for n in (16, 32)},
     **{f"`block_rows` {n}": {"rnncore.kernels.passes.block_rows": n} for n in (64, 1024)},
-    **{f"`block_depth` {n}": {f"{update}block_depth": n} for n in (32, 128, 4096)},
+    **{f"`block_depth` {n}": {f"{simd}products.block_depth": n} for n in (64, 256, 4096)},
     **{f"`strip_bytes` 2^{n}": {f"{update}strip_bytes": 2**n} for n in (13, 15)},
     **{f"`deep_strip_bytes` 2^{n}": {f"{update}deep_strip_bytes": 2**n} for n in (16, 17, 19)},
 }

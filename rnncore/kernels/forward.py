@@ -113,7 +113,7 @@ def cross_entropy(ps: FloatArray, start: int, by: FloatArray, target: int) -> fl
 
 @kernel
 def sample(
-    network: Weights, transposed: Transposed, hs: FloatArray, ps: FloatArray,
+    H: int, network: Weights, transposed: Transposed, hs: FloatArray, ps: FloatArray,
     tokens: NDArray[np.int64], uniforms: NDArray[np.float64], temperatures: NDArray[np.float64],
     texts: NDArray[np.int64],
 ) -> None:  # fmt: skip
@@ -127,9 +127,9 @@ def sample(
     for n in range(length):
         before, after = streams * (n % 2), streams * ((n + 1) % 2)
         h = after * Hp
-        product(hs, h, hs, before * Hp, Hp, 1, transposed.WhhT, 0, streams, Hp, Hp, False)
+        product(hs, h, hs, before * Hp, Hp, 1, transposed.WhhT, 0, streams, Hp, H, False)
         add_input_and_tanh(network, tokens, hs, after)
-        product(ps, 0, hs, h, Hp, 1, transposed.WhyT, 0, streams, Vp, Hp, False)
+        product(ps, 0, hs, h, Hp, 1, transposed.WhyT, 0, streams, Vp, H, False)
         for s in range(streams):
             tokens[s] = sample_token(ps, s * Vp, V, network.by, uniforms[s, n], temperatures[s])
             texts[s, n] = tokens[s]

@@ -80,16 +80,16 @@ def sample(
     or, at temperature 0, is the most likely one. No text depends on the others.
     """
     network, texts = _network_of(parameters), np.zeros(uniforms.shape, np.int64)
-    copies, Vp = transposed(network), len(network.Why)
+    copies, (Vp, _), H = transposed(network), network.Why.shape, parameters.hidden_size
 
     def sample_part(part: slice) -> None:
         tokens = np.array(first_tokens[part], np.int64)
         hs = padded_hidden(hidden[part], network, rows=2 * len(tokens))
         ps = like(network, len(tokens), Vp)
         numbers = np.array(uniforms[part]), np.array(temperatures[part])
-        forward.sample(network, copies, hs, ps, tokens, *numbers, texts[part])
+        forward.sample(H, network, copies, hs, ps, tokens, *numbers, texts[part])
 
-    work = 2 * texts.size * parameters.hidden_size * (parameters.hidden_size + Vp)
+    work = 2 * texts.size * H * (H + Vp)
     _in_parts(sample_part, len(texts), threads_for(work))
     return texts
 

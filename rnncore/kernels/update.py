@@ -24,14 +24,14 @@ from rnncore.parameters import FloatArray
 # Rows of weights whose gradient is computed at a time: while it stays in the cache for the step.
 # A long sum goes through the strip again and again, and through the hidden states for each strip.
 strip_bytes = 2**14  # in the level-1 cache
-deep_strip_bytes = 2**18  # in the level-2 cache, for sums that are longer than a block
-block_depth = 64  # rows of errors and hidden states that the tiles of a strip read from the cache
+deep_strip_bytes = 2**18  # in the level-2 cache, for sums of more than `long_sum` terms
+long_sum = 64
 most_lanes = 16  # bounds of shares and strips are multiples of it, so that squares are transposed
 
 
 def strip_rows(row_bytes: int, depth: int) -> int:
     """Rows of a strip for weights of `row_bytes` a row, and sums of `depth` terms."""
-    room = strip_bytes if depth <= block_depth else deep_strip_bytes
+    room = strip_bytes if depth <= long_sum else deep_strip_bytes
     return max(1, room // (row_bytes * most_lanes)) * most_lanes
 
 
@@ -71,10 +71,7 @@ def step_rows(
     (depth, width), Hp = errors.shape, W.shape[1]
     for start in range(top, bottom, len(strip)):
         rows = min(len(strip), bottom - start)
-        for k in range(0, depth, block_depth):
-            count = min(block_depth, depth - k)
-            a = k * width + start
-            product(strip, 0, errors, a, 1, width, hs, k * Hp, rows, Hp, count, k > 0)
+        product(strip, 0, errors, start, 1, width, hs, 0, rows, Hp, depth, False)
         step(W, mW, start * Hp, strip, 0, rows * Hp, adagrad)
         if len(WT) > 0:
             transpose(W, WT, start, start + rows)

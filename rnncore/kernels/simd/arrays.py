@@ -5,6 +5,7 @@ So kernels are compiled once for each number of lanes, and one process can use s
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def type_of_array(array: VectorArray, context: Any) -> VectorArrayType:
 
 def aligned(dtype: np.dtype[np.floating], lanes: int, *shape: int) -> VectorArray:
     """Zeros that start at a cache line (64 bytes), so that no vector crosses two lines."""
-    size = int(np.prod(shape)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     room = np.zeros(size + 64, np.uint8)
     start = -room.ctypes.data % 64
     array = room[start : start + size].view(dtype).reshape(shape).view(VectorArray)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numba
@@ -18,6 +19,7 @@ def target_features() -> set[str]:
     return {name[1:] for name in chosen.split(",") if name.startswith("+")}
 
 
+@cache
 def target_processor() -> str:
     """LLVM's name for the processor that numba compiles for: this one, or `NUMBA_CPU_NAME`."""
     return str(config.CPU_NAME or binding.get_host_cpu_name())

@@ -12,6 +12,8 @@ from rnncore.kernels.simd.compiling import compiled, inlined
 from rnncore.kernels.simd.tiles import highest, tile, widest, widest_row
 from rnncore.kernels.simd.vector import FloatArray, lanes
 
+block_depth = 128  # rows of B at a time: the tiles that need them find them in the cache
+
 
 @inlined
 def product(
@@ -46,12 +48,15 @@ def product_in_tiles(
     blocks = (rows + highest - 1) // highest
     # every second single row goes from right to left: what was read last is still in the cache
     backwards = rows == 1 and (c // columns) % 2 == 1
-    for n in range(panels):
-        panel = panels - 1 - n if backwards else n
-        left, right = vectors * panel // panels, vectors * (panel + 1) // panels
-        for block in range(blocks):
-            top, bottom = rows * block // blocks, rows * (block + 1) // blocks
-            tile(
-                C, c + top * columns + left * lanes(C), A, a + top * a_row, a_row, a_k,
-                B, b + left * lanes(C), bottom - top, right - left, columns, depth, accumulate,
-            )  # fmt: skip
+    most_depth = depth if rows == 1 else block_depth
+    for k in range(0, depth, most_depth):
+        for n in range(panels):
+            panel = panels - 1 - n if backwards else n
+            left, right = vectors * panel // panels, vectors * (panel + 1) // panels
+            for block in range(blocks):
+                top, bottom = rows * block // blocks, rows * (block + 1) // blocks
+                tile(
+                    C, c + top * columns + left * lanes(C), A, a + top * a_row + k * a_k, a_row,
+                    a_k, B, b + k * columns + left * lanes(C), bottom - top, right - left, columns,
+                    min(most_depth, depth - k), accumulate or k > 0,
+                )  # fmt: skip
