@@ -10,33 +10,68 @@ from benchmarks.opponents import blas_libraries, start_again_without_slowing
 
 start_again_without_slowing()  # before numpy is imported
 
-from benchmarks import batches, growth, learning, one_stream, orchestration, sampling, tune
-from benchmarks.side_by_side import header, machine
+from benchmarks import (
+    batches,
+    growth,
+    learning,
+    one_stream,
+    orchestration,
+    readme,
+    sampling,
+    tune,
+    vocabulary,
+)
+from benchmarks.side_by_side import Claim, header, machine, this_processor
 
-tables = {"one_stream": one_stream, "batches": batches, "sampling": sampling}
+tables = {
+    "one_stream": one_stream,
+    "batches": batches,
+    "vocabulary": vocabulary,
+    "sampling": sampling,
+}
 sentences = {"learning": learning, "orchestration": orchestration}
 
 
 def main(chosen: list[str]) -> None:
-    """Measure the chosen claims, by default all; `tune` is another table, and not among them."""
+    """Measure the chosen claims, or all and write README's table; `tune` is another table."""
     print(f"{machine()}\nBLAS: {blas_libraries()}\n")
     if chosen[:1] == ["tune"]:
         for line in tune.table(chosen[1:]):
             print(line, flush=True)
         return
-    print(header)
-    for name, module in tables.items():
-        if not chosen or name in chosen:
-            for claim in module.measure():
-                print(claim.line(), flush=True)
-    print()
-    for name, module in sentences.items():
-        if not chosen or name in chosen:
-            print(*(f"- {sentence}" for sentence in module.measure()), sep="\n", flush=True)
+    claims, said = measure_claims(chosen), measure_sentences(chosen)
+    if not chosen:
+        kind, found = this_processor(claims, said, blas_libraries())
+        readme.save(kind, found)
+        readme.rewrite()
     if not chosen or "growth" in chosen:
         curves = growth.measure()
         growth.draw(curves)
         print(f"\nTraining, characters per second\n\n{growth.table(curves)}")
+
+
+def measure_claims(chosen: list[str]) -> list[Claim]:
+    """The chosen rows of the table, each printed when it is known."""
+    print(header)
+    claims = []
+    for name, module in tables.items():
+        if not chosen or name in chosen:
+            for claim in module.measure():
+                print(claim.line(), flush=True)
+                claims.append(claim)
+    return claims
+
+
+def measure_sentences(chosen: list[str]) -> list[str]:
+    """The chosen claims that are sentences."""
+    print()
+    found = []
+    for name, module in sentences.items():
+        if not chosen or name in chosen:
+            for sentence in module.measure():
+                print(f"- {sentence}", flush=True)
+                found.append(sentence)
+    return found
 
 
 if __name__ == "__main__":

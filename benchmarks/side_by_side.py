@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
 
 from flows.lifecycle.machine import cpu_model, library_versions
+from rnncore.kernels.simd.processor import target_processor
 
 Work = Callable[[], float]  # does some work and returns how much, in the claim's unit
 
@@ -34,6 +37,19 @@ class Claim:
             f"| {self.what} | {self.ours:,.0f} {self.unit} | {self.other} | {self.theirs:,.0f}"
             f" | {self.ratio:.2f} ({self.lowest:.2f} – {self.highest:.2f}) |"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was measured on one kind of processor."""
+
+    processor: str
+    date: str
+    cores: int
+    versions: dict[str, str]
+    blas: str
+    claims: list[Claim]
+    sentences: list[str]
 
 
 header = (
@@ -77,8 +93,26 @@ def compare(
 def machine() -> str:
     """When and on what the figures were measured."""
     versions = ", ".join(f"{name} {found}" for name, found in library_versions().items())
-    today = datetime.now(UTC).date()
-    return f"{today}, {cpu_model()}, {os.cpu_count()} cores, {platform.system()}, {versions}"
+    return f"{today()}, {processor()}, {os.cpu_count()} cores, {platform.system()}, {versions}"
+
+
+def this_processor(claims: list[Claim], sentences: list[str], blas: str) -> tuple[str, Result]:
+    """LLVM's name for this processor, and what was measured on it."""
+    versions = library_versions()
+    if find_spec("torch"):
+        versions |= {"PyTorch": version("torch")}
+    found = Result(processor(), today(), os.cpu_count() or 1, versions, blas, claims, sentences)
+    return target_processor(), found
+
+
+def processor() -> str:
+    """This processor as its maker names it, and in brackets as LLVM does."""
+    return f"{cpu_model()} ({target_processor()})"
+
+
+def today() -> str:
+    """The date."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def _rate(work: Work) -> float:

@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import numba
 import numpy as np
 
+from rnncore.kernels.simd import aligned, known_lanes
 from rnncore.kernels.simd.products import product_in_tiles
 from rnncore.kernels.simd.row_products import row_product_in_tiles
 
@@ -51,11 +53,16 @@ def show(function: Any, element: type) -> None:
 def main() -> None:
     """Compile both products for both types, and show their inner loops."""
     for element in (np.float32, np.float64):
-        C, A, B = (np.zeros((40, 40), element) for _ in range(3))
-        product_in_tiles(C, 0, A, 0, 40, 1, B, 0, 40, 40, 40, np.bool_(False))
-        row_product_in_tiles(C, 0, A, 0, B, 40)
-        show(product_in_tiles, element)
-        show(row_product_in_tiles, element)
+        matrix = aligned(np.dtype(element), known_lanes(np.dtype(element).itemsize * 8), 48, 48)
+        numbers = matrix, 0, matrix, 0
+        size = 48, 1, matrix, 0, 48, 48, 48, False
+        arguments: dict[Any, tuple[Any, ...]] = {
+            product_in_tiles: (*numbers, *size),
+            row_product_in_tiles: (*numbers, matrix, 48),
+        }
+        for function, values in arguments.items():
+            function.compile(tuple(map(numba.typeof, values)))
+            show(function, element)
 
 
 if __name__ == "__main__":
