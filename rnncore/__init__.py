@@ -1,5 +1,6 @@
 """The mathematics of min-char-rnn: from arrays to arrays, without files or global state."""
 
+from rnncore import lazy  # noqa: F401 - before any module that imports the kernels
 from rnncore.evaluation import bits_per_character, nats_per_character, read
 from rnncore.exceptions import (
     InvalidHyperparameter,
