@@ -16,17 +16,19 @@ import logging, sys
 import numpy as np
 from rnncore import Hyperparameters, Parameters, bits_per_character
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-even = Parameters.initial(8, Hyperparameters(hidden_size=2), seed=0).zeros_like()
-for text in ([0, 7, 3], [1, 2]):
-    assert round(bits_per_character(even, np.array(text)), 6) == 3
+for dtype in sys.argv[1:]:
+    options = Hyperparameters(hidden_size=2, dtype=dtype)
+    even = Parameters.initial(8, options, seed=0).zeros_like()
+    for text in ([0, 7, 3], [1, 2]):
+        assert round(bits_per_character(even, np.array(text)), 6) == 3
 """
 
 
-def logged(folder: Path) -> list[str]:
+def logged(folder: Path, *dtypes: str, **variables: str) -> list[str]:
     """What a process logs that evaluates, with its machine code in `folder`."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
-        env=os.environ | {"NUMBA_CACHE_DIR": str(folder)},
+        [sys.executable, "-c", program, *(dtypes or ["float32"])],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(folder), **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -63,6 +65,16 @@ def test_a_second_process_compiles_nothing(compiled: Path) -> None:
     assert before == contents(compiled)
 
 
+def test_each_kind_of_processor_has_a_folder_of_its_own(compiled: Path, tmp_path: Path) -> None:
+    """So machines of several kinds can share a volume."""
+    folder = shutil.copytree(compiled, tmp_path / "cache")
+
+    (notice,) = logged(folder, NUMBA_CPU_NAME="generic")
+    assert is_notice(notice)
+    assert 2 == len(list(folder.iterdir()))
+    assert [] == logged(folder)
+
+
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"], ids=["index", "machine code"])
 @pytest.mark.parametrize("size", [0, 100])
 def test_a_truncated_file_is_made_anew(
@@ -78,6 +90,19 @@ def test_a_truncated_file_is_made_anew(
     assert f"the machine code in {file.parent} is corrupt, and made anew: " in warning
     assert is_notice(notice)
     assert [] == logged(folder)
+
+
+def test_machine_code_of_another_signature_is_made_anew(compiled: Path, tmp_path: Path) -> None:
+    """Two processes that write at once may number their files alike."""
+    folder = shutil.copytree(compiled, tmp_path / "cache")
+    (notice,) = logged(folder, "float64")
+    assert is_notice(notice)
+    single, double = sorted(folder.rglob("*.nbc"))
+    shutil.copy(single, double)
+
+    warning, notice = logged(folder, "float32", "float64")
+    assert "corrupt, and made anew: it is of another signature" in warning
+    assert is_notice(notice)
 
 
 def test_a_folder_that_cannot_be_written_is_replaced(tmp_path: Path) -> None:

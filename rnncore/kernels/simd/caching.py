@@ -11,9 +11,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from llvmlite import binding
 from numba.core.caching import FunctionCache
 
-from rnncore.kernels.simd.processor import config
+from rnncore.kernels.simd.processor import config, features
 
 compile_seconds = 10  # of processor time, of all kernels for one dtype
 kernels = Path(__file__).parents[1]
@@ -28,6 +29,9 @@ class KernelCache(FunctionCache):
         found = None
         try:
             found = super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            if found and tuple(found.signature.args) != tuple(sig):
+                found = None  # two processes wrote at once
+                raise ValueError("it is of another signature")
         except Exception as error:  # a truncated file raises of all kinds
             logger.warning(
                 "the machine code in %s is corrupt, and made anew: %s", self.cache_path, error
@@ -67,8 +71,9 @@ def cache_of(function: Callable[..., Any]) -> KernelCache | None:
 
 @cache
 def cache_folder() -> Path | None:
-    """Folder for the machine code of exactly these sources, in `NUMBA_CACHE_DIR` if it is set.
+    """Folder for machine code of exactly these sources and this kind of processor.
 
+    It is in `NUMBA_CACHE_DIR` if that is set and can be written.
     numba checks only whether the kernel's own file has changed, not the files of the functions
     that it calls. It also fails on an old cache file when a type in a signature has changed.
     """
@@ -81,8 +86,9 @@ def cache_folder() -> Path | None:
     if config.CACHE_DIR and folder != Path(config.CACHE_DIR):
         message = "NUMBA_CACHE_DIR, %s, cannot be written: compiled kernels are kept in %s"
         logger.warning(message, config.CACHE_DIR, folder)
+    processor = f"{config.CPU_NAME or binding.get_host_cpu_name()} {sorted(features)}"
     sources = b"".join(file.read_bytes() for file in sorted(kernels.rglob("*.py")))
-    return folder / f"kernels-{hashlib.sha256(sources).hexdigest()[:16]}"
+    return folder / f"kernels-{hashlib.sha256(processor.encode() + sources).hexdigest()[:16]}"
 
 
 def possible_folders() -> Iterator[Path]:
