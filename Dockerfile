@@ -10,5 +10,8 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
     > /tmp/requirements.txt \
     && pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt s3fs
 
+# Compiled kernels: mount a volume here, so that they are compiled once, not in each container.
+ENV NUMBA_CACHE_DIR=/var/cache/rnn-kernels
+
 COPY . .
 RUN pip install --no-cache-dir --no-deps -e .

@@ -12,7 +12,8 @@ from typing import Any, get_args, get_type_hints
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this checkout, whatever is installed
 
-from flows.__main__ import flow_names, load_flow, program
+from flows.__main__ import flow_names, program
+from flows.command_line import load_flow
 from flows.command_line.parsing import Command
 from flows.results import FlowResult
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from importlib.metadata import version
 from typing import Any, NoReturn
+
+from flows.command_line import load_flow
+from flows.command_line import main as run_flow
 
 program = "rnn-retraining"
 flow_names = ("retrain", "ingest", "train", "report", "watch")
@@ -16,9 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the flow that the first of `arguments` names, with the others, and exit."""
     name, *others = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
     if name in flow_names:
-        from flows.command_line import main as run_and_exit
-
-        run_and_exit(load_flow(name), others, f"{program} {name}")
+        run_flow(name, others, f"{program} {name}")
     if name == "--version":
         print(f"{program} {version(program)}")
         sys.exit(0)
@@ -27,11 +27,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(0)
     print(f"error: unknown command {name!r}: see {program} --help", file=sys.stderr)
     sys.exit(2)
-
-
-def load_flow(name: str) -> Any:
-    """The flow of that name; only the one that is asked for is imported."""
-    return getattr(import_module(f"flows.{name}"), name)
 
 
 def help_text() -> str:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the other imports: Prefect's server is loaded beside them
+    from flows.command_line import main
+
+    main("ingest")
+
 from flows import dry_run
 from flows.parameters import Corpus, Encoding, SingleWriter, StoreUrl, default
 from flows.results import IngestResult, ingest_result
@@ -19,9 +24,3 @@ def ingest(
 ) -> IngestResult:
     """Read a corpus from any URL into a dataset of tokens with its vocabulary."""
     return ingest_result(ingest_corpus(corpus, encoding, store, single_writer))
-
-
-if __name__ == "__main__":
-    from flows.command_line import main
-
-    main(ingest)

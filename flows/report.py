@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the other imports: Prefect's server is loaded beside them
+    from flows.command_line import main
+
+    main("report")
+
 from flows import dry_run
 from flows.parameters import ModelName, RunId, Sampling, StoreUrl, default
 from flows.results import ReportResult, report_result
@@ -21,9 +26,3 @@ def report(
     """Write a report of samples from a model's champion, or from a run's newest checkpoint."""
     checkpoint = find_checkpoint(store, model, run_id)
     return report_result(checkpoint, write_report(checkpoint, sampling))
-
-
-if __name__ == "__main__":
-    from flows.command_line import main
-
-    main(report)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the other imports: Prefect's server is loaded beside them
+    from flows.command_line import main
+
+    main("retrain")
+
 import time
 
 from flows import dry_run
@@ -72,9 +77,3 @@ def retrain(
     result = retrain_result(trained, measured, decided, written)
     publish_page(end, decided, result)
     return unless_cancelled(result)
-
-
-if __name__ == "__main__":
-    from flows.command_line import main
-
-    main(retrain)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the other imports: Prefect's server is loaded beside them
+    from flows.command_line import main
+
+    main("train")
+
 import time
 
 from flows import dry_run
@@ -48,9 +53,3 @@ def train(
     except RunCancelled as stopped:
         return cancelled(stopped)
     return unless_cancelled(train_result(dataset, start, end, time.monotonic() - started))
-
-
-if __name__ == "__main__":
-    from flows.command_line import main
-
-    main(train)

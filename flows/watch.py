@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+if __name__ == "__main__":  # before the other imports: Prefect's server is loaded beside them
+    from flows.command_line import main
+
+    main("watch")
+
 from flows import dry_run
 from flows.parameters import Corpus, Encoding, StoreUrl, default
 from flows.results import WatchResult
@@ -21,9 +26,3 @@ def watch(
     The first check records the state of the corpus and emits nothing.
     """
     return check_corpus(corpus, encoding, store)
-
-
-if __name__ == "__main__":
-    from flows.command_line import main
-
-    main(watch)

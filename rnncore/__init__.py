@@ -1,5 +1,7 @@
 """The mathematics of min-char-rnn: from arrays to arrays, without files or global state."""
 
+from rnncore import lazy  # noqa: F401 - before any module that imports the kernels
+from rnncore.arithmetic import Arithmetic
 from rnncore.evaluation import bits_per_character, nats_per_character, read
 from rnncore.exceptions import (
     InvalidHyperparameter,
@@ -7,7 +9,6 @@ from rnncore.exceptions import (
     RnncoreError,
     TrainingDiverged,
 )
-from rnncore.kernels import Arithmetic
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import Hyperparameters, Parameters
 from rnncore.sampling import sample, sample_batch

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnncore import adagrad, kernels
+from rnncore.arithmetic import Arithmetic
 from rnncore.exceptions import InvalidTokens, TrainingDiverged
-from rnncore.kernels import Arithmetic
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import FloatArray, Hyperparameters
 from rnncore.state import TrainingState
@@ -52,9 +53,8 @@ def train(
     _check_tokens(streams, state, iterations)
     losses = np.empty(iterations, np.float64)
     if backend == "compiled":
-        completed = kernels.train(
-            state, streams, losses, _checked(arithmetic, state.hyperparameters)
-        )
+        order = asdict(_checked(arithmetic, state.hyperparameters))
+        completed = kernels.train(state, streams, losses, **order)
     elif backend == "numpy":
         completed = _train_reference(state, streams, losses)
     else:

@@ -26,22 +26,34 @@ from flows.dry_run import make_plan
 from flows.exceptions import expected_errors
 from flows.results import FlowResult
 from flows.runtime.decorators import dry_run_steps
+from flows.runtime.embedded import EmbeddedServer
 from flows.runtime.server import server_url
 
 bad_input = 2  # exit status
 
 
-def main(
-    flow: Flow[..., Any], arguments: Sequence[str] | None = None, prog: str | None = None
+def run_and_exit(
+    flow: Flow[..., Any],
+    arguments: Sequence[str],
+    prog: str | None,
+    server: EmbeddedServer | None,
 ) -> NoReturn:
-    """Run `flow` with `arguments`, by default those of the process, and exit."""
+    """Run `flow` with `arguments`, and exit."""
     # Prefect passes the signal on to this handler; to exit is what ends the embedded server too.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(_stopped(number)))
-    sys.exit(run(flow, sys.argv[1:] if arguments is None else arguments, prog))
+    sys.exit(run(flow, arguments, prog, server))
 
 
-def run(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None = None) -> int:
-    """Run `flow` with `arguments`; the exit status as in docs/cli.md."""
+def run(
+    flow: Flow[..., Any],
+    arguments: Sequence[str],
+    prog: str | None = None,
+    server: EmbeddedServer | None = None,
+) -> int:
+    """Run `flow` with `arguments`; the exit status as in docs/cli.md.
+
+    `server` is an embedded one that is loading already, for a run that needs it.
+    """
     try:
         command = parse(flow, arguments, prog)
         names = inspect.signature(flow.fn).parameters
@@ -50,7 +62,7 @@ def run(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None = None)
         if command.dry_run:
             result: FlowResult = make_plan(parameters, dry_run_steps[flow.name])
         else:
-            result = _run_in_terminal(flow, parameters, quiet=command.print_json)
+            result = _run_in_terminal(flow, parameters, server, quiet=command.print_json)
     except ValidationError as error:
         return _refuse(describe_validation(error, flow))
     except SettingsError as error:
@@ -66,12 +78,16 @@ def run(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None = None)
 
 
 def _run_in_terminal(
-    flow: Flow[..., Any], parameters: dict[str, Any], *, quiet: bool
+    flow: Flow[..., Any],
+    parameters: dict[str, Any],
+    server: EmbeddedServer | None,
+    *,
+    quiet: bool,
 ) -> FlowResult:
     """Run the flow; the terminal shows this project's messages, and few of Prefect's."""
     if not quiet and not server_url():
-        print("Starting Prefect's embedded server (about ten seconds) …", file=sys.stderr)
-    with terminal(quiet=quiet), prefect_server():
+        print("Starting Prefect's embedded server (a few seconds) …", file=sys.stderr)
+    with terminal(quiet=quiet), prefect_server(server):
         result: FlowResult = flow(**parameters)
         return result
 

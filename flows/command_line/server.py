@@ -4,24 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 
 import httpx
+from prefect.client.base import ServerType, determine_server_type
 from prefect.context import SyncClientContext
-from prefect.settings import get_current_settings
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+    get_current_settings,
+    temporary_settings,
+)
 
 from flows.exceptions import ServerUnavailable
+from flows.runtime.embedded import EmbeddedServer
 from flows.runtime.server import server_url
 from flows.storage.urls import public_text, public_url
 
 
 @contextmanager
-def prefect_server() -> Iterator[None]:
-    """The connection that the flow will use; `ServerUnavailable` where there is none."""
+def prefect_server(embedded: EmbeddedServer | None) -> Iterator[None]:
+    """The connection that the flow will use; `ServerUnavailable` where there is none.
+
+    It is to `embedded`, which may be loading already, where Prefect's settings name no server.
+    """
     with ExitStack() as held:
         try:
+            if determine_server_type() is ServerType.EPHEMERAL:
+                held.enter_context(_serving(embedded or EmbeddedServer()))
+            elif embedded:
+                embedded.stop()  # a profile or prefect.toml names another
             held.enter_context(SyncClientContext.get_or_create())
-        except (RuntimeError, httpx.HTTPError) as error:
+        except (RuntimeError, OSError, httpx.HTTPError) as error:
             raise ServerUnavailable(_describe(error)) from error
+        yield
+
+
+@contextmanager
+def _serving(server: EmbeddedServer) -> Iterator[None]:
+    """Prefect's settings for a run under `server`, when it is ready.
+
+    Without heartbeats, which only an automation of a server that stays would look at.
+    """
+    server.serve()
+    import_module("matplotlib.figure")  # the server takes a second longer than our own imports
+    patience = get_current_settings().server.ephemeral.startup_timeout_seconds
+    httpx.get(f"{server.url}/health", timeout=patience).raise_for_status()
+    with temporary_settings({PREFECT_API_URL: server.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
 
 

@@ -95,12 +95,23 @@ def terminal(*, quiet: bool = False) -> Iterator[None]:
         "{task.fields[speed]}",
     )
     columns = (BarColumn(bar_width=8), *map(TextColumn, texts), TimeRemainingColumn())
+    announcer = _Announcer()
     with Progress(*columns, console=screen, transient=True) as progress:
         token = _live.set(LiveTraining(progress))
+        logging.getLogger("rnncore").addHandler(announcer)
         try:
             yield
         finally:
+            logging.getLogger("rnncore").removeHandler(announcer)
             _live.reset(token)
+
+
+class _Announcer(logging.Handler):
+    """Prints above the live line what makes it wait, such as kernels that are compiled."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.INFO:  # warnings are shown anyway
+            screen.print(f"[dim]{escape(record.getMessage())}[/]", highlight=False)
 
 
 class _OwnMessages(logging.Filter):

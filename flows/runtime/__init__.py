@@ -13,13 +13,12 @@ os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 # An embedded server would print tracebacks of what it retries by itself, such as a busy SQLite.
 os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
 
-from flows.runtime import logs
-
 __all__ = [  # modules: each is imported by its name
     "automations",
     "background",
     "decorators",
     "deployment",
+    "embedded",
     "exclusive",
     "interruption",
     "logs",
@@ -27,5 +26,3 @@ __all__ = [  # modules: each is imported by its name
     "run_names",
     "server",
 ]
-
-logs.install()

@@ -9,7 +9,10 @@ import prefect
 from prefect import Flow, Task
 from prefect.cache_policies import NO_CACHE
 
+from flows.runtime import logs
 from flows.runtime.retries import retries
+
+logs.install()  # whatever makes a flow or a task comes here
 
 P = ParamSpec("P")
 Steps = Sequence[Callable[[Any], dict[str, str]]]

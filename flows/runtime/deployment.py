@@ -5,6 +5,7 @@ Done twice it changes nothing; what was switched off by hand stays off.
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 import time
@@ -82,8 +83,11 @@ def deploy(client: SyncPrefectClient) -> None:
     for name in switched_off:
         for automation in client.read_automations_by_name(name):
             client.pause_automation(automation.id)
+    of_processes = client.read_work_pool(work_pool).type == "process"
     for deployment in read_deployments(client):
         refuse_unknown_parameters(client, deployment)
+        if of_processes:
+            start_engine_at_once(client, deployment)
         for schedule in deployment.schedules:
             if (deployment.id, schedule.slug) in paused:
                 client.update_deployment_schedule(deployment.id, schedule.id, active=False)
@@ -101,3 +105,13 @@ def refuse_unknown_parameters(client: SyncPrefectClient, deployment: DeploymentR
     """Let the server refuse a parameter that the flow does not have, as it does in sections."""
     schema = (deployment.parameter_openapi_schema or {}) | {"additionalProperties": False}
     client.update_deployment(deployment.id, DeploymentUpdate(parameter_openapi_schema=schema))
+
+
+def start_engine_at_once(client: SyncPrefectClient, deployment: DeploymentResponse) -> None:
+    """Let the worker start runs without Prefect's supervisor, which first loads Prefect itself.
+
+    They run in this Python environment, as they run in the folder that was deployed from.
+    """
+    command = f"{shlex.quote(sys.executable)} -m prefect.engine"
+    variables = {"command": command} | (deployment.job_variables or {})
+    client.update_deployment(deployment.id, DeploymentUpdate(job_variables=variables))

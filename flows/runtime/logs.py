@@ -20,10 +20,11 @@ def install() -> None:
     """Set up the loggers of this process; done twice it changes nothing."""
     for name in prefect_loggers:
         logging.getLogger(name).addFilter(without_traceback)
-    logger = logging.getLogger("flows")
-    if not any(isinstance(handler, RunLogHandler) for handler in logger.handlers):
-        logger.addHandler(RunLogHandler())
-        logger.setLevel(logging.INFO)
+    for logger in map(logging.getLogger, ("flows", "rnncore")):
+        if not any(isinstance(handler, RunLogHandler) for handler in logger.handlers):
+            logger.addHandler(RunLogHandler())
+            logger.setLevel(logging.INFO)
+    if not any(isinstance(chosen, OncePerRun) for chosen in damage.logger.filters):
         damage.logger.addFilter(OncePerRun())
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from prefect.settings import get_current_settings
 
+from flows.runtime import embedded
+
 
 def server_url() -> str | None:
-    """URL of its API; None where an embedded server is started for the run."""
-    return get_current_settings().api.url
+    """URL of its API; None where it is an embedded server, of this run alone."""
+    url = get_current_settings().api.url
+    return None if url in embedded.serving else url

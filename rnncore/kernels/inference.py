@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from rnncore.kernels.workspace import (
     network_of,
     padded_hidden,
     text_of,
-    transposed,
+    transposed_copies,
 )
 from rnncore.parameters import FloatArray, Parameters
 
@@ -31,7 +32,7 @@ def read(
     Reading starts with the hidden state `hidden` (H,); `tokens` (N,) has at least one token.
     """
     network, H, nats = _network_of(parameters), parameters.hidden_size, np.zeros(1)
-    window, copies = forward.window_of(network, hidden.reshape(1, H)), transposed(network)
+    window, copies = forward.window_of(network, hidden.reshape(1, H)), transposed_copies(network)
     text, length = text_of(tokens.reshape(1, -1)), np.array([len(tokens)])
     row = forward.read(H, network, copies, text, np.zeros(1, np.int64), length, window, nats)
     return float(nats[0]), np.array(window.hs[row, :H])
@@ -46,7 +47,7 @@ def nats_of_units(
     length are read side by side; which ones, and in which thread, changes no bit.
     """
     network, H = _network_of(parameters), parameters.hidden_size
-    copies, text, nats = transposed(network), text_of(tokens[None]), np.zeros(len(ends))
+    copies, text, nats = transposed_copies(network), text_of(tokens[None]), np.zeros(len(ends))
     lengths = np.diff(ends, prepend=0)
     starts, longest_first = ends - lengths, np.argsort(-lengths, kind="stable")
     units = longest_first[: np.count_nonzero(lengths > 1)]  # the others have nothing to predict
@@ -80,7 +81,7 @@ def sample(
     or, at temperature 0, is the most likely one. No text depends on the others.
     """
     network, texts = _network_of(parameters), np.zeros(uniforms.shape, np.int64)
-    copies, (Vp, _), H = transposed(network), network.Why.shape, parameters.hidden_size
+    copies, (Vp, _), H = transposed_copies(network), network.Why.shape, parameters.hidden_size
 
     def sample_part(part: slice) -> None:
         tokens = np.array(first_tokens[part], np.int64)
@@ -100,8 +101,10 @@ def _in_parts(function: Callable[[slice], None], count: int, parts: int) -> None
         function(slice(None))
         return
     ends = [count * part // parts for part in range(parts + 1)]
-    with ThreadPoolExecutor(parts) as pool:
-        list(pool.map(function, map(slice, ends, ends[1:])))
+    with ThreadPoolExecutor(parts) as pool:  # in the caller's context, to which log records belong
+        contexts = [copy_context() for _ in range(parts)]
+        slices = map(slice, ends, ends[1:])
+        list(pool.map(lambda context, part: context.run(function, part), contexts, slices))
 
 
 def _network_of(parameters: Parameters) -> Weights:

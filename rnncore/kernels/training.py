@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextvars import copy_context
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnncore.kernels import loop
-from rnncore.kernels.arithmetic import Arithmetic
 from rnncore.kernels.simd import threads_for
 from rnncore.kernels.update import strip_rows
 from rnncore.kernels.workspace import (
@@ -23,7 +23,7 @@ from rnncore.kernels.workspace import (
     pad,
     padded_hidden,
     text_of,
-    transposed,
+    transposed_copies,
     unpad,
 )
 from rnncore.state import TrainingState
@@ -33,21 +33,24 @@ def train(
     state: TrainingState,
     streams: NDArray[np.integer],
     losses: NDArray[np.float64],
-    arithmetic: Arithmetic,
+    *,
+    lanes: int,
+    transposed: bool,
 ) -> int:
     """Advance `state` in place over `streams` (B, L) by one iteration for each of `losses`.
 
-    Returns how many were done: fewer if a loss is not finite. `losses` then holds that one, and
+    `lanes` are the floats of a vector; with `transposed`, hidden states are multiplied by
+    transposed copies of the weights. Returns how many were done: fewer if a loss is not finite. `losses` then holds that one, and
     `state` is that before its iteration.
     """
     options, parameters = state.hyperparameters, state.parameters
     H, V = parameters.hidden_size, parameters.vocabulary_size
     sizes = Sizes(H, V, options.seq_length, options.batch_size)
-    workers, network = workers_for(sizes), network_of(parameters, arithmetic.lanes)
+    workers, network = workers_for(sizes), network_of(parameters, lanes)
     run = Run(
         sizes=sizes,
         network=network,
-        transposed=transposed(network) if arithmetic.transposed else not_transposed(network),
+        transposed=transposed_copies(network) if transposed else not_transposed(network),
         adagrad=_adagrad(state, network, sizes, workers),
         activations=activations_of(network, sizes.T, sizes.B),
         text=text_of(streams),
@@ -88,7 +91,9 @@ def _adagrad(state: TrainingState, network: Weights, sizes: Sizes, workers: int)
 def _advance_together(workers: int, run: Run) -> int:
     """Train with `workers` threads, of which this one is the first; returns the iterations."""
     others = [
-        threading.Thread(target=loop.advance, args=(worker, workers, run), daemon=True)
+        threading.Thread(
+            target=copy_context().run, args=(loop.advance, worker, workers, run), daemon=True
+        )
         for worker in range(1, workers)
     ]
     for thread in others:

@@ -137,7 +137,7 @@ def like(network: Weights, *shape: int) -> VectorArray:
     return aligned(network.Whh.dtype, network.Whh.lanes, *shape)
 
 
-def transposed(network: Weights) -> Transposed:
+def transposed_copies(network: Weights) -> Transposed:
     """Copies of Whh and Why, as `product` needs them for h Whhᵀ and h Whyᵀ."""
     copies = Transposed(*(like(network, *W.T.shape) for W in (network.Whh, network.Why)))
     copies.WhhT[...], copies.WhyT[...] = network.Whh.T, network.Why.T

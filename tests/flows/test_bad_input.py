@@ -13,7 +13,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import FlowRunSort
 
-from flows.command_line import run
+from flows.command_line.entry import run
 from flows.report import report
 from flows.retrain import retrain
 from flows.storage.canonical import canonical_json, digest

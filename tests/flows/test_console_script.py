@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.__main__ import flow_names, load_flow, main
+from flows.__main__ import flow_names, main
+from flows.command_line import load_flow
 
 root = Path(__file__).parents[2]
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from flows.__main__ import load_flow
+from flows.command_line import load_flow
 from flows.ingest import ingest
 from flows.report import report
 from flows.reporting.writing import report_identity

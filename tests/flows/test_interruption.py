@@ -20,7 +20,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.runtime import flow_run
 from prefect.states import Cancelling, Crashed
 
-from flows import command_line
+from flows.command_line import entry
 from flows.display import artifacts
 from flows.display.terminal import LiveTraining
 from flows.results import RetrainResult
@@ -119,7 +119,7 @@ def test_run_cancelled_without_a_signal_ends_cancelled(
     endless = ("hidden_size=8", "epochs=100000", "checkpoint_every=1000000000")
     options = [f"--training.{option}" for option in endless]
     names = (f"--corpus={corpus}", f"--store={store}", "--model=cancelled")
-    status = command_line.run(retrain, [*names, *options])
+    status = entry.run(retrain, [*names, *options])
     thread.join(timeout=60)
 
     assert 128 + signal.SIGTERM == status

@@ -17,8 +17,11 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
+from flows.lifecycle import chunk
 from flows.runtime import logs
+from flows.storage.checkpoints import CheckpointRecord
 from flows.storage.stores import cache_of
+from rnncore.kernels.simd import caching
 from tests.support.flows import retrained
 
 Options = Callable[..., dict[str, Any]]
@@ -54,6 +57,25 @@ def test_a_corrupt_object_is_reported_in_the_log_of_the_run(options: Options, st
     assert logging.WARNING == warning.level
     assert "going on from the newest intact checkpoint" in warning.message
     assert warning.task_run_id
+
+
+def test_a_compilation_is_in_the_log_of_the_run(
+    options: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever thread of the run it is in."""
+    advance = chunk.advance
+
+    def compile_and_advance(*arguments: Any) -> CheckpointRecord:
+        caching.say_that_it_compiles()
+        return advance(*arguments)
+
+    caching.say_that_it_compiles.cache_clear()  # as in a process of its own
+    monkeypatch.setattr(chunk, "advance", compile_and_advance)
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: True}):
+        retrained(options(training={"epochs": 4, "checkpoint_every": 1000}))
+        (notice,) = logs_of_the_last_run("compiling the kernels for this processor, once")
+
+    assert logging.INFO == notice.level
 
 
 def test_outside_of_runs_nothing_is_sent(recwarn: pytest.WarningsRecorder) -> None:

@@ -10,7 +10,7 @@ from threading import Thread
 
 import pytest
 
-from flows import command_line
+from flows.command_line import entry
 from flows.retrain import retrain
 from tests.support.commands import kill, small, start
 from tests.support.states import text
@@ -98,7 +98,7 @@ def test_secrets_of_every_kind_are_refused(
     place: str, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Credentials, signatures and tokens, in either address."""
-    assert 2 == command_line.run(retrain, [f"--{place}={address.format(secret)}"])
+    assert 2 == entry.run(retrain, [f"--{place}={address.format(secret)}"])
 
     assert secret not in "".join(capsys.readouterr())
 

@@ -1,12 +1,15 @@
-"""The terminal shows a sample as it is, without control characters."""
+"""The terminal shows samples without control characters, and what training waits for."""
 
 from __future__ import annotations
 
 import io
+import logging
 
+import pytest
 from rich.console import Console
 from rich.progress import Progress
 
+from flows.display import terminal
 from flows.display.terminal import LiveTraining, sample_lines
 from flows.storage.checkpoints import CheckpointRecord, Snapshot
 from tests.support.states import facts
@@ -39,3 +42,20 @@ def test_control_characters_are_shown_as_escapes() -> None:
 def test_a_sample_is_cut_after_a_few_lines() -> None:
     """A long sample does not fill the screen."""
     assert sample_lines + 1 == shown("line\n" * 100).count("\n")
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_what_training_waits_for_is_shown_above_the_line(
+    monkeypatch: pytest.MonkeyPatch, *, quiet: bool
+) -> None:
+    """Such as the compilation of kernels; `--json` shows nothing."""
+    screen = Console(file=io.StringIO(), force_terminal=True, width=80)
+    monkeypatch.setattr(terminal, "screen", screen)
+
+    with terminal.terminal(quiet=quiet):
+        logging.getLogger("rnncore.kernels").info("compiling [once]")
+    logging.getLogger("rnncore.kernels").info("after the run")
+
+    assert isinstance(screen.file, io.StringIO)
+    assert ("compiling [once]" in screen.file.getvalue()) is not quiet
+    assert "after the run" not in screen.file.getvalue()

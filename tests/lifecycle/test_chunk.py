@@ -13,8 +13,7 @@ from flows.storage import CheckpointRecord, OpenRun, Store
 from flows.storage.checkpoints import Checkpoint
 from flows.storage.payload import write_payload
 from flows.storage.runs import make_run, save_run
-from rnncore import Arithmetic, Hyperparameters, train
-from rnncore.kernels import arithmetic
+from rnncore import Arithmetic, Hyperparameters, arithmetic, kernels, train
 from tests.support.states import stored, text
 
 network = Hyperparameters(hidden_size=20, batch_size=8, seq_length=5)
@@ -50,7 +49,7 @@ def test_a_new_run_names_the_fastest_arithmetic_and_keeps_it(
 ) -> None:
     """Another choice for new runs, by a new table say, changes nothing in a run that goes on."""
     fastest = Arithmetic.fastest(network)
-    monkeypatch.setattr(arithmetic, "fastest_lanes", lambda _: 4)
+    monkeypatch.setattr(kernels, "fastest_lanes", lambda _: 4)
     monkeypatch.setattr(arithmetic, "least_batch", 9)
     record = trained(opened, newest(opened).record, 3)
 

@@ -175,8 +175,8 @@ def test_every_arithmetic_agrees_with_the_reference(
     """Vectors of any width, also of two registers; weights as they are or transposed copies."""
     state, reference = (start(80, hidden_size=40, batch_size=9, dtype="float32") for _ in range(2))
     losses = np.empty(30)
-    arithmetic = Arithmetic(lanes, transposed)
-    done = kernels.train(state, split_streams(english, state), losses, arithmetic)
+    streams = split_streams(english, state)
+    done = kernels.train(state, streams, losses, lanes=lanes, transposed=transposed)
 
     assert 30 == done
     np.testing.assert_allclose(losses, train(reference, english, 30, "numpy"), rtol=1e-4)

@@ -50,6 +50,14 @@ def test_schedules_are_active(site: Site) -> None:
     } == schedules(site)
 
 
+def test_runs_start_in_the_environment_that_deployed(site: Site) -> None:
+    """The worker starts their process itself, which takes less time than Prefect's supervisor."""
+    for name in every_deployment:
+        command = site.deployment(name)["job_variables"]["command"]
+        assert command.endswith(" -m prefect.engine")
+        assert Path(command.split()[0]).parent == Path(sys.executable).parent
+
+
 def test_deploying_again_changes_nothing(site: Site) -> None:
     """No second pool, automation or deployment; what was switched off by hand stays off."""
 

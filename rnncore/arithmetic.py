@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnncore.kernels.simd.widths import fastest_lanes, first_lanes, most_lanes
+from rnncore import kernels
 from rnncore.parameters import Hyperparameters
 
 least_batch = 8  # streams from which transposed copies of the weights pay: the height of a tile
@@ -26,17 +26,18 @@ class Arithmetic:
     @classmethod
     def fastest(cls, options: Hyperparameters) -> Arithmetic:
         """For a new run on this processor."""
-        lanes = fastest_lanes(bits_of(options))
+        lanes = kernels.fastest_lanes(bits_of(options))
         return cls(lanes, transposed=options.batch_size >= least_batch)
 
     @classmethod
     def of_first_version(cls, options: Hyperparameters) -> Arithmetic:
         """What version 0.1.0 used on this processor."""
-        return cls(first_lanes(bits_of(options)), transposed=False)
+        return cls(kernels.first_lanes(bits_of(options)), transposed=False)
 
     def fits(self, options: Hyperparameters) -> bool:
         """Whether a register of this processor holds such a vector."""
-        return 1 < self.lanes <= most_lanes(bits_of(options)) and self.lanes & (self.lanes - 1) == 0
+        most = kernels.most_lanes(bits_of(options))
+        return 1 < self.lanes <= most and self.lanes & (self.lanes - 1) == 0
 
 
 def bits_of(options: Hyperparameters) -> int:

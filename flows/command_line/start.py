@@ -1,0 +1,41 @@
+"""Start the command of a flow: import it, and meanwhile load Prefect's embedded server."""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+from flows.runtime.embedded import EmbeddedServer
+
+without_server = ("-h", "--help", "--dry_run")  # options
+
+
+def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = None) -> NoReturn:
+    """Run the flow `name` with `arguments`, by default those of the process, and exit."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    server = EmbeddedServer() if may_need_server(arguments) else None
+    gc.disable()  # as in the server: what is imported stays
+    atexit.register(gc.freeze)  # nor is it looked through at the end, which takes half a second
+    flow = load_flow(name)
+    from flows.command_line.entry import run_and_exit  # imports Prefect, so not before the server
+
+    gc.freeze()
+    gc.enable()
+    run_and_exit(flow, arguments, prog, server)
+
+
+def load_flow(name: str) -> Any:
+    """The flow of that name; only the one that is asked for is imported."""
+    return getattr(import_module(f"flows.{name}"), name)
+
+
+def may_need_server(arguments: Sequence[str]) -> bool:
+    """Whether a run with `arguments` probably needs an embedded server; Prefect's settings decide."""
+    return "PREFECT_API_URL" not in os.environ and not any(
+        argument.startswith(without_server) for argument in arguments
+    )
