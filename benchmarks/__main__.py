@@ -21,7 +21,7 @@ from benchmarks import (
     tune,
     vocabulary,
 )
-from benchmarks.side_by_side import Claim, header, machine, this_processor
+from benchmarks.side_by_side import Claim, header, machine, processor, this_processor
 
 tables = {
     "one_stream": one_stream,
@@ -47,6 +47,7 @@ def main(chosen: list[str]) -> None:
     if not chosen or "growth" in chosen:
         curves = growth.measure()
         growth.draw(curves)
+        growth.write(curves, processor())
         print(f"\nTraining, characters per second\n\n{growth.table(curves)}")
 
 

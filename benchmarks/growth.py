@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
+from benchmarks.side_by_side import today
 from benchmarks.texts import random_tokens
 from rnncore import Hyperparameters, TrainingState, train
 from rnncore.training import Backend
 
-picture = Path(__file__).parent / "growth.svg"
+page = Path(__file__).parent / "growth.md"
+picture = page.with_suffix(".svg")
 axes = {
     "hidden_size": (32, 64, 100, 128, 256, 512, 1024),
     "seq_length": (10, 25, 50, 100),
@@ -76,6 +79,21 @@ def table(curves: dict[str, dict[str, Curve]]) -> str:
             lines += [f"| {label} | " + " | ".join(f"{rate:,.0f}" for _, rate in curve) + " |"]
         lines += [""]
     return "\n".join(lines)
+
+
+def write(curves: dict[str, dict[str, Curve]], processor: str) -> None:
+    """The figures as a page, beside the picture."""
+    page.write_text(
+        f"""# Training, characters per second
+
+{processor}, {os.cpu_count()} cores, {today()}; written by `make bench`, or `python -m benchmarks growth`.
+What an axis does not name is as in the notebook: hidden 100, seq_length 10, vocabulary 66, float32.
+
+{table(curves)}
+![The same as curves]({picture.name})
+""",
+        encoding="utf-8",
+    )
 
 
 def draw(curves: dict[str, dict[str, Curve]]) -> None:

@@ -121,7 +121,7 @@ def unpad(weights: Weights, parameters: Parameters) -> None:
 
 def unpadded(weights: Weights, H: int, V: int) -> tuple[FloatArray, ...]:
     """Views with the shapes of `Parameters`."""
-    Wxh, Whh, Why, bh, by = weights[:5]
+    Wxh, Whh, Why, bh, by = (array.view(np.ndarray) for array in weights)
     return Wxh[:, :H].T, Whh[:H, :H], Why[:V, :H], bh[:H], by[:V]
 
 
@@ -140,7 +140,8 @@ def like(network: Weights, *shape: int) -> VectorArray:
 def transposed_copies(network: Weights) -> Transposed:
     """Copies of Whh and Why, as `product` needs them for h Whhᵀ and h Whyᵀ."""
     copies = Transposed(*(like(network, *W.T.shape) for W in (network.Whh, network.Why)))
-    copies.WhhT[...], copies.WhyT[...] = network.Whh.T, network.Why.T
+    for copy, W in zip(copies, (network.Whh, network.Why), strict=True):
+        np.copyto(copy, W.T)
     return copies
 
 
