@@ -40,8 +40,8 @@ def train(
     """Advance `state` in place over `streams` (B, L) by one iteration for each of `losses`.
 
     `lanes` are the floats of a vector; with `transposed`, hidden states are multiplied by
-    transposed copies of the weights. Returns how many were done: fewer if a loss is not finite. `losses` then holds that one, and
-    `state` is that before its iteration.
+    transposed copies of the weights. Returns how many were done: fewer if a loss is not finite.
+    `losses` then holds that one, and `state` is that before its iteration.
     """
     options, parameters = state.hyperparameters, state.parameters
     H, V = parameters.hidden_size, parameters.vocabulary_size
@@ -77,12 +77,13 @@ def _adagrad(state: TrainingState, network: Weights, sizes: Sizes, workers: int)
     """Padded copies of the sums of squares, and arrays for the update."""
     sums, options = pad(state.adagrad, network.Whh.lanes), state.hyperparameters
     Vp, Hp = sums.Why.shape
-    rows = strip_rows(Hp * sums.Why.dtype.itemsize, sizes.T * sizes.B)
+    rows = min(strip_rows(Hp * sums.Why.dtype.itemsize, sizes.T * sizes.B), max(Hp, Vp))
     return Adagrad(
         sums=sums,
         dWxh=like(network, sizes.V, Hp),
         last_row=np.zeros(sizes.V, np.int64),
-        strips=like(network, workers, rows, max(Hp, Vp)),
+        strips=like(network, workers, max(rows * Hp, Vp)),
+        rows=rows,
         learning_rate=float(options.learning_rate),
         clip=float(options.gradient_clip),
     )

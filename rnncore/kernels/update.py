@@ -69,8 +69,8 @@ def step_rows(
 ) -> None:  # fmt: skip
     """Rows `top` to `bottom` of a matrix: the gradient, errorsᵀ hs, then Adagrad's step."""
     (depth, width), Hp = errors.shape, W.shape[1]
-    for start in range(top, bottom, len(strip)):
-        rows = min(len(strip), bottom - start)
+    for start in range(top, bottom, adagrad.rows):
+        rows = min(adagrad.rows, bottom - start)
         product(strip, 0, errors, start, 1, width, hs, 0, rows, Hp, depth, False)
         step(W, mW, start * Hp, strip, 0, rows * Hp, adagrad)
         if len(WT) > 0:

@@ -68,7 +68,8 @@ class Adagrad(NamedTuple):
     sums: Weights
     dWxh: VectorArray  # (V, Hp) zero between updates
     last_row: NDArray[np.int64]  # (V,) the last row whose input is this character
-    strips: VectorArray  # (workers, rows, Hp or Vp) gradients of some rows of weights
+    strips: VectorArray  # (workers, rows × Hp or Vp) gradients of some rows of weights, or a bias
+    rows: int  # of weights in a strip
     learning_rate: float
     clip: float
 
