@@ -6,10 +6,12 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from numba.core.itanium_mangler import mangle
 from numpy.typing import NDArray
 
 from rnncore.kernels.simd import (
@@ -29,7 +31,11 @@ from rnncore.kernels.workspace import padded
 
 Array = NDArray[Any]
 Float = type[np.float32] | type[np.float64]
-types = [(np.float32, 8), (np.float32, 16), (np.float64, 8)]  # and the floats of a vector
+types: list[tuple[Float, int]] = [
+    (np.float32, 8),
+    (np.float32, 16),
+    (np.float64, 8),
+]  # and the floats of a vector
 vectors_of_each_type = pytest.mark.parametrize(("dtype", "lanes"), types)
 
 
@@ -200,6 +206,16 @@ def test_rows_are_whole_vectors_and_use_all_sets_of_the_cache(
     assert size <= width < size + 2 * lanes
     assert width % lanes == 0
     assert width * item % 1024 != 0
+
+
+def test_functions_have_other_names_in_machine_code_for_other_lanes() -> None:
+    """Or one process, which loads what two compiled, would call the function of the other."""
+    names = {
+        mangle("product", [numba.typeof(aligned(np.dtype(dtype), lanes, 48))])
+        for dtype, lanes in types
+    }
+
+    assert len(types) == len(names)
 
 
 def test_aligned_arrays_are_zeros_that_start_at_a_cache_line() -> None:

@@ -43,6 +43,15 @@ class VectorArrayType(types.Array):
         """Types are equal if their keys are."""
         return (*super().key, self.lanes)
 
+    @property
+    def mangling_args(self) -> tuple[Any, ...]:
+        """What the name of a function in machine code says of an argument of this type.
+
+        Machine code of two processes is loaded into one: equal names would be taken for one function.
+        """
+        name, arguments = super().mangling_args
+        return name, (*arguments, self.lanes)
+
     def copy(self, *args: Any, **kwargs: Any) -> Any:
         """The type of a view, as numba derives it: with other dimensions, say."""
         plain = types.Array(
