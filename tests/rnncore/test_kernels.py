@@ -19,6 +19,7 @@ from rnncore.kernels.simd import (
     exp,
     inverse_sqrt,
     kernel,
+    known_lanes,
     lanes,
     load,
     product,
@@ -31,11 +32,16 @@ from rnncore.kernels.workspace import padded
 
 Array = NDArray[Any]
 Float = type[np.float32] | type[np.float64]
-types: list[tuple[Float, int]] = [
+wide: list[tuple[Float, int]] = [
     (np.float32, 8),
     (np.float32, 16),
     (np.float64, 8),
 ]  # and the floats of a vector
+own: list[tuple[Float, int]] = [
+    (np.float32, known_lanes(32)),
+    (np.float64, known_lanes(64)),
+]  # as on this processor
+types = [*dict.fromkeys(wide + own)]
 vectors_of_each_type = pytest.mark.parametrize(("dtype", "lanes"), types)
 
 

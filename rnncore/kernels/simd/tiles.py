@@ -20,8 +20,11 @@ from rnncore.kernels.simd.vector import (
     vector_of,
 )
 
-# The largest tile: rows, vectors in each row, and vectors of a tile that has one row only.
-highest, widest, widest_row = {16: (4, 3, 8), 32: (8, 3, 8)}[registers]
+# The largest tile: rows, vectors in each row, and vectors of a tile that has one row only. For ARM
+# LLVM loads all broadcast elements of A before the multiply-adds, and 8 × 3 sums leave too few
+# registers for that.
+highest = {16: 4, 32: 8 if has_avx512 else 7}[registers]
+widest, widest_row = 3, 8
 
 
 class Rows(NamedTuple):
