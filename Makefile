@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help retrain server deploy worker test test-services faults check format docs bench clean
+.PHONY: help retrain server deploy worker test test-services faults test-arm check format docs bench clean
 
 # Prefect's own variables decide where its server is; these are for when they are not set.
 PREFECT_SERVER_API_PORT ?= 4200
@@ -33,6 +33,29 @@ test-services: .venv/dev .venv/services  ## tests with real servers, which they 
 
 faults: .venv/dev .venv/services  ## the long fault tests
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/faults
+
+# apt-get keeps all its files in build/arm, so it needs no rights. `emulated` is a script, so that a
+# test which starts Python starts the emulator.
+ARM := $(CURDIR)/build/arm
+ARM_RUN ?= -m pytest tests/rnncore
+ARM_APT := apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64 \
+    -o Dir::State=$(ARM)/apt -o Dir::State::status=/dev/null -o Dir::Cache=$(ARM)/apt
+test-arm: build/arm/ready  ## tests of the kernels on an emulated ARM processor
+	NUMBA_CACHE_DIR=$(ARM)/cache PYTHONPATH=$(ARM)/packages:$(CURDIR) $(ARM)/usr/bin/emulated $(ARM_RUN)
+
+build/arm/ready: constraints.txt | .venv/bin/python
+	rm -rf $(ARM) && mkdir -p $(ARM)/apt/lists/partial $(ARM)/apt/archives/partial
+	$(ARM_APT) update
+	$(ARM_APT) install --yes --download-only --no-install-recommends python3 libstdc++6
+	for package in $(ARM)/apt/archives/*.deb; do dpkg -x $$package $(ARM) || exit; done
+	version=$$(readlink $(ARM)/usr/bin/python3) && \
+	    $(BIN)/pip install --quiet --target $(ARM)/packages -c constraints.txt --only-binary=:all: \
+	    --platform manylinux_2_28_aarch64 --platform manylinux_2_17_aarch64 \
+	    --python-version $${version#python} hypothesis numba pytest
+	printf '#!/bin/sh\nexec qemu-aarch64-static -0 "$$0" -L %s %s "$$@"\n' \
+	    $(ARM) $(ARM)/usr/bin/python3 > $(ARM)/usr/bin/emulated
+	chmod +x $(ARM)/usr/bin/emulated
+	touch $@
 
 check: .venv/dev  ## ruff and mypy
 	$(BIN)/ruff check .
