@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
+
 from flows.storage.log import Log
-from flows.storage.names import probe_prefix, temporary_prefix
+from flows.storage.names import is_payload, is_probe
 from flows.storage.runs import run_folder
 from flows.storage.stores import Store
 
@@ -17,12 +19,14 @@ def collect_garbage(
     """Remove what is older than `grace` seconds and will never be read.
 
     That is temporary files and probes anywhere in the store, and payloads of the run whose record
-    was never written. Records are never removed. Returns the removed paths.
+    was never written. Records are never removed, nor files of other names. Returns the removed
+    paths.
     """
-    named_so = (temporary_prefix, probe_prefix)
-    garbage = [name for name in store.leftovers("", grace) if name.startswith(named_so)]
+    limit = time.time() - grace
+    found = {name: at for name, at in store.written("").items() if is_probe(name)}
     for place in places:
-        garbage += store.temporary(place, grace)
+        found |= store.temporary(place)
+    garbage = sorted(path for path, at in found.items() if at < limit)
     garbage += _unnamed_payloads(store, run_folder(model, run_id), grace)
     for path in garbage:
         store.remove(path)
@@ -31,21 +35,21 @@ def collect_garbage(
 
 def _unnamed_payloads(store: Store, folder: str, grace: float) -> list[str]:
     """Payloads that no record names; none while a record is corrupt, which may name any of them."""
+    # By the store's clock and by this one: of two hosts, one may be ahead by any time.
+    newest = max(store.written(f"{folder}/log").values(), default=0.0)
+    limit = min(newest, time.time()) - grace
 
     def old() -> set[str]:
-        return _payloads(store.leftovers(f"{folder}/data", grace))
+        found = store.written(f"{folder}/data").items()
+        return {name for name, at in found if at < limit and is_payload(name)}
 
     if not (payloads := old()):
         return []
     # Listed after the payloads: what is committed meanwhile has its record by then.
     listing = Log(store, f"{folder}/log").list_records()
-    named = {record.content.get("digest") for record in listing.newest_first("checkpoint")}
+    records = listing.newest_first("checkpoint")
+    named = {f"{record.content.get('digest')}.safetensors" for record in records}
     if listing.damaged or not (unnamed := payloads - named):
         return []
     # A writer puts a payload again before its record, which makes it new: check its age again.
-    return [f"{folder}/data/{digest}.safetensors" for digest in sorted(unnamed & old())]
-
-
-def _payloads(names: list[str]) -> set[str]:
-    """The digests that name payloads."""
-    return {name.removesuffix(".safetensors") for name in names if name.endswith(".safetensors")}
+    return [f"{folder}/data/{name}" for name in sorted(unnamed & old())]
