@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from flows.storage.log import Log
@@ -22,22 +23,34 @@ def collect_garbage(
     was never written. Records are never removed, nor files of other names. Returns the removed
     paths.
     """
-    limit = time.time() - grace
+    folder = run_folder(model, run_id)
+    logs = [f"{folder}/log", f"models/{model}/versions", f"models/{model}/reports"]
+    limit = _now(store, logs) - grace
     found = {name: at for name, at in store.written("").items() if is_probe(name)}
     for place in places:
         found |= store.temporary(place)
     garbage = sorted(path for path, at in found.items() if at < limit)
-    garbage += _unnamed_payloads(store, run_folder(model, run_id), grace)
+    garbage += _unnamed_payloads(store, folder, grace)
     for path in garbage:
         store.remove(path)
     return garbage
 
 
+def _now(store: Store, logs: list[str]) -> float:
+    """When the newest record in `logs` was written, if not later than now.
+
+    That and the age of garbage are told by one clock, while this host's may be ahead of others.
+    """
+    newest = max((at for log in logs for at in store.written(log).values()), default=math.inf)
+    return min(newest, time.time())
+
+
 def _unnamed_payloads(store: Store, folder: str, grace: float) -> list[str]:
     """Payloads that no record names; none while a record is corrupt, which may name any of them."""
-    # By the store's clock and by this one: of two hosts, one may be ahead by any time.
-    newest = max(store.written(f"{folder}/log").values(), default=0.0)
-    limit = min(newest, time.time()) - grace
+    log = f"{folder}/log"
+    if not store.written(log):
+        return []  # the first payload may just have been put
+    limit = _now(store, [log]) - grace
 
     def old() -> set[str]:
         found = store.written(f"{folder}/data").items()
@@ -46,7 +59,7 @@ def _unnamed_payloads(store: Store, folder: str, grace: float) -> list[str]:
     if not (payloads := old()):
         return []
     # Listed after the payloads: what is committed meanwhile has its record by then.
-    listing = Log(store, f"{folder}/log").list_records()
+    listing = Log(store, log).list_records()
     records = listing.newest_first("checkpoint")
     named = {f"{record.content.get('digest')}.safetensors" for record in records}
     if listing.damaged or not (unnamed := payloads - named):

@@ -162,6 +162,20 @@ def test_a_payload_newer_than_the_newest_record_is_kept_whatever_the_clock_says(
     assert b"a payload whose record comes next" == local.read(orphan)
 
 
+def test_a_temporary_file_newer_than_the_newest_record_is_kept(
+    local: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for the file that another host is writing just now."""
+    fill(CheckpointLog(local, "default", run_id), local)
+    path = f"datasets/d/{temporary_name()}"
+    local.put(path, b"half")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 5 * grace_seconds)
+
+    assert [] == collect_garbage(local, "default", run_id)
+    assert b"half" == local.read(path)
+
+
 def make_old(store: Store, path: str) -> None:
     """Let a file of a local store be older than the grace period."""
     yesterday = time.time() - grace_seconds - 60
