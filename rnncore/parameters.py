@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,13 +40,15 @@ class Hyperparameters:
 
     def __post_init__(self) -> None:
         for name in ("hidden_size", "seq_length", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < 1:
-                raise InvalidHyperparameter(name, value, "a whole number of at least 1")
-            object.__setattr__(self, name, int(value))  # equal options give equal bytes in a file
+            count = getattr(self, name)
+            if not isinstance(count, Integral) or isinstance(count, bool) or int(count) < 1:
+                raise InvalidHyperparameter(name, count, "a whole number of at least 1")
+            object.__setattr__(self, name, int(count))  # equal options give equal bytes in a file
         for name in ("learning_rate", "gradient_clip", "weight_scale"):
-            value = getattr(self, name)
-            if not isinstance(value, Real) or not 0 < float(value) <= largest_float:
+            value: Any = getattr(self, name)
+            is_number = isinstance(value, Real) and not isinstance(value, bool)
+            # Compared before it is converted: a float cannot hold every whole number.
+            if not is_number or not 0 < value <= largest_float:
                 expected = f"a number in (0, {largest_float:g}]"
                 raise InvalidHyperparameter(name, value, expected)
             object.__setattr__(self, name, float(value))

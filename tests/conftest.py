@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import tests.support.memory  # noqa: F401 - registers its file system
+
 tiers = {
     "services": "tests with real servers: make test-services",
     "faults": "long fault tests: make faults",

@@ -12,6 +12,7 @@ from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
 from flows.reporting.samples import draw_snapshot
 from flows.storage.checkpoints import Checkpoint, CheckpointRecord
 from flows.storage.open_run import OpenRun
+from flows.storage.order import next_order
 from rnncore import Arithmetic, TrainingDiverged, TrainingState
 
 curve_characters = 10_000  # of the held-out text, read at each checkpoint for the loss curve
@@ -57,7 +58,9 @@ def commit_initial(opened: OpenRun, corpus: tuple[str, ...]) -> CheckpointRecord
         kept = Kept(records[-1].rule, arithmetic_of(records[-1], options))
     state = TrainingState.initial(len(opened.vocabulary), options, seed=run.seed)
     nothing = ChunkStatistics(loss=None, characters_per_second=None)
-    return _commit(opened, state, nothing, corpus, kept, after=opened.log.head(), planned=True)
+    order = None if records else next_order(opened.store, opened.model)
+    after = opened.log.head()
+    return _commit(opened, state, nothing, corpus, kept, after=after, planned=True, order=order)
 
 
 def describe(record: CheckpointRecord, iterations_per_epoch: int) -> str:
@@ -80,6 +83,7 @@ def _commit(
     *,
     after: int,
     planned: bool,
+    order: int | None = None,
 ) -> CheckpointRecord:
     """Commit `state` with what the loss curve and the reports need to know of it.
 
@@ -100,6 +104,7 @@ def _commit(
         "arithmetic": kept.arithmetic,
         "snapshot": snapshot,
         "corpus": corpus,
+        "order": order,
         "cpu": cpu_model(),
         "versions": library_versions(),
     }

@@ -7,6 +7,8 @@ import json
 import math
 from typing import Any
 
+largest_integer = 2**63 - 1
+most_digits = 20  # of an integer, with its sign: more are not converted
 id_length = 16  # hexadecimal digits of an id; digests that verify bytes are whole
 
 
@@ -25,7 +27,8 @@ def canonical_json(content: Any) -> bytes:
 def strict_json(data: bytes) -> Any:
     """The content of `data`, JSON in UTF-8, or ValueError.
 
-    Duplicate keys, NaN, infinity, numbers too large for a float and deep nesting are refused too.
+    Duplicate keys, NaN, infinity, numbers too large for a float or for 64 bits, and deep nesting
+    are refused too.
     """
     try:
         return json.loads(
@@ -33,6 +36,7 @@ def strict_json(data: bytes) -> Any:
             object_pairs_hook=_unique_keys,
             parse_constant=_refuse_constant,
             parse_float=_finite_float,
+            parse_int=_small_integer,
         )
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
@@ -66,5 +70,12 @@ def _refuse_constant(name: str) -> None:
 def _finite_float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} is too large a number")
+        raise ValueError(f"{text[:most_digits]} is too large a number")
+    return number
+
+
+def _small_integer(text: str) -> int:
+    number = int(text) if len(text) <= most_digits else largest_integer + 1
+    if abs(number) > largest_integer:
+        raise ValueError(f"{text[:most_digits]} is too large a number")
     return number

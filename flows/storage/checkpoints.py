@@ -8,9 +8,11 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.exceptions import DamagedObject, ObjectMissing, RunConflict, UnknownObject
+from flows.storage import bounds
 from flows.storage.canonical import digest
 from flows.storage.damage import read_again_if_damaged, warn
 from flows.storage.log import Listing, Log, Record
+from flows.storage.order import Order, orders, unknown
 from flows.storage.payload import Payload, read_payload, write_payload
 from flows.storage.runs import is_run_id, run_folder
 from flows.storage.stores import Store
@@ -34,9 +36,9 @@ class CheckpointRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    iteration: int
+    iteration: int = Field(ge=0)
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")  # SHA-256 of the payload
-    size: int  # bytes
+    size: int = Field(ge=0)  # bytes
     loss: float | None  # mean over the iterations since the checkpoint before
     smooth_loss: float
     characters_per_second: float | None
@@ -47,6 +49,7 @@ class CheckpointRecord(BaseModel):
     cpu: str
     versions: dict[str, str]
     arithmetic: Arithmetic | None = None  # the order of its additions; None: of version 0.1.0
+    order: Order | None = None  # of the run among the model's; in its first record
 
 
 class EvaluationRecord(BaseModel):
@@ -110,9 +113,11 @@ class CheckpointLog:
         path = self.payload_path(record.digest)
         name = f"checkpoint {record.iteration} ({self._store.location(path)})"
         try:
-            data = self._store.read(path)
+            data = self._store.read(path, min(record.size, bounds.payload))
         except ObjectMissing as error:
             raise DamagedObject(name, "is missing") from error
+        except DamagedObject as error:
+            raise DamagedObject(name, error.reason) from error
         if len(data) != record.size:
             raise DamagedObject(name, f"truncated, {len(data)} of {record.size} bytes")
         if digest(data) != record.digest:
@@ -146,6 +151,7 @@ class CheckpointLog:
         content = CheckpointRecord.model_validate(
             {"iteration": state.iteration, "digest": digest(data), "size": len(data), **facts}
         )
+        bounds.check(self.payload_path(content.digest), len(data), bounds.payload)
         self._store.put(self.payload_path(content.digest), data)
         record = self._log.append_past("checkpoint", content, self._is_same(content), after=after)
         return record.parse(CheckpointRecord)
@@ -190,13 +196,16 @@ class CheckpointLog:
 
 
 def newest_run(store: Store, model: str) -> str:
-    """The run of `model` whose newest checkpoint was written last."""
-    times = []
+    """The run of `model` that was started, or decided about, last.
+
+    Of runs without a number, which come before the others, the one trained last.
+    """
+    numbers, found = orders(store, model), []
     for run_id in filter(is_run_id, store.names(f"models/{model}/runs")):
         log = Log(store, f"{run_folder(model, run_id)}/log")
         record = next(log.list_records().newest_first("checkpoint"), None)
         if record:
-            times.append((record.created_at, run_id))
-    if not times:
+            found.append((numbers.get(run_id, unknown), record.created_at, run_id))
+    if not found:
         raise UnknownObject(f"model {model} has no checkpoint in {store.url}: train it first")
-    return max(times)[1]
+    return max(found)[-1]

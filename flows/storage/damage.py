@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from flows.exceptions import DamagedObject
+from flows.exceptions import DamagedObject, NewerFormat
 
 Arguments = ParamSpec("Arguments")
 Found = TypeVar("Found")
@@ -45,3 +45,17 @@ def removable() -> Iterator[None]:
     except DamagedObject as error:
         reason = f"{error.reason}: remove it, and the next run writes it again"
         raise DamagedObject(error.name, reason) from error
+
+
+def too_large(name: str, size: int | None, most: int) -> DamagedObject:
+    """The error about an object that is too large for its kind; None for a size not known."""
+    found = "is too large" if size is None else f"has {size:,} bytes"
+    return DamagedObject(name, f"{found}, expected at most {most:,}")
+
+
+def check_format(name: str, found: object, newest: int) -> None:
+    """ValueError for a format that no program wrote, `NewerFormat` for one of a newer program."""
+    if type(found) is not int or found < 1:
+        raise ValueError(f"its format is {str(found)[:20]!r}, expected a whole number from 1")
+    if found > newest:
+        raise NewerFormat(name, found, newest)

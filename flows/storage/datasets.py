@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 from itertools import accumulate
 from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from flows.exceptions import DamagedObject, ObjectMissing, UnknownObject
+from flows.storage import bounds
 from flows.storage.backends.local import LocalStore
 from flows.storage.cache import Cache
 from flows.storage.canonical import canonical_json, digest, identity, strict_json
-from flows.storage.damage import read_again_if_damaged, warn
+from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.documents import Document, create_document, load_document
+from flows.storage.failures import reason, store_error
 from flows.storage.stores import Store
 from flows.text import Split, SplitMethod, TokenArray, Vocabulary, split_text
 
@@ -29,7 +32,7 @@ class FileEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    characters: int
+    characters: int = Field(ge=0)
     sha256: str  # of the text in UTF-8
 
 
@@ -38,6 +41,7 @@ class DatasetManifest(Document):
 
     what: ClassVar[str] = "a dataset's manifest"
     newest_format: ClassVar[int] = dataset_format
+    most: ClassVar[int] = bounds.manifest
 
     dataset_id: str
     characters: int
@@ -107,8 +111,15 @@ def tokenise(texts: list[str]) -> Dataset:
 
 def npy_bytes(tokens: TokenArray) -> bytes:
     """`tokens` as the bytes of a .npy file."""
+    return _npy_header(tokens.dtype, len(tokens)) + tokens.tobytes()
+
+
+def _npy_header(dtype: np.dtype[np.unsignedinteger], length: int) -> bytes:
+    """What numpy writes before `length` tokens: compared, not parsed, when they are read."""
     buffer = io.BytesIO()
-    np.save(buffer, tokens, allow_pickle=False)
+    description = np.lib.format.dtype_to_descr(dtype)
+    fields = {"descr": description, "fortran_order": False, "shape": (length,)}
+    np.lib.format.write_array_header_1_0(buffer, fields)
     return buffer.getvalue()
 
 
@@ -172,7 +183,7 @@ def _load(store: Store, dataset_id: str) -> Dataset:
     if len(vocabulary) != manifest.vocabulary_size:
         name = store.location(f"{folder}/manifest.json")
         raise DamagedObject(name, f"vocabulary_size is not {len(vocabulary)}, bytes were altered")
-    tokens = _map_tokens(store, f"{folder}/tokens.npy", manifest)
+    tokens = _map_tokens(store, f"{folder}/tokens.npy", manifest, vocabulary)
     return Dataset(manifest=manifest, vocabulary=vocabulary, tokens=tokens)
 
 
@@ -184,16 +195,16 @@ def _vocabulary_json(vocabulary: Vocabulary) -> bytes:
     return canonical_json(list(vocabulary.characters))
 
 
-def _read_part(store: Store, path: str) -> bytes:
+def _read_part(store: Store, path: str, most: int) -> bytes:
     try:
-        return store.read(path)
+        return store.read(path, most)
     except ObjectMissing as error:
         raise DamagedObject(store.location(path), "is missing from its dataset") from error
 
 
 @read_again_if_damaged
 def _load_vocabulary(store: Store, path: str, manifest: DatasetManifest) -> Vocabulary:
-    data, name = _read_part(store, path), store.location(path)
+    data, name = _read_part(store, path, bounds.vocabulary), store.location(path)
     if digest(data) != manifest.vocabulary_sha256:
         raise DamagedObject(name, "sha256 mismatch, bytes were altered")
     try:
@@ -203,32 +214,53 @@ def _load_vocabulary(store: Store, path: str, manifest: DatasetManifest) -> Voca
 
 
 @read_again_if_damaged
-def _map_tokens(store: Store, path: str, manifest: DatasetManifest) -> TokenArray:
+def _map_tokens(
+    store: Store, path: str, manifest: DatasetManifest, vocabulary: Vocabulary
+) -> TokenArray:
     """Tokens (N,) mapped into memory from a file whose bytes were verified."""
     name = store.location(path)
-    file = store.local_file(path) or _cached_copy(store, path, manifest.tokens_sha256)
-    if not file.is_file():
-        raise DamagedObject(name, "is missing from its dataset")
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if found != manifest.tokens_sha256:
-        raise DamagedObject(name, "sha256 mismatch, bytes were altered")
+    header = _npy_header(vocabulary.dtype, manifest.characters)
+    size = len(header) + manifest.characters * vocabulary.dtype.itemsize
+    if manifest.tokens_dtype != vocabulary.dtype.name:
+        raise DamagedObject(name, f"is of {manifest.tokens_dtype}, its vocabulary of another type")
+    file = store.local_file(path) or _cached_copy(store, path, manifest.tokens_sha256, size)
     try:
-        tokens: TokenArray = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DamagedObject(name, f"not an array of tokens ({error})") from error
-    if tokens.shape != (manifest.characters,) or tokens.dtype.name != manifest.tokens_dtype:
-        raise DamagedObject(
-            name, f"holds {tokens.dtype} {tokens.shape}, not what its manifest says"
-        )
+        _verify(file, name, manifest.tokens_sha256, size, header)
+    except FileNotFoundError as error:
+        raise DamagedObject(name, "is missing from its dataset") from error
+    except OSError as error:
+        raise store_error(f"cannot read {name}: {reason(error)}", error) from error
+    if not manifest.characters:
+        raise DamagedObject(name, "has no tokens")
+    tokens: TokenArray = np.memmap(file, vocabulary.dtype, "r", len(header), manifest.characters)
+    if tokens.max() >= len(vocabulary):
+        raise DamagedObject(name, f"has the token {tokens.max()}, which no character has")
     return tokens
 
 
-def _cached_copy(store: Store, path: str, sha256: str) -> Path:
+def _verify(file: Path, name: str, sha256: str, size: int, header: bytes) -> None:
+    """Compare a file of tokens with its digest, and then with what its manifest says."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise DamagedObject(name, "is not a file")
+    if (found := file.stat().st_size) > size:
+        raise too_large(name, found, size)
+    with file.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
+            raise DamagedObject(name, "sha256 mismatch, bytes were altered")
+        stream.seek(0)
+        if found != size or stream.read(len(header)) != header:
+            raise DamagedObject(name, "not an array of tokens as its manifest says")
+
+
+def _cached_copy(store: Store, path: str, sha256: str, size: int) -> Path:
     """A local copy of a remote object, made once: only a file can be mapped."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     cache = LocalStore(str(Path(base) / "rnn-retraining"), Cache())
-    name = f"{sha256}.npy"
-    if name not in cache.names("tokens") or digest(cache.read(f"tokens/{name}")) != sha256:
-        cache.put(f"tokens/{name}", _read_part(store, path))
-    return Path(cache.location(f"tokens/{name}"))
+    copy = f"tokens/{sha256}.npy"
+    try:
+        intact = digest(cache.read(copy, size)) == sha256
+    except (ObjectMissing, DamagedObject):
+        intact = False
+    if not intact:
+        cache.put(copy, _read_part(store, path, size))
+    return Path(cache.location(copy))

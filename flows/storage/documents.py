@@ -7,9 +7,10 @@ from typing import ClassVar, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from flows.exceptions import DamagedObject, NewerFormat
+from flows.exceptions import DamagedObject
+from flows.storage import bounds
 from flows.storage.canonical import canonical_json, strict_json
-from flows.storage.damage import read_again_if_damaged, removable
+from flows.storage.damage import check_format, read_again_if_damaged, removable
 from flows.storage.stores import Store, create_or_read
 
 
@@ -20,6 +21,7 @@ class Document(BaseModel, ABC):
 
     what: ClassVar[str]  # in messages, such as "a run's description"
     newest_format: ClassVar[int]
+    most: ClassVar[int]  # bytes
 
     format: int
 
@@ -35,6 +37,7 @@ Doc = TypeVar("Doc", bound=Document)
 def create_document(store: Store, path: str, document: Doc) -> Doc:
     """Write `document` if there is none at `path` yet; returns the one that exists then."""
     data = canonical_json(document.model_dump(mode="json"))
+    bounds.check(store.location(path), len(data), document.most)
     found = create_or_read(
         store, path, data, lambda: _read(store, path, type(document), document.name)
     )
@@ -53,12 +56,17 @@ def load_document(store: Store, path: str, model: type[Doc], name: str) -> Doc:
 def _read(store: Store, path: str, model: type[Doc], name: str) -> Doc:
     location = store.location(path)
     try:
-        content = strict_json(store.read(path))
-        found = content.get("format") if isinstance(content, dict) else None
-        if isinstance(found, int) and found > model.newest_format:
-            raise NewerFormat(location, found, model.newest_format)
+        content = strict_json(store.read(path, model.most))
+        if not isinstance(content, dict):
+            raise TypeError("no object")
+        check_format(location, content.get("format"), model.newest_format)
         document = model.model_validate(content)
-    except (ValidationError, ValueError, TypeError) as error:
+        # Types as they were written: pydantic takes "1" for 1, too.
+        if canonical_json(document.model_dump(mode="json", exclude_unset=True)) != (
+            canonical_json(content)
+        ):
+            raise ValueError("values are not of the types that it is written with")
+    except (ValueError, TypeError) as error:
         detail = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise DamagedObject(location, f"not {model.what} ({detail})") from error
     if document.name != name:

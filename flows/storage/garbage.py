@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from flows.storage.log import Log
-from flows.storage.names import probe_prefix, temporary_prefix
+from flows.storage.names import is_payload, is_probe
 from flows.storage.runs import run_folder
 from flows.storage.stores import Store
 
@@ -17,35 +20,49 @@ def collect_garbage(
     """Remove what is older than `grace` seconds and will never be read.
 
     That is temporary files and probes anywhere in the store, and payloads of the run whose record
-    was never written. Records are never removed. Returns the removed paths.
+    was never written. Records are never removed, nor files of other names. Returns the removed
+    paths.
     """
-    named_so = (temporary_prefix, probe_prefix)
-    garbage = [name for name in store.leftovers("", grace) if name.startswith(named_so)]
+    folder = run_folder(model, run_id)
+    logs = [f"{folder}/log", f"models/{model}/versions", f"models/{model}/reports"]
+    limit = _now(store, logs) - grace
+    found = {name: at for name, at in store.written("").items() if is_probe(name)}
     for place in places:
-        garbage += store.temporary(place, grace)
-    garbage += _unnamed_payloads(store, run_folder(model, run_id), grace)
+        found |= store.temporary(place)
+    garbage = sorted(path for path, at in found.items() if at < limit)
+    garbage += _unnamed_payloads(store, folder, grace)
     for path in garbage:
         store.remove(path)
     return garbage
 
 
+def _now(store: Store, logs: list[str]) -> float:
+    """When the newest record in `logs` was written, if not later than now.
+
+    That and the age of garbage are told by one clock, while this host's may be ahead of others.
+    """
+    newest = max((at for log in logs for at in store.written(log).values()), default=math.inf)
+    return min(newest, time.time())
+
+
 def _unnamed_payloads(store: Store, folder: str, grace: float) -> list[str]:
     """Payloads that no record names; none while a record is corrupt, which may name any of them."""
+    log = f"{folder}/log"
+    if not store.written(log):
+        return []  # the first payload may just have been put
+    limit = _now(store, [log]) - grace
 
     def old() -> set[str]:
-        return _payloads(store.leftovers(f"{folder}/data", grace))
+        found = store.written(f"{folder}/data").items()
+        return {name for name, at in found if at < limit and is_payload(name)}
 
     if not (payloads := old()):
         return []
     # Listed after the payloads: what is committed meanwhile has its record by then.
-    listing = Log(store, f"{folder}/log").list_records()
-    named = {record.content.get("digest") for record in listing.newest_first("checkpoint")}
+    listing = Log(store, log).list_records()
+    records = listing.newest_first("checkpoint")
+    named = {f"{record.content.get('digest')}.safetensors" for record in records}
     if listing.damaged or not (unnamed := payloads - named):
         return []
     # A writer puts a payload again before its record, which makes it new: check its age again.
-    return [f"{folder}/data/{digest}.safetensors" for digest in sorted(unnamed & old())]
-
-
-def _payloads(names: list[str]) -> set[str]:
-    """The digests that name payloads."""
-    return {name.removesuffix(".safetensors") for name in names if name.endswith(".safetensors")}
+    return [f"{folder}/data/{name}" for name in sorted(unnamed & old())]

@@ -15,18 +15,21 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from flows.exceptions import DamagedObject, NewerFormat, StorageError
+from flows.exceptions import DamagedObject, ObjectMissing, StorageError
+from flows.storage import bounds
 from flows.storage.canonical import canonical_json, digest, strict_json
-from flows.storage.damage import read_again_if_damaged, warn
+from flows.storage.damage import check_format, read_again_if_damaged, warn
 from flows.storage.stores import Store, create_or_read
 
 record_format = 1
 number_digits = 12
 most_races = 1000  # lost in a row, by one writer, for one record
+most_missing = 1_000_000  # numbers in a row: a record after more of them is a stray file
 Content = TypeVar("Content", bound=BaseModel)
 field_types = {
     "format": int,
@@ -69,9 +72,10 @@ class RecordConflict(StorageError):
 class Log:
     """The records under one folder of a store."""
 
-    def __init__(self, store: Store, folder: str) -> None:
+    def __init__(self, store: Store, folder: str, most: int = bounds.record) -> None:
         self.store = store
         self._folder = folder
+        self._most = most  # bytes of a record
 
     def path(self, number: int) -> str:
         """Path of record `number` in the store."""
@@ -127,6 +131,8 @@ class Log:
         The record that exists then decides, by its nonce: a lost reply is not a lost race.
         """
         number = after + 1
+        if number >= 10**number_digits:
+            raise StorageError(f"the log {self.store.location(self._folder)} is full")
         record = {
             "format": record_format,
             "number": number,
@@ -137,6 +143,7 @@ class Log:
             "content": content,
         }
         data = canonical_json(record | {"checksum": digest(canonical_json(record))})
+        bounds.check(self.location(number), len(data), self._most)
         found = create_or_read(self.store, self.path(number), data, lambda: self._read(number))
         if found and found.nonce != record["nonce"]:
             raise RecordConflict(self.location(number), found)
@@ -152,7 +159,8 @@ class Log:
 
     @read_again_if_damaged
     def _read(self, number: int) -> Record:
-        return parse_record(self.location(number), self.store.read(self.path(number)), number)
+        data = self.store.read(self.path(number), self._most)
+        return parse_record(self.location(number), data, number)
 
 
 class Listing:
@@ -160,12 +168,18 @@ class Listing:
 
     def __init__(self, log: Log, numbers: list[int]) -> None:
         self._log = log
-        self._numbers = numbers
+        known = [-1, *sorted(numbers)]
+        pairs = enumerate(pairwise(known))
+        end = next((at for at, (a, b) in pairs if b - a > most_missing), len(numbers))
+        self._numbers, self._stray = known[1 : end + 1], known[end + 1 :]
         self.damaged: list[DamagedObject] = []  # found so far, newest first
 
     @property
     def head(self) -> int:
-        """The highest number listed, intact or not: what to append after. -1 for an empty log."""
+        """The highest number listed, intact or not: what to append after. -1 for an empty log.
+
+        Numbers out of sequence do not count: what is appended after them would not be found.
+        """
         return self._numbers[-1] if self._numbers else -1
 
     def newest_first(self, kind: str) -> Iterator[Record]:
@@ -173,18 +187,22 @@ class Listing:
 
         `NewerFormat` is raised: an older program must not continue a newer one's log.
         """
+        for number in reversed(self._stray):
+            reason = f"its number is out of sequence, expected at most {self.head + 1}: remove it"
+            self._skip(DamagedObject(self._log.location(number), reason))
         after = self.head
         for number in reversed(self._numbers):
             if number < after - 1:
                 self._skip(DamagedObject(self._log.location(after - 1), "is missing"))
             after = number
-            try:
-                record = self._log.read(number)
-            except DamagedObject as error:
-                self._skip(error)
-                continue
-            if record.kind == kind:
+            record = self._read(number)
+            if record and record.kind == kind:
                 yield record
+
+    def oldest(self, kind: str) -> Record | None:
+        """The first intact record of `kind`."""
+        records = map(self._read, self._numbers)
+        return next((record for record in records if record and record.kind == kind), None)
 
     def contents(self, kind: str, model: type[Content]) -> Iterator[tuple[Record, Content]]:
         """The intact records of `kind`, newest first, each with its content as `model`."""
@@ -195,6 +213,16 @@ class Listing:
                 self._skip(DamagedObject(self._log.location(record.number), error.reason))
             else:
                 yield record, content
+
+    def _read(self, number: int) -> Record | None:
+        """Record `number`; None if it is corrupt, which is reported."""
+        try:
+            return self._log.read(number)
+        except DamagedObject as error:
+            self._skip(error)
+        except ObjectMissing:  # listed, but not there: a link that leads nowhere
+            self._skip(DamagedObject(self._log.location(number), "is missing"))
+        return None
 
     def _skip(self, error: DamagedObject) -> None:
         self.damaged.append(error)
@@ -214,9 +242,10 @@ def parse_record(name: str, data: bytes, number: int) -> Record:
     # Every format has the same checksum, so that damage is not taken for a newer one.
     if checksum != computed:
         raise DamagedObject(name, "checksum mismatch, bytes were altered")
-    found = sealed.get("format")
-    if isinstance(found, int) and found > record_format:
-        raise NewerFormat(name, found, record_format)
+    try:
+        check_format(name, sealed.get("format"), record_format)
+    except ValueError as error:
+        raise DamagedObject(name, str(error)) from error
     if sealed.get("number") != number:
         raise DamagedObject(name, f"holds record {sealed.get('number')}, expected {number}")
     for key, kind in field_types.items():

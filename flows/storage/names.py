@@ -1,4 +1,37 @@
-"""Prefixes of the names that only this program gives to files of a store."""
+"""Names that only this program gives to files of a store: others are never taken for its own."""
+
+from __future__ import annotations
+
+import re
+import secrets
 
 temporary_prefix = ".tmp-"  # of files that are being written
-probe_prefix = "probe-"  # of objects that try whether a store can be written
+_random = "[0-9a-f]{16}"
+_temporary = re.compile(re.escape(temporary_prefix) + _random)
+_probe = re.compile(f"probe-{_random}")
+_payload = re.compile(r"[0-9a-f]{64}\.safetensors")
+
+
+def temporary_name() -> str:
+    """A new name for a file that is being written."""
+    return f"{temporary_prefix}{secrets.token_hex(8)}"
+
+
+def probe_name() -> str:
+    """A new name for an object that tries whether a store can be written."""
+    return f"probe-{secrets.token_hex(8)}"
+
+
+def is_temporary(name: str) -> bool:
+    """Whether this program gave that name to a file it was writing."""
+    return _temporary.fullmatch(name) is not None
+
+
+def is_probe(name: str) -> bool:
+    """Whether this program gave that name to a probe."""
+    return _probe.fullmatch(name) is not None
+
+
+def is_payload(name: str) -> bool:
+    """Whether that is the name of a training state."""
+    return _payload.fullmatch(name) is not None

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flows.exceptions import DamagedObject, NewerFormat
+from flows.exceptions import DamagedObject
+from flows.storage import bounds
 from flows.storage.canonical import canonical_json, strict_json
+from flows.storage.damage import check_format
 from flows.text import Vocabulary
 from rnncore import Hyperparameters, Parameters, TrainingState
 from rnncore.parameters import FloatArray
@@ -21,7 +23,6 @@ from rnncore.parameters import FloatArray
 payload_format = 1
 metadata_key = "training_state"
 type_codes = {"float32": "F32", "float64": "F64"}
-longest_header = 100_000_000  # bytes; the format's own limit
 largest_count = 2**62  # of characters and iterations, whose sums must fit 64 bits
 
 
@@ -58,9 +59,7 @@ def read_payload(name: str, data: bytes) -> Payload:
     try:
         header, start = _read_header(data)
         metadata = strict_json(header.pop("__metadata__")[metadata_key].encode())
-        found = metadata["format"]
-        if type(found) is int and found > payload_format:
-            raise NewerFormat(name, found, payload_format)
+        check_format(name, metadata["format"], payload_format)
         hyperparameters = Hyperparameters(**metadata["hyperparameters"])
         vocabulary = Vocabulary.from_list(list(metadata["vocabulary"]))
         layout = _layout(hyperparameters, len(vocabulary))
@@ -70,7 +69,7 @@ def read_payload(name: str, data: bytes) -> Payload:
         if len(data) - start != max(entry["data_offsets"][1] for entry in layout.values()):
             raise ValueError(f"{len(data) - start} bytes of tensors, not what its header says")
         state = _build_state(data[start:], layout, hyperparameters, metadata)
-    except (ValueError, KeyError, TypeError, AttributeError, UnicodeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedObject(name, f"not a checkpoint ({error})") from error
     return Payload(state, vocabulary)
 
@@ -88,7 +87,7 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
     if len(data) < 8:  # noqa: PLR2004 - the length itself takes eight bytes
         raise ValueError(f"{len(data)} bytes are too short for a header")
     length = int.from_bytes(data[:8], "little")
-    if length > min(len(data) - 8, longest_header):
+    if length > min(len(data) - 8, bounds.payload_header):
         raise ValueError(f"its header claims {length} bytes")
     header = strict_json(data[8 : 8 + length])
     if not isinstance(header, dict):

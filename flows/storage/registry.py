@@ -11,6 +11,7 @@ from flows.exceptions import DamagedObject, UnknownObject
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.damage import warn
 from flows.storage.log import Listing, Log, Record
+from flows.storage.order import Order, next_order
 from flows.storage.payload import Payload
 from flows.storage.stores import Store
 
@@ -29,6 +30,7 @@ class Version(BaseModel):
     champion: int | None  # number of the version that it was measured against
     champion_bits_per_character: float | None  # of that, on the same text
     rule: str | None = None  # by which both were measured, as in `EvaluationRecord`
+    order: Order | None = None  # among the model's runs and decisions
 
 
 class Champion(NamedTuple):
@@ -81,7 +83,10 @@ class Registry:
         def draft(listing: Listing) -> Version | Record:
             nonlocal champion, known
             champion, known = self._champion(listing), _decided(listing, run_id, sha256)
-            return known or judge(champion)
+            if known:
+                return known
+            order = next_order(self._store, self._model)
+            return judge(champion).model_copy(update={"order": order})
 
         record = self._log.update("version", draft)
         version = record.parse(Version)

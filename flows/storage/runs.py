@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
 
 from flows.exceptions import ObjectMissing, UnknownObject
+from flows.storage import bounds
 from flows.storage.canonical import identity
 from flows.storage.documents import Document, create_document, load_document
 from flows.storage.stores import Store
@@ -23,14 +26,23 @@ class Run(Document):
 
     what: ClassVar[str] = "a run's description"
     newest_format: ClassVar[int] = run_format
+    most: ClassVar[int] = bounds.run
 
     format: int = run_format
     dataset_id: str
-    held_out: float
+    held_out: float = Field(ge=0, lt=1)
     split: SplitMethod
-    seed: int
+    seed: int = Field(ge=0)
     hyperparameters: dict[str, int | float | str]
     parent: str | None = None  # digest of the checkpoint that it started from
+
+    @model_validator(mode="after")
+    def _check_hyperparameters(self) -> Self:
+        try:
+            self.network()
+        except TypeError as error:  # an option that this program does not know
+            raise ValueError(str(error)) from error
+        return self
 
     @property
     def run_id(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from flows.storage import bounds
 from flows.storage.canonical import identity
 from flows.storage.log import Log
 from flows.storage.stores import Store
@@ -32,7 +33,7 @@ class Source:
 
     def __init__(self, store: Store, corpus: str | Sequence[str], encoding: str) -> None:
         self.source_id = identity([urls_of(corpus), encoding])
-        self._log = Log(store, f"sources/{self.source_id}/log")
+        self._log = Log(store, f"sources/{self.source_id}/log", bounds.seen_record)
         listing = self._log.list_records()
         self._head = listing.head
         newest = next(listing.contents(kind, SeenState), None)

@@ -6,7 +6,6 @@ two writers of one path exactly one succeeds. `put` is for payloads named by the
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
@@ -14,10 +13,11 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from flows.exceptions import ObjectExists, ObjectMissing, StoreError, UnknownObject, UnsafeStore
+from flows.storage import bounds
 from flows.storage.backends.local import LocalStore
 from flows.storage.backends.remote import RemoteStore
 from flows.storage.cache import Cache
-from flows.storage.names import probe_prefix
+from flows.storage.names import probe_name
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
 
 Found = TypeVar("Found")
@@ -35,17 +35,20 @@ class Store(Protocol):
     def is_new(self) -> bool:
         """Whether its folder does not exist yet: the first object makes it."""
 
-    def read(self, path: str) -> bytes:
-        """Bytes of the object; `ObjectMissing` if there is none."""
+    def read(self, path: str, most: int = bounds.payload) -> bytes:
+        """Bytes of the object; `ObjectMissing` if there is none.
+
+        `DamagedObject` if there are more than `most`, before they are read.
+        """
 
     def names(self, folder: str) -> list[str]:
         """Names in `folder`, freshly listed, sorted, without temporary ones; none is no error."""
 
-    def leftovers(self, folder: str, seconds: float) -> list[str]:
-        """Names in `folder`, temporary ones too, of what was written over `seconds` ago."""
+    def written(self, folder: str) -> dict[str, float]:
+        """When each object in `folder` was written, in seconds since 1970, by the store's clock."""
 
-    def temporary(self, folder: str, seconds: float) -> list[str]:
-        """Paths of temporary files in and below `folder`, written over `seconds` ago."""
+    def temporary(self, folder: str) -> dict[str, float]:
+        """The same for temporary files in and below `folder`, by path."""
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         """Write an object that must not exist yet; `ObjectExists` if it does."""
@@ -87,6 +90,11 @@ def connect(url: str, cache: Cache) -> Store:
     check_url(url, "store", StoreError)
     if "::" in url:
         raise StoreError(f"the store {public_url(url)} is a chain of URLs: use only the last URL")
+    if protocol_of(url) == "memory":
+        raise StoreError(
+            f"the store {public_url(url)} is the memory of this process, and lost when it ends:"
+            " name a folder, or an object store such as s3://bucket/store"
+        )
     if protocol_of(url) in local_protocols:
         return LocalStore(url, cache)
     return RemoteStore(url, cache)
@@ -107,16 +115,17 @@ def check_store(store: Store, *, single_writer: bool = False) -> None:
     With `single_writer` the user guarantees that no two runs ever write there at once: then it
     need not.
     """
-    path = f"{probe_prefix}{secrets.token_hex(8)}"
+    path = probe_name()
     try:
         # Already the first may find its own object: S3 clients try again when a reply is lost.
         for data in (b"first", b"second"):
             store.create(path, data)
         honoured = False
     except ObjectExists:
-        honoured = store.exclusive and store.read(path) != b"second"
-    with suppress(StoreError):  # a probe that stays does no harm
-        store.remove(path)
+        honoured = store.exclusive and store.read(path, bounds.probe) != b"second"
+    finally:
+        with suppress(StoreError):  # a probe that stays does no harm
+            store.remove(path)
     if not (honoured or single_writer):
         raise UnsafeStore(
             f"the store {store.url} ignores create-if-absent, so two runs could overwrite each"

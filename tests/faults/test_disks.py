@@ -18,7 +18,7 @@ Count = Callable[[str], None]
 @pytest.mark.parametrize("kind", ["local", "memory"])
 def test_damage_is_detected(tmp_path: Path, kind: str, count: Count) -> None:
     """Damage to objects of any kind is detected."""
-    store = open_store(str(tmp_path / "store") if kind == "local" else "memory://bucket/store")
+    store = open_store(str(tmp_path / "store") if kind == "local" else "inmemory://bucket/store")
 
     counts, undetected = damage_everything(store, 2000, seed=7)
 

@@ -48,7 +48,7 @@ def test_exactly_one_of_racing_writers_wins(
     tmp_path: Path, bucket: str, kind: str, count: Count
 ) -> None:
     """Of eight racers for each of a thousand keys, exactly one wins."""
-    urls = {"local": str(tmp_path), "memory": "memory://races", "s3": f"s3://{bucket}/races"}
+    urls = {"local": str(tmp_path), "memory": "inmemory://races", "s3": f"s3://{bucket}/races"}
     racers = [open_store(urls[kind]) for _ in range(8)]
     winners: list[tuple[int, int]] = []
 

@@ -190,11 +190,11 @@ def test_nothing_held_out_is_reported_as_none(options: Options) -> None:
 def test_store_behind_a_url_gives_the_same_bytes(options: Options) -> None:
     """A store in memory has the same content as a folder."""
     local = retrained(options())
-    remote = retrained(options(store="memory://retrain-test"))
+    remote = retrained(options(store="inmemory://retrain-test"))
 
     assert local.checkpoint_digest == remote.checkpoint_digest
-    assert remote.report_url.startswith("memory://retrain-test/reports/samples/")
-    names = open_store("memory://retrain-test").names(f"models/default/runs/{remote.run_id}/data")
+    assert remote.report_url.startswith("inmemory://retrain-test/reports/samples/")
+    names = open_store("inmemory://retrain-test").names(f"models/default/runs/{remote.run_id}/data")
     assert f"{remote.checkpoint_digest}.safetensors" in names
 
 
@@ -245,16 +245,16 @@ def test_replies_corrupted_in_transit_change_nothing(
     times: Counter[str] = Counter()
     read = RemoteStore.read
 
-    def corrupted_read(store: RemoteStore, path: str) -> bytes:
+    def corrupted_read(store: RemoteStore, path: str, most: int) -> bytes:
         times[path] += 1
-        data = read(store, path)
+        data = read(store, path, most)
         return flipped(data, len(data) // 2) if times[path] % 3 else data
 
     local = retrained(options())
     monkeypatch.setattr(RemoteStore, "read", corrupted_read)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
-    remote = retrained(options(store="memory://corrupted-test"))
+    remote = retrained(options(store="inmemory://corrupted-test"))
 
     assert local.checkpoint_digest == remote.checkpoint_digest
     assert local.report_id == remote.report_id

@@ -10,6 +10,7 @@ import pytest
 from flows.lifecycle.preparation import prepare
 from flows.storage import OpenRun, Store
 from flows.storage.garbage import grace_seconds
+from flows.storage.names import temporary_name
 from flows.storage.runs import make_run
 from rnncore import Hyperparameters
 from tests.support.states import commit, facts, stored, text
@@ -56,7 +57,7 @@ def test_garbage_of_killed_runs_is_removed(local: Store, caplog: pytest.LogCaptu
     caplog.set_level("INFO", logger="flows")
     dataset = stored(local, text).manifest.dataset_id
     run = make_run(dataset, held_out=0.1, split="content", seed=0, network=network)
-    temporary = local.local_file("datasets/.tmp-0")
+    temporary = local.local_file(f"datasets/{temporary_name()}")
     assert temporary
     temporary.write_bytes(b"half")
     old = time.time() - grace_seconds - 60

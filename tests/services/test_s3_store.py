@@ -11,6 +11,7 @@ import pytest
 from flows.corpus import read_corpus
 from flows.exceptions import (
     CorpusError,
+    DamagedObject,
     ObjectExists,
     ObjectMissing,
     RunConflict,
@@ -50,6 +51,17 @@ def test_objects_are_read_back_unchanged(store: Store) -> None:
     assert ["created"] == store.names("folder")
     with pytest.raises(ObjectMissing, match=r"object not found: s3://.*/folder/put$"):
         store.read("folder/put")
+
+
+def test_a_size_is_bounded_before_the_bytes_are_sent(store: Store) -> None:
+    """Empty objects are read too: a server refuses any range of them."""
+    store.put("empty", b"")
+    store.put("object", b"12345")
+
+    assert b"" == store.read("empty", 4)
+    assert b"12345" == store.read("object", 5)
+    with pytest.raises(DamagedObject, match=r"object: is too large, expected at most 4"):
+        store.read("object", 4)
 
 
 def test_exactly_one_of_eight_racers_creates_a_key(store: Store) -> None:

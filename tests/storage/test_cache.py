@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.exceptions import DamagedObject, ObjectMissing, StoreError
-from flows.storage import OpenRun, open_store
+from flows.storage import OpenRun, bounds, open_store
 from flows.storage.cache import Cache, sizes
 from flows.storage.datasets import dataset_folder
 from flows.storage.log import Log
@@ -28,9 +28,9 @@ class CountingStore(StoreWrapper):
         super().__init__(store)
         self.reads: Counter[str] = Counter()
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int = bounds.payload) -> bytes:
         self.reads[path] += 1
-        return super().read(path)
+        return super().read(path, most)
 
 
 def test_stores_of_a_process_share_what_was_read(tmp_path: Path) -> None:

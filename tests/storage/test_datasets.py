@@ -141,7 +141,9 @@ def test_a_corrupt_part_is_reported(
     path = f"{datasets.dataset_folder(name)}/{part}"
     overwrite(store, path, damage(store.read(path)))
 
-    with pytest.raises(DamagedObject, match=f"{part}: sha256 mismatch, bytes were altered"):
+    with pytest.raises(
+        DamagedObject, match=f"{part}: (sha256 mismatch|.* expected at most [0-9,]+)"
+    ):
         datasets.load(reopened(store_url), name)
 
 
@@ -227,7 +229,7 @@ def test_tokens_are_mapped_from_disk(store: Store, store_url: str) -> None:
 
 def test_tokens_of_a_remote_store_are_copied_once(tmp_path: Path) -> None:
     """The copy is in the user's cache folder, named by its digest, and private."""
-    url = "memory://bucket/store"
+    url = "inmemory://bucket/store"
     store = open_store(url)
     manifest = stored(store, first).manifest
     datasets.load(reopened(url), manifest.dataset_id)
@@ -243,7 +245,7 @@ def test_tokens_of_a_remote_store_are_copied_once(tmp_path: Path) -> None:
 
 def test_a_corrupt_copy_is_fetched_again(tmp_path: Path) -> None:
     """The cache is never trusted."""
-    url = "memory://bucket/store"
+    url = "inmemory://bucket/store"
     manifest = stored(open_store(url), first).manifest
     datasets.load(reopened(url), manifest.dataset_id)
     copy = tmp_path / f"cache/rnn-retraining/tokens/{manifest.tokens_sha256}.npy"

@@ -59,7 +59,7 @@ def test_a_failing_disk_loses_nothing(
 @pytest.mark.parametrize("kind", ["local", "memory"])
 def test_damage_is_reported(tmp_path: Path, kind: str, count: Count) -> None:
     """Flips, truncations, zeroed pages and appended bytes in objects of every kind."""
-    url = str(tmp_path / "store") if kind == "local" else "memory://bucket/store"
+    url = str(tmp_path / "store") if kind == "local" else "inmemory://bucket/store"
     store: Store = open_store(url)
 
     counts, undetected = damage_everything(store, 150, seed=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.garbage import collect_garbage, grace_seconds
+from flows.storage.names import probe_name, temporary_name
 from flows.storage.stores import Store, open_store
 from tests.support.states import facts, make_state, vocabulary
 from tests.support.stores import StoreWrapper, overwrite
@@ -79,14 +81,14 @@ def test_no_payload_is_removed_while_a_record_is_corrupt(log: CheckpointLog, sto
 
 def test_temporary_files_are_removed_after_the_grace_period(local: Store) -> None:
     """A recent one may belong to a writer that is still working."""
-    local.put(f"{folder}/log/.tmp-old", b"")
-    local.put(f"{folder}/log/.tmp-young", b"")
-    yesterday = time.time() - grace_seconds - 60
-    os.utime(local.location(f"{folder}/log/.tmp-old"), (yesterday, yesterday))
+    old, young = temporary_name(), temporary_name()
+    for name in (old, young):
+        local.put(f"{folder}/log/{name}", b"")
+    make_old(local, f"{folder}/log/{old}")
 
-    assert [f"{folder}/log/.tmp-old"] == collect_garbage(local, "default", run_id)
+    assert [f"{folder}/log/{old}"] == collect_garbage(local, "default", run_id)
     left = Path(local.location(f"{folder}/log")).iterdir()
-    assert [".tmp-young"] == [path.name for path in left]
+    assert [young] == [path.name for path in left]
 
 
 @pytest.mark.parametrize("key", ["LastModified", "updated", "last_modified", "created"])
@@ -101,22 +103,83 @@ def test_the_age_of_an_object_is_read_from_every_backend(
     store = open_store("chosenage://bucket/store")
     store.put(orphan, b"a payload without a record")
 
+    place, _, name = orphan.rpartition("/")
     monkeypatch.setattr(ChosenAgeFileSystem, "age_fields", {})
-    assert [] == collect_garbage(store, "default", run_id)
+    assert {name: math.inf} == store.written(place)
     monkeypatch.setattr(ChosenAgeFileSystem, "age_fields", {key: age_fields})
-    assert [orphan] == collect_garbage(store, "default", run_id)
+    assert {name: date.timestamp()} == store.written(place)
 
 
 def test_temporary_files_and_probes_are_removed_everywhere(local: Store) -> None:
     """A run may be killed while it writes a dataset, another run or a report, or probes a store."""
     places = ("datasets/d", "models/default", "models/other/runs/r/data", "reports/samples")
-    left = ["probe-0", ".tmp-0", *(f"{place}/.tmp-0" for place in (*places, "sources/s/log"))]
-    for path in [*left, "probes", "datasets/d/tokens.npy"]:
+    left = [probe_name(), *(f"{place}/{temporary_name()}" for place in (*places, "sources/s/log"))]
+    for path in [*left, "datasets/d/tokens.npy"]:
         local.put(path, b"")
 
     assert [] == collect_garbage(local, "default", run_id)
     assert sorted(left) == sorted(collect_garbage(local, "default", run_id, grace=-1))
     assert ["tokens.npy"] == local.names("datasets/d")
+
+
+def test_a_file_of_a_user_is_never_removed(local: Store) -> None:
+    """Only names exactly as this program makes them are its own."""
+    fill(CheckpointLog(local, "default", run_id), local)
+    kept = ["probe-results.csv", f"probe-{'0' * 17}", f"{folder}/.tmp-notes", ".tmp-notes"]
+    kept += [f"{folder}/data/{name}.safetensors" for name in ("best", "A" * 64, "f" * 63)]
+    kept += [f"{folder}/data/{'e' * 64}.safetensors.bak", f"models/.tmp-{'0' * 15}g"]
+    for path in kept:
+        local.put(path, b"mine")
+
+    assert [orphan] == collect_garbage(local, "default", run_id, grace=-1)
+    assert [b"mine"] * len(kept) == [local.read(path) for path in kept]
+
+
+def test_a_link_is_never_followed_to_what_it_names(local: Store, tmp_path: Path) -> None:
+    """A folder outside the store has files of such names too."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / temporary_name()).write_bytes(b"mine")
+    local.put("models/object", b"")
+    Path(local.location("models/link")).symlink_to(outside)
+
+    assert [] == collect_garbage(local, "default", run_id, grace=-1)
+
+
+@pytest.mark.parametrize("records", [0, 2])
+def test_a_payload_newer_than_the_newest_record_is_kept_whatever_the_clock_says(
+    local: Store, monkeypatch: pytest.MonkeyPatch, records: int
+) -> None:
+    """Another host, whose clock is days behind, may have put it just now, before its record."""
+    log = CheckpointLog(local, "default", run_id)
+    for number in range(records):
+        log.commit(make_state(iterations=number), vocabulary, facts, after=number - 1)
+    local.put(orphan, b"a payload whose record comes next")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 5 * grace_seconds)
+
+    assert [] == collect_garbage(local, "default", run_id)
+    assert b"a payload whose record comes next" == local.read(orphan)
+
+
+def test_a_temporary_file_newer_than_the_newest_record_is_kept(
+    local: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same for the file that another host is writing just now."""
+    fill(CheckpointLog(local, "default", run_id), local)
+    path = f"datasets/d/{temporary_name()}"
+    local.put(path, b"half")
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 5 * grace_seconds)
+
+    assert [] == collect_garbage(local, "default", run_id)
+    assert b"half" == local.read(path)
+
+
+def make_old(store: Store, path: str) -> None:
+    """Let a file of a local store be older than the grace period."""
+    yesterday = time.time() - grace_seconds - 60
+    os.utime(store.location(path), (yesterday, yesterday))
 
 
 @pytest.mark.usefixtures("log")
@@ -130,8 +193,9 @@ def test_a_payload_that_a_writer_puts_again_is_kept(store: Store) -> None:
             self.is_put_again = True
             return super().names(folder)
 
-        def leftovers(self, folder: str, seconds: float) -> list[str]:
-            return [] if self.is_put_again else super().leftovers(folder, seconds)
+        def written(self, folder: str) -> dict[str, float]:
+            later = 60 if self.is_put_again else 0
+            return {name: at + later for name, at in super().written(folder).items()}
 
     assert [] == collect_garbage(BusyStore(store), "default", run_id, grace=-1)
     assert orphan.rpartition("/")[2] in store.names(f"{folder}/data")

@@ -188,6 +188,41 @@ def test_a_store_below_a_file_is_refused(tmp_path: Path) -> None:
         open_store(f"{file}/sub/store")
 
 
+@pytest.mark.parametrize("below", ["", "/sub/store"])
+@pytest.mark.parametrize("target", ["gone", "link"])
+def test_a_store_that_is_a_link_to_nowhere_is_refused(
+    tmp_path: Path, below: str, target: str
+) -> None:
+    """What it led to was moved, is not mounted, or is the link itself."""
+    (tmp_path / "link").symlink_to(target)
+
+    with pytest.raises(
+        StoreError, match=f"is a symbolic link to {target}, which does not exist: mount"
+    ):
+        open_store(f"{tmp_path}/link{below}")
+
+
+def test_a_folder_that_is_a_link_to_nowhere_is_refused(local: Store) -> None:
+    """The same for a folder in the store."""
+    local.put("object", b"")
+    Path(local.location("models")).symlink_to("gone")
+
+    with pytest.raises(StoreError, match="models is a symbolic link to gone, which does not exist"):
+        local.put("models/default/object", b"")
+
+
+@pytest.mark.parametrize("prefix", ["file://", "local://"])
+def test_a_file_url_with_escapes_is_refused(tmp_path: Path, prefix: str) -> None:
+    """It would make a folder of that name; a plain path may have it."""
+    with pytest.raises(
+        StoreError, match=r"x%20y has %-escapes.*: give the path itself, '.*/x y', or '.*/x%20y'"
+    ):
+        open_store(f"{prefix}{tmp_path}/x%20y")
+    open_store(f"{tmp_path}/x%20y").put("object", b"")
+
+    assert ["x%20y"] == [path.name for path in tmp_path.iterdir()]
+
+
 def test_a_file_in_place_of_a_folder_is_not_a_lost_race(local: Store) -> None:
     """A folder that cannot be created is a different error, never `ObjectExists`."""
     local.create("models", b"a file where a folder belongs")

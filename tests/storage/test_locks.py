@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.exceptions import RunConflict
+from flows.exceptions import RunConflict, StoreError
 from flows.storage.backends.local import LocalStore
 from flows.storage.cache import Cache
 
@@ -35,3 +35,33 @@ def test_a_lock_is_held_by_one_run(
         pass
     with lock():
         pass
+
+
+def lead_to(target: Path, lock: Path, how: str) -> None:
+    """Put a link to `target`, or something that is no file, where a lock belongs."""
+    lock.parent.mkdir(parents=True)
+    if how == "hard link":
+        lock.hardlink_to(target)
+    elif how == "pipe":
+        os.mkfifo(lock)
+    elif how == "folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(target if how == "link" else target.with_name("new"))
+
+
+@pytest.mark.parametrize("how", ["link", "dangling link", "hard link", "pipe", "folder"])
+def test_a_lock_never_writes_to_another_file(tmp_path: Path, how: str) -> None:
+    """A link in its place is refused with a sentence, and what it leads to is as before."""
+    outside = tmp_path / "mine.txt"
+    outside.write_bytes(b"mine")
+    store = LocalStore(str(tmp_path / "store"), Cache())
+    lead_to(outside, tmp_path / "store/models/m/lock", how)
+
+    with (
+        pytest.raises(StoreError, match=r"cannot lock .*models/m/lock: "),
+        store.lock("models/m/lock", "model m", wait=False, on_wait=lambda: None),
+    ):
+        pass
+    assert b"mine" == outside.read_bytes()
+    assert ["mine.txt", "store"] == sorted(path.name for path in tmp_path.iterdir())

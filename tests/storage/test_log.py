@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from flows.exceptions import DamagedObject, NewerFormat, ObjectExists, StoreError
+from flows.exceptions import DamagedObject, NewerFormat, ObjectExists, StorageError, StoreError
+from flows.storage import bounds
 from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.log import Log, RecordConflict, parse_record
 from flows.storage.stores import Store
 from tests.support.stores import StoreWrapper, flipped, in_parallel, overwrite
+
+
+class Note(BaseModel):
+    """The content of a record."""
+
+    n: int
 
 
 def record_with(**changes: Any) -> bytes:
@@ -120,8 +129,8 @@ class FlippingStore(StoreWrapper):
         super().create(path, data, private=private)
         raise StoreError("connection reset")
 
-    def read(self, path: str) -> bytes:
-        data = super().read(path)
+    def read(self, path: str, most: int = bounds.payload) -> bytes:
+        data = super().read(path, most)
         self.count -= 1
         return data if self.count < 0 else flipped(data, len(data) // 2)
 
@@ -222,8 +231,8 @@ def test_other_files_in_the_folder_are_ignored(store: Store) -> None:
         (record_with(content=None), "its content is not of type dict"),
         (record_with(content=[]), "its content is not of type dict"),
         (record_with(writer=5), "its writer is not of type str"),
-        (record_with(format="1"), "its format is not of type int"),
-        (record_with(format=None), "its format is not of type int"),
+        (record_with(format="1"), "its format is .*, expected a whole number from 1"),
+        (record_with(format=None), "its format is .*, expected a whole number from 1"),
     ],
     ids=lambda value: repr(value[:16]),
 )
@@ -279,3 +288,63 @@ def test_a_record_is_canonical_json_with_a_checksum(store: Store) -> None:
 
     assert data == canonical_json(record | {"checksum": checksum})
     assert checksum == digest(canonical_json(record))
+
+
+stray_numbers = (10**12 - 1, 10**12 - 2, 5 * 10**6)
+
+
+@pytest.mark.parametrize("intact", [True, False])
+def test_a_stray_record_hides_nothing(store: Store, intact: bool) -> None:
+    """A number far out of sequence is reported; what is appended next is found again."""
+    log = Log(store, "log")
+    log.append("note", {"n": 0}, after=-1)
+    for number in stray_numbers:
+        store.put(log.path(number), record_with(number=number) if intact else b"{}")
+
+    for number in (1, 2):
+        appended = log.update("note", lambda _, number=number: Note(n=number))  # type: ignore[misc]
+        assert number == appended.number
+        listing = log.list_records()
+        assert number == listing.head
+        found = [record.content["n"] for record in listing.newest_first("note")]
+        assert list(range(number, -1, -1)) == found
+        assert [
+            f"{log.location(stray)}: its number is out of sequence, expected at most {number + 1}:"
+            " remove it"
+            for stray in stray_numbers
+        ] == [str(error) for error in listing.damaged]
+
+
+def test_a_stray_record_in_an_empty_log_is_not_its_first(store: Store) -> None:
+    """The first has number 0."""
+    log = Log(store, "log")
+    store.put(log.path(10**12 - 1), record_with(number=10**12 - 1))
+
+    assert -1 == log.list_records().head
+    assert [] == contents_of(log)
+
+
+def test_a_full_log_is_an_error(store: Store) -> None:
+    """A record of thirteen digits would not be found again."""
+    with pytest.raises(StorageError, match=r"the log .* is full"):
+        Log(store, "log").append("note", {}, after=10**12 - 1)
+    assert [] == store.names("log")
+
+
+def test_a_record_that_is_a_link_to_nowhere_is_missing(local: Store) -> None:
+    """It is listed, but it cannot be read; those before it are."""
+    log = Log(local, "log")
+    log.append("note", {"n": 0}, after=-1)
+    Path(local.location(log.path(1))).symlink_to("gone")
+    listing = log.list_records()
+
+    assert [{"n": 0}] == [record.content for record in listing.newest_first("note")]
+    assert [f"{log.location(1)}: is missing"] == [str(error) for error in listing.damaged]
+    assert 2 == log.append("note", {"n": 2}, after=listing.head).number
+
+
+@pytest.mark.parametrize("found", ["1", True, 1.5, -1, 0, None])
+def test_a_format_is_a_whole_number_from_one(found: object) -> None:
+    """Anything else was written by no version of this program."""
+    with pytest.raises(DamagedObject, match=r"its format is .*, expected a whole number from 1"):
+        parse_record("log/0", record_with(format=found), 0)

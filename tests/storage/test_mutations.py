@@ -133,8 +133,7 @@ mutants = [
     ),
     Mutant(
         "garbage removed without a grace period",
-        *(garbage, "_unnamed_payloads", 'store.leftovers(f"{folder}/data", grace)'),
-        'store.leftovers(f"{folder}/data", -1)',
+        *(garbage, "_unnamed_payloads", "_now(store, [log]) - grace", "_now(store, [log]) + 1"),
         "test_garbage.py::test_a_payload_without_a_record_is_removed_after_the_grace_period[local]",
     ),
 ]

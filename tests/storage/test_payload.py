@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.exceptions import DamagedObject, NewerFormat
-from flows.storage.payload import longest_header, metadata_key, read_payload, write_payload
+from flows.storage import bounds
+from flows.storage.payload import metadata_key, read_payload, write_payload
 from flows.text.vocabulary import Vocabulary
 from rnncore import train
 from tests.support.states import assert_same_state, make_state, tokens, vocabulary
@@ -82,7 +83,7 @@ hostile = {
     "empty": b"",
     "seven bytes": b"\x00" * 7,
     "header of 2^63 bytes": (2**63).to_bytes(8, "little") + body_bytes,
-    "header over the limit": (longest_header + 1).to_bytes(8, "little") + b" " * 100,
+    "header over the limit": (bounds.payload_header + 1).to_bytes(8, "little") + b" " * 100,
     "header longer than the file": (len(intact) - 7).to_bytes(8, "little") + intact[8:],
     "body truncated": intact[:-1],
     "no body": framed(header_bytes, b""),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.exceptions import DamagedObject, ObjectMissing, StoreError
-from flows.storage import reports
+from flows.exceptions import DamagedObject, NewerFormat, ObjectMissing, StoreError
+from flows.storage import bounds, reports
 from flows.storage.log import Log
 from flows.storage.stores import Store
 from tests.support.damage import reported
@@ -288,9 +289,9 @@ def test_a_reply_corrupted_in_transit_is_not_recorded(store: Store) -> None:
     class CorruptingStore(StoreWrapper):
         replies = 0
 
-        def read(self, path: str) -> bytes:
+        def read(self, path: str, most: int = bounds.payload) -> bytes:
             self.replies += path.endswith(".parquet")
-            data = super().read(path)
+            data = super().read(path, most)
             return flipped(data, len(data) - 10) if self.replies == 1 else data
 
     reports.save(store, shared, rows)
@@ -371,3 +372,88 @@ def test_one_report_written_twice_at_the_same_time_is_recorded_once(
     reports.save(ConcurrentStore(store), shared, rows)
 
     assert [expected_manifest(store)] == manifests(store)
+
+
+def plant(store: Store, table: pa.Table) -> None:
+    """Put another table where the report belongs."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    store.put(path, buffer.getvalue())
+
+
+def report_of(store: Store, **changes: object) -> pa.Table:
+    """A report's table whose columns have other values in every row."""
+    reports.save(store, shared._replace(report_id="f" * 16), rows)
+    table = pq.read_table(io.BytesIO(store.read(reports.report_path(shared.model, "f" * 16))))
+    for name, value in ({"report_id": shared.report_id} | changes).items():
+        place = table.schema.get_field_index(name)
+        column = pa.array([value] * len(table), table.schema.field(name).type)
+        table = table.set_column(place, table.schema.field(name), column)
+    return table
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("model", "other"), ("report_id", "0" * 16), ("model", "")]
+)
+def test_a_planted_report_is_refused_and_gets_no_manifest(
+    store: Store, column: str, value: str
+) -> None:
+    """Its rows name another model, or another report."""
+    plant(store, report_of(store, **{column: value}))
+
+    with pytest.raises(DamagedObject, match=f"its {column} is '{value}', expected '.*remove it"):
+        reports.complete(store, shared.model, shared.report_id)
+    with pytest.raises(DamagedObject, match=f"its {column} is"):
+        reports.load(store, shared.model, shared.report_id)
+    assert 1 == len(manifests(store))  # of the report that the planted one was made of
+
+
+def test_a_report_of_rows_of_several_models_is_refused(store: Store) -> None:
+    """Every row is compared."""
+    table = report_of(store)
+    plant(store, pa.concat_tables([table, report_of(store, model="other")]))
+
+    with pytest.raises(DamagedObject, match="its model is 'other', expected 'default'"):
+        reports.load(store, shared.model, shared.report_id)
+
+
+def test_too_many_rows_are_refused_by_the_footer(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No column is read: sixty million rows may be in three megabytes."""
+    plant(store, report_of(store))
+    monkeypatch.setattr(bounds, "report_rows", len(rows) - 1)
+    monkeypatch.setattr(pq.ParquetFile, "read", None)
+
+    with pytest.raises(DamagedObject, match=f"{len(rows)} rows, at most {len(rows) - 1} are read"):
+        reports.load(store, shared.model, shared.report_id)
+
+
+def test_a_text_that_occurs_often_is_not_expanded(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the file a text is written once: a megabyte may stand for a terabyte."""
+    monkeypatch.setattr(bounds, "report_table", 1_000_000)
+    table = report_of(store, text="x" * 1000).slice(0, 1)
+    plant(store, table.take(pa.array([0] * 5000)))
+
+    with pytest.raises(DamagedObject, match=r"[0-9,]+ bytes of values, at most 1,000,000"):
+        reports.load(store, shared.model, shared.report_id)
+
+
+def test_a_report_of_a_newer_format_is_not_called_corrupt(store: Store) -> None:
+    """To remove it would be wrong."""
+    table = report_of(store)
+    plant(store, table.replace_schema_metadata({"report_format": "2"}))
+
+    with pytest.raises(NewerFormat, match=r"format 2 is newer than this program \(1\)"):
+        reports.load(store, shared.model, shared.report_id)
+
+
+def test_too_many_rows_are_not_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They could not be read back."""
+    monkeypatch.setattr(bounds, "report_rows", len(rows) - 1)
+
+    with pytest.raises(StoreError, match="ask for less"):
+        reports.save(store, shared, rows)
+    assert not reports.exists(store, shared.model, shared.report_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flows.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
-from flows.storage.canonical import canonical_json, strict_json
+from flows.storage.canonical import canonical_json, identity, strict_json
 from flows.storage.runs import Run, load_run, run_folder, save_run
 from flows.storage.stores import Store
 from tests.support.runs import network, run
@@ -68,7 +68,7 @@ def test_an_altered_description_is_refused(store: Store) -> None:
     """Its content must give its name, whichever field was changed."""
     save_run(store, "default", run)
     content = strict_json(store.read(path))
-    for change in ({"seed": 1}, {"held_out": 0.5}, {"format": 0}, {"parent": "x"}):
+    for change in ({"seed": 1}, {"held_out": 0.5}, {"parent": "x"}):
         overwrite(store, path, canonical_json(content | change))
 
         with pytest.raises(
@@ -78,7 +78,9 @@ def test_an_altered_description_is_refused(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"{}", b"[]", b"null", b"<html>", b'{"format": "x"}', b"\xff"], ids=repr
+    "data",
+    [b"", b"{}", b"[]", b"null", b"<html>", b'{"format": "x"}', b'{"format": 0}', b"\xff"],
+    ids=repr,
 )
 def test_a_file_that_is_not_a_description_is_refused(store: Store, data: bytes) -> None:
     """Any file may be there; it is reported."""
@@ -121,3 +123,22 @@ def test_a_lost_reply_is_distinguished_from_a_failed_write(store: Store, written
             save_run(FaultyStore(store), "default", run)
 
     assert written == ("run.json" in store.names(run_folder("default", run.run_id)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"depth": 2}, {"learning_rate": 10**400}, {"learning_rate": True}, {"hidden_size": "8"}],
+    ids=["unknown option", "400 digits", "true", "text"],
+)
+def test_options_that_no_program_writes_are_refused(
+    store: Store, change: dict[str, object]
+) -> None:
+    """Even under the name that they give the run."""
+    save_run(store, "default", run)
+    content = strict_json(store.read(path))
+    content["hyperparameters"] |= change
+    run_id = identity(content)
+    store.put(f"{run_folder('default', run_id)}/run.json", canonical_json(content))
+
+    with pytest.raises(DamagedObject, match=r"run\.json: not a run's description"):
+        load_run(store, "default", run_id)

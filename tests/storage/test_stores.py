@@ -101,7 +101,7 @@ def test_put_twice_changes_nothing(store: Store) -> None:
 
 def test_names_are_sorted_and_omit_temporary_files(store: Store) -> None:
     """A listing shows objects and folders, but no temporary files of a killed writer."""
-    for name in ("b", "a", "c/d", ".tmp-0123"):
+    for name in ("b", "a", "c/d", f".tmp-{'0123' * 4}"):
         store.put(f"folder/{name}", b"")
 
     assert ["a", "b", "c"] == store.names("folder")
@@ -141,16 +141,23 @@ def test_location_is_where_the_object_is(store: Store) -> None:
 
 def test_a_memory_store_that_is_an_object_is_refused() -> None:
     """A store must be a folder."""
-    open_store("memory://bucket").put("object", b"")
+    open_store("inmemory://bucket").put("object", b"")
 
-    with pytest.raises(StoreError, match="the store memory://bucket/object is a file"):
-        open_store("memory://bucket/object")
+    with pytest.raises(StoreError, match="the store inmemory://bucket/object is a file"):
+        open_store("inmemory://bucket/object")
 
 
 def test_a_chain_of_urls_is_refused() -> None:
     """A cache in front of a store would keep the writes."""
     with pytest.raises(StoreError, match="is a chain of URLs"):
-        open_store("simplecache::memory://bucket")
+        open_store("simplecache::inmemory://bucket")
+
+
+@pytest.mark.parametrize("url", ["memory://", "memory://bucket/store", "memory:///x"])
+def test_a_store_in_memory_is_refused(url: str) -> None:
+    """All would be lost at the end of the process; tests hand a store over in code."""
+    with pytest.raises(StoreError, match=r"memory of this process, and lost .*: name a folder"):
+        open_store(url)
 
 
 def test_the_probe_accepts_a_good_store_and_leaves_nothing(store: Store) -> None:
@@ -200,6 +207,23 @@ def test_the_probe_reports_the_failed_write_not_the_failed_removal(store: Store)
 
     with pytest.raises(StoreError, match="cannot write probe-"):
         check_store(ReadOnlyStore(store))
+
+
+def test_a_probe_whose_second_write_fails_is_removed(store: Store) -> None:
+    """The disk may be full, or the process stopped, in between."""
+
+    class FullStore(StoreWrapper):
+        writes = 0
+
+        def create(self, path: str, data: bytes, *, private: bool = True) -> None:
+            self.writes += 1
+            if self.writes > 1:
+                raise StoreError("disk full")
+            super().create(path, data, private=private)
+
+    with pytest.raises(StoreError, match="disk full"):
+        check_store(FullStore(store))
+    assert [] == store.names("")
 
 
 def test_a_failed_precondition_is_a_lost_race_only_for_create() -> None:

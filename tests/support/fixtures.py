@@ -26,7 +26,7 @@ def fresh_caches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 @pytest.fixture(params=["local", "memory"])
 def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a store that does not exist yet: local, then an object store in memory."""
-    return str(tmp_path / "store") if request.param == "local" else "memory://bucket/store"
+    return str(tmp_path / "store") if request.param == "local" else "inmemory://bucket/store"
 
 
 @pytest.fixture

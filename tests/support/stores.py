@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Barrier, Thread
 
+from flows.storage import bounds
 from flows.storage.cache import Cache
 from flows.storage.stores import Store, connect
 
@@ -23,17 +24,17 @@ class StoreWrapper:
     def is_new(self) -> bool:
         return self.inner.is_new()
 
-    def read(self, path: str) -> bytes:
-        return self.inner.read(path)
+    def read(self, path: str, most: int = bounds.payload) -> bytes:
+        return self.inner.read(path, most)
 
     def names(self, folder: str) -> list[str]:
         return self.inner.names(folder)
 
-    def leftovers(self, folder: str, seconds: float) -> list[str]:
-        return self.inner.leftovers(folder, seconds)
+    def written(self, folder: str) -> dict[str, float]:
+        return self.inner.written(folder)
 
-    def temporary(self, folder: str, seconds: float) -> list[str]:
-        return self.inner.temporary(folder, seconds)
+    def temporary(self, folder: str) -> dict[str, float]:
+        return self.inner.temporary(folder)
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         self.inner.create(path, data, private=private)

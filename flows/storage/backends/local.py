@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
+import re
 import stat
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 from flows.exceptions import (
     DamagedObject,
@@ -20,10 +20,12 @@ from flows.exceptions import (
     StoreError,
     UnsafeStore,
 )
+from flows.storage import bounds
 from flows.storage.backends.locks import file_lock
 from flows.storage.cache import Cache
+from flows.storage.damage import too_large
 from flows.storage.failures import is_transient, reason, store_error
-from flows.storage.names import temporary_prefix
+from flows.storage.names import is_temporary, temporary_name
 
 private_mode = 0o600
 public_mode = 0o666  # less the umask
@@ -41,30 +43,38 @@ class LocalStore:
     def __init__(self, url: str, cache: Cache) -> None:
         self.url = url
         self.cache = cache
-        path = url.partition("://")[2] if "://" in url else url
         try:
-            self._root = Path(path).expanduser()
-            nearest = next(path for path in (self._root, *self._root.parents) if path.exists())
+            self._root = Path(_path_of(url)).expanduser()
+            nearest = next(
+                path
+                for path in (self._root, *self._root.parents)
+                if path.exists() or path.is_symlink()
+            )
         except (OSError, RuntimeError) as error:  # names too long, no permission, ~unknown
             raise store_error(
                 f"the store {url} cannot be reached: {reason(error)}", error
             ) from error
+        kind = "is" if nearest == self._root else f"is below {nearest}, which is"
+        if not nearest.exists():  # a link
+            raise StoreError(f"the store {url} {kind} {_dangling(nearest)}")
         if not nearest.is_dir():
-            kind = "is" if nearest == self._root else f"is below {nearest}, which is"
             raise StoreError(f"the store {url} {kind} a file: name a folder, or one to be made")
 
     def is_new(self) -> bool:
         return not self._root.exists()
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int = bounds.payload) -> bytes:
         with self._failures("read", path):
             # Non-blocking, since opening a pipe in a file's place would wait for a writer.
             descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NONBLOCK)
             try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                found = os.fstat(descriptor)
+                if not stat.S_ISREG(found.st_mode):
                     raise DamagedObject(self.location(path), "is not a file")
+                if found.st_size > most:
+                    raise too_large(self.location(path), found.st_size, most)
                 with open(descriptor, "rb", closefd=False) as file:
-                    return file.read()
+                    return file.read(found.st_size)
             finally:
                 os.close(descriptor)
 
@@ -72,7 +82,7 @@ class LocalStore:
         try:
             with self._failures("list", folder):
                 entries = (entry.name for entry in (self._root / folder).iterdir())
-                names = sorted(name for name in entries if not name.startswith(temporary_prefix))
+                names = sorted(name for name in entries if not is_temporary(name))
                 found = {f"{self._root / folder}/{name}" for name in names}
                 if not self.cache.synced_objects >= found:
                     # Their writer may have been killed, or failed, before it synced the folder.
@@ -82,24 +92,25 @@ class LocalStore:
             return []
         return names
 
-    def leftovers(self, folder: str, seconds: float) -> list[str]:
-        limit = time.time() - seconds
+    def written(self, folder: str) -> dict[str, float]:
         try:
             with self._failures("list", folder), os.scandir(self._root / folder) as entries:
                 files = [entry for entry in entries if entry.is_file(follow_symlinks=False)]
-                return sorted(file.name for file in files if file.stat().st_mtime < limit)
+                return {file.name: file.stat(follow_symlinks=False).st_mtime for file in files}
         except ObjectMissing:
-            return []
+            return {}
 
-    def temporary(self, folder: str, seconds: float) -> list[str]:
-        found = (self._root / folder).rglob(f"{temporary_prefix}*")
-        places = {path.parent.relative_to(self._root).as_posix() for path in found}
-        return [
-            f"{place}/{name}"
-            for place in sorted(places)
-            for name in self.leftovers(place, seconds)
-            if name.startswith(temporary_prefix)
-        ]
+    def temporary(self, folder: str) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for place, _, names in os.walk(self._root / folder):
+            if any(map(is_temporary, names)):
+                inside = Path(place).relative_to(self._root).as_posix()
+                found |= {
+                    f"{inside}/{name}": time
+                    for name, time in self.written(inside).items()
+                    if is_temporary(name)
+                }
+        return found
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         mode = private_mode if private else public_mode
@@ -145,8 +156,8 @@ class LocalStore:
         """A complete, synced sibling of `path`; what the body made of it is synced too."""
         folder = (self._root / path).parent
         self._make_folders(folder)
-        temporary = folder / f"{temporary_prefix}{secrets.token_hex(8)}"
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        temporary = folder / temporary_name()
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -178,7 +189,10 @@ class LocalStore:
         try:
             make_folders(folder, self.cache.synced_folders)
         except OSError as error:
-            message = f"cannot make the folder {folder}: {reason(error)}"
+            places = (folder, *folder.parents)
+            link = next((path for path in places if path.is_symlink() and not path.exists()), None)
+            why = f"{link} is {_dangling(link)}" if link else reason(error)
+            message = f"cannot make the folder {folder}: {why}"
             raise store_error(message, error) from error
 
     @contextmanager
@@ -191,6 +205,27 @@ class LocalStore:
                 raise ObjectMissing(f"object not found: {self.location(path)}") from error
             message = f"cannot {verb} {self.location(path)}: {reason(error)}"
             raise store_error(message, error) from error
+
+
+def _path_of(url: str) -> str:
+    """The path that a plain path or a file URL names; URLs with escapes are refused."""
+    _, separator, path = url.partition("://")
+    if not separator:
+        return url
+    if re.search("%[0-9A-Fa-f]{2}", path):
+        raise StoreError(
+            f"the store {url} has %-escapes, which stand for other characters in a URL:"
+            f" give the path itself, {unquote(path)!r}, or {path!r} if that is its name"
+        )
+    return path
+
+
+def _dangling(link: Path) -> str:
+    """What is wrong with a link that leads nowhere, and what to do."""
+    return (
+        f"a symbolic link to {link.readlink()}, which does not exist:"
+        " mount or make that, or remove the link"
+    )
 
 
 def make_folders(folder: Path, synced: set[str]) -> None:

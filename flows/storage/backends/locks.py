@@ -6,8 +6,10 @@ compare-and-swap, on every kind of store.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,10 +25,7 @@ def file_lock(path: Path, what: str, *, wait: bool, on_wait: Callable[[], None])
 
     If another run holds it, call `on_wait` and wait, or raise `RunConflict` if not `wait`.
     """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, lock_mode)
-    except OSError as error:
-        raise StoreError(f"cannot lock {path}: {error.strerror}") from error
+    descriptor = _open(path)
     try:
         _take(descriptor, what, wait=wait, on_wait=on_wait)
         with suppress(OSError):  # the name is for people; a full disk has no room for it
@@ -35,6 +34,23 @@ def file_lock(path: Path, what: str, *, wait: bool, on_wait: Callable[[], None])
         yield
     finally:
         os.close(descriptor)  # frees the lock
+
+
+def _open(path: Path) -> int:
+    """The file of a lock, made if need be; never another file, which a link would lead to."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe would wait
+    try:
+        descriptor = os.open(path, flags, lock_mode)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise StoreError(f"cannot lock {path}: it is a symbolic link: remove it") from error
+        raise StoreError(f"cannot lock {path}: {error.strerror}") from error
+    found = os.fstat(descriptor)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
+        return descriptor
+    os.close(descriptor)
+    wrong = "has other names" if stat.S_ISREG(found.st_mode) else "is no file"
+    raise StoreError(f"cannot lock {path}: it {wrong}: remove it")
 
 
 def _take(descriptor: int, what: str, *, wait: bool, on_wait: Callable[[], None]) -> None:

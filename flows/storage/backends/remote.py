@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -16,9 +16,11 @@ from fsspec.implementations.memory import MemoryFileSystem
 from fsspec.spec import AbstractFileSystem
 
 from flows.exceptions import ObjectExists, ObjectMissing, StoreError
+from flows.storage import bounds
 from flows.storage.cache import Cache
+from flows.storage.damage import too_large
 from flows.storage.failures import reason, reply_code, reply_status, store_error
-from flows.storage.names import temporary_prefix
+from flows.storage.names import is_temporary
 from flows.storage.urls import protocol_of, public_url
 
 # Listings must be fresh, since other writers are at work; checksums as all S3 servers know them.
@@ -64,9 +66,21 @@ class RemoteStore:
     def is_new(self) -> bool:
         return False  # an object store has no folders to be made
 
-    def read(self, path: str) -> bytes:
-        with self._failures("read", path):
-            return bytes(self._fs.cat_file(self._at(path)))
+    def read(self, path: str, most: int = bounds.payload) -> bytes:
+        try:
+            with self._failures("read", path):
+                # One byte more than may be: that shows in one request whether there are more.
+                data = bytes(self._fs.cat_file(self._at(path), start=0, end=most + 1))
+        except StoreError as error:
+            if (
+                error.__cause__
+                and reply_status(error.__cause__) == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+            ):
+                return b""  # an empty object has no first byte
+            raise
+        if len(data) > most:
+            raise too_large(self.location(path), None, most)
+        return data
 
     def names(self, folder: str) -> list[str]:
         try:
@@ -75,21 +89,18 @@ class RemoteStore:
         except ObjectMissing:
             return []
         names = (name.rstrip("/").rpartition("/")[2] for name in found)
-        return sorted(name for name in names if not name.startswith(temporary_prefix))
+        return sorted(name for name in names if not is_temporary(name))
 
-    def leftovers(self, folder: str, seconds: float) -> list[str]:
-        limit = time.time() - seconds
+    def written(self, folder: str) -> dict[str, float]:
         try:
             with self._failures("list", folder):
                 found = self._fs.ls(self._at(folder), detail=True, refresh=True)
         except ObjectMissing:
-            return []
-        return sorted(
-            entry["name"].rpartition("/")[2] for entry in found if _written(entry) < limit
-        )
+            return {}
+        return {entry["name"].rpartition("/")[2]: _written(entry) for entry in found}
 
-    def temporary(self, folder: str, seconds: float) -> list[str]:  # noqa: ARG002 - objects appear whole
-        return []
+    def temporary(self, folder: str) -> dict[str, float]:  # noqa: ARG002 - objects appear whole
+        return {}
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:  # noqa: ARG002 - objects have their bucket's permissions
         with self._failures("create", path):

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import pytest
 
 from flows.exceptions import ObjectMissing, StorageError
+from flows.storage import bounds
 from flows.storage.canonical import digest
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.payload import write_payload
@@ -183,7 +184,8 @@ class ImageStore(StoreWrapper):
         self._image = image
         self._root = root
 
-    def read(self, path: str) -> bytes:
+    def read(self, path: str, most: int = bounds.payload) -> bytes:
+        del most
         try:
             return self._image[str(self._root / path)]
         except KeyError:

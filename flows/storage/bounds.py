@@ -1,0 +1,29 @@
+"""The largest object of each kind, in bytes: a larger one is neither written nor read.
+
+A size is compared before the first byte is read, so a hostile object cannot use up the memory.
+"""
+
+from __future__ import annotations
+
+from flows.exceptions import StoreError
+
+record = 4 << 20  # of a log
+seen_record = 32 << 20  # of a corpus: some 150 bytes for each of its files
+run = 64 << 10  # run.json
+manifest = 32 << 20  # of a dataset: some 100 bytes for each of its files
+vocabulary = 20 << 20  # every character of Unicode, escaped, takes 17 MB
+payload = 4 << 30  # a training state; its record says how large it is
+payload_header = 20 << 20  # every character of Unicode, escaped twice, takes 16 MB
+report = 256 << 20  # compressed
+report_table = 1 << 30  # the same in memory
+report_rows = 1_000_000
+probe = 100
+
+
+def check(name: str, size: int, most: int) -> None:
+    """Refuse to write an object that no reader would read."""
+    if size > most:
+        raise StoreError(
+            f"cannot write {name}: it has {size:,} bytes, and at most {most:,} are read back:"
+            " ask for less in one object"
+        )
