@@ -224,10 +224,14 @@ def _map_tokens(store: Store, path: str, manifest: DatasetManifest) -> TokenArra
     return tokens
 
 
+def cache_folder() -> Path:
+    """The local folder of copies of remote objects."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnn-retraining"
+
+
 def _cached_copy(store: Store, path: str, sha256: str) -> Path:
     """A local copy of a remote object, made once: only a file can be mapped."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = LocalStore(str(Path(base) / "rnn-retraining"), Cache())
+    cache = LocalStore(str(cache_folder()), Cache())
     name = f"{sha256}.npy"
     if name not in cache.names("tokens") or digest(cache.read(f"tokens/{name}")) != sha256:
         cache.put(f"tokens/{name}", _read_part(store, path))
