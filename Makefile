@@ -23,7 +23,7 @@ deploy: .venv/runtime  ## send prefect.yaml to the server; again after each chan
 	$(BIN)/python -m flows.deploy
 
 worker: .venv/runtime  ## run what the server schedules
-	$(BIN)/prefect worker start --pool rnn --type process
+	$(BIN)/python -m flows.worker
 
 test: .venv/dev  ## all tests that need only Python
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile

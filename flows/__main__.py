@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version
-from typing import Any, NoReturn
 
 from flows.command_line import load_flow
 from flows.command_line import main as run_flow
+from flows.command_line.signals import end_at_once
+
+TYPE_CHECKING = False  # as in flows.command_line.start
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 program = "rnn-retraining"
 flow_names = ("retrain", "ingest", "train", "report", "watch")
@@ -16,17 +19,26 @@ flow_names = ("retrain", "ingest", "train", "report", "watch")
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the flow that the first of `arguments` names, with the others, and exit."""
+    end_at_once()
+    from flows.command_line.output import prepare_streams, say, standard_output
+
     name, *others = (sys.argv[1:] if arguments is None else list(arguments)) or ["--help"]
     if name in flow_names:
         run_flow(name, others, f"{program} {name}")
-    if name == "--version":
-        print(f"{program} {version(program)}")
+    prepare_streams()
+    if name in {"-h", "--help", "--version"}:
+        with standard_output():
+            print(help_text() if name != "--version" else version_text())
         sys.exit(0)
-    if name in {"-h", "--help"}:
-        print(help_text())
-        sys.exit(0)
-    print(f"error: unknown command {name!r}: see {program} --help", file=sys.stderr)
+    say(f"error: unknown command {name!r}: see {program} --help")
     sys.exit(2)
+
+
+def version_text() -> str:
+    """Name and version of the program."""
+    from importlib.metadata import version
+
+    return f"{program} {version(program)}"
 
 
 def help_text() -> str:

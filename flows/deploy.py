@@ -1,6 +1,6 @@
 """`python -m flows.deploy`: set a Prefect server up for this project."""
 
-from flows.runtime.deployment import main
+from flows.command_line.start import call_main
 
 if __name__ == "__main__":
-    main()
+    call_main("flows.runtime.deployment")

@@ -10,16 +10,19 @@ from functools import cached_property
 from typing import Any
 
 from flows.corpus.changes import compare
+from flows.lifecycle.estimates import Estimate, estimate, estimate_report
 from flows.lifecycle.ingestion import read_dataset
+from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.request import TrainingRequest
-from flows.parameters import Sampling, SamplingOptions, default
-from flows.reporting.selection import select_checkpoint
+from flows.parameters import SamplingOptions
+from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
 from flows.runtime.server import server_url
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import Dataset
+from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
 from flows.storage.stores import Store, check_store, open_store
 
@@ -52,14 +55,19 @@ class Request:
     @cached_property
     def dataset(self) -> Dataset:
         """The corpus, read."""
-        return read_dataset(self["corpus"], self["encoding"], None)
+        return read_dataset(self["corpus"], self["encoding"])
 
     @cached_property
     def training(self) -> TrainingRequest:
         """The training that is asked for."""
-        sampling: SamplingOptions = self.parameters.get("sampling", default(Sampling))
-        names = ("model", "seed", "training", "evaluation")
-        return TrainingRequest(priming=sampling.priming, **{name: self[name] for name in names})
+        names = ("model", "seed", "training", "evaluation", "sampling")
+        given = {name: self[name] for name in names if name in self.parameters}
+        return TrainingRequest(**given)
+
+    @cached_property
+    def selected(self) -> Selected:
+        """The checkpoint to report on."""
+        return select_checkpoint(self.store, self["model"], self["run_id"])
 
 
 Step = Callable[[Request], Lines]
@@ -142,11 +150,30 @@ def report_of_run(request: Request) -> Lines:
 
 def report(request: Request) -> Lines:
     """The report about a checkpoint in the store."""
-    selected = select_checkpoint(request.store, request["model"], request["run_id"])
+    selected = request.selected
     source = f"the newest checkpoint of run {selected.run_id}"
     if selected.version is not None:
         source = _champion(selected.version, selected.record.iteration)
     return _report(request["sampling"], source)
+
+
+def resources(request: Request) -> Lines:
+    """What storing the corpus, training and sampling take, beside the limits."""
+    wanted = request.training if "training" in request.parameters else None
+    return _resources(request, estimate(request.store, request.dataset, wanted))
+
+
+def resources_of_report(request: Request) -> Lines:
+    """What sampling a checkpoint takes, beside the limits."""
+    selected = request.selected
+    opened = OpenRun(request.store, request["model"], selected.run_id)
+    return _resources(request, estimate_report(opened, selected.record, request["sampling"]))
+
+
+def _resources(request: Request, found: Estimate) -> Lines:
+    limits = limits_of(request.store)
+    limits.check(found)
+    return {"estimate": limits.describe(found)}
 
 
 def _report(sampling: SamplingOptions, source: str) -> Lines:

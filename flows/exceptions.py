@@ -1,4 +1,4 @@
-"""Every error that this project raises on purpose. Each message is one sentence for people.
+"""Every error that this project raises on purpose. Each message is one visible line for people.
 
 StorageError
 ├── CorpusError             a source that cannot be read, or a text that cannot be trained on
@@ -17,17 +17,26 @@ StorageError
 FlowError
 ├── TrainingStopped         training diverged; the last good checkpoint is kept
 ├── RunCancelled            the run was cancelled, and a checkpoint was written
+├── LimitExceeded           a request that takes more memory, disk, files or time than there is
 └── ServerUnavailable       Prefect's server does not answer, or refuses the connection
 """
 
+from flows.visible import visible
 from rnncore import RnncoreError
+
+
+class ExpectedError(Exception):
+    """Base of all: names of files, replies of servers and records cannot hide in its message."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(visible(message))
 
 
 class TransientError(Exception):
     """Mixin of errors that may not occur again: the only ones after which a task is retried."""
 
 
-class StorageError(Exception):
+class StorageError(ExpectedError):
     """Base of every error of corpora and stores."""
 
 
@@ -99,7 +108,7 @@ class RunConflict(StorageError):
     """Another run has advanced the same model since this one read its log."""
 
 
-class FlowError(Exception):
+class FlowError(ExpectedError):
     """Base of every error of the flows themselves."""
 
 
@@ -109,6 +118,10 @@ class TrainingStopped(FlowError):
 
 class RunCancelled(FlowError):
     """The run was cancelled, and a checkpoint was written."""
+
+
+class LimitExceeded(FlowError):
+    """A request takes more memory, disk, files or time than there is, or than is allowed."""
 
 
 class ServerUnavailable(FlowError):

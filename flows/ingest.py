@@ -15,7 +15,7 @@ from flows.runtime.run_names import of_corpus
 from flows.tasks.ingest_corpus import ingest_corpus
 
 
-@flow(run_name=of_corpus("ingest"), dry_run=(dry_run.corpus,))
+@flow(run_name=of_corpus("ingest"), dry_run=(dry_run.corpus, dry_run.resources))
 def ingest(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),

@@ -16,7 +16,7 @@ from flows.tasks.find_checkpoint import find_checkpoint
 from flows.tasks.write_report import write_report
 
 
-@flow(run_name=numbered("report"), dry_run=(dry_run.report,))
+@flow(run_name=numbered("report"), dry_run=(dry_run.report, dry_run.resources_of_report))
 def report(
     model: ModelName = default(ModelName),
     run_id: RunId = default(RunId),
@@ -24,5 +24,5 @@ def report(
     store: StoreUrl = default(StoreUrl),
 ) -> ReportResult:
     """Write a report of samples from a model's champion, or from a run's newest checkpoint."""
-    checkpoint = find_checkpoint(store, model, run_id)
+    checkpoint = find_checkpoint(store, model, run_id, sampling)
     return report_result(checkpoint, write_report(checkpoint, sampling))

@@ -12,6 +12,7 @@ from typing import Literal
 from flows.corpus.changes import Comparison
 from flows.references import CheckpointRef, DatasetRef, Reference, ReportRef, StartRef, VersionRef
 from flows.storage.checkpoints import EvaluationRecord
+from flows.visible import visible
 
 
 class FlowResult(Reference):
@@ -138,9 +139,11 @@ def report_lines(url: str) -> dict[str, str]:
     python = Path(sys.executable)
     if python.is_relative_to(Path.cwd()):
         python = python.relative_to(Path.cwd())
-    table = f"p.read_table({json.dumps(url, ensure_ascii=False)})"
+    table = (
+        f"p.read_table({visible(json.dumps(url, ensure_ascii=False))})"  # escapes of Python, too
+    )
     code = f'import pyarrow.parquet as p; print(*{table}["text"], sep="\\n---\\n")'
-    return {"report": url, "read it with": f"{python} -c {shlex.quote(code)}"}
+    return {"report": url, "read it with": f"{shlex.quote(str(python))} -c {shlex.quote(code)}"}
 
 
 def ingest_result(dataset: DatasetRef) -> IngestResult:

@@ -39,7 +39,13 @@ from flows.tasks.write_report import write_report
 
 @flow(
     run_name=numbered("retrain"),
-    dry_run=(dry_run.corpus, dry_run.training, dry_run.decision, dry_run.report_of_run),
+    dry_run=(
+        dry_run.corpus,
+        dry_run.training,
+        dry_run.decision,
+        dry_run.report_of_run,
+        dry_run.resources,
+    ),
 )
 def retrain(
     corpus: Corpus = default(Corpus),
@@ -63,7 +69,7 @@ def retrain(
         seed=seed,
         training=training,
         evaluation=evaluation,
-        priming=sampling.priming,
+        sampling=sampling,
     )
     dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
     try:

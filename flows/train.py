@@ -32,7 +32,7 @@ from flows.runtime.run_names import numbered
 from flows.tasks.ingest_corpus import ingest_corpus
 
 
-@flow(run_name=numbered("train"), dry_run=(dry_run.corpus, dry_run.training))
+@flow(run_name=numbered("train"), dry_run=(dry_run.corpus, dry_run.training, dry_run.resources))
 def train(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),

@@ -14,6 +14,7 @@ from prefect.exceptions import CancelledRun
 from pydantic import ValidationError
 from pydantic_settings.exceptions import SettingsError
 
+from flows.command_line.output import say, standard_output
 from flows.command_line.parsing import (
     check_addresses,
     describe_settings,
@@ -21,6 +22,7 @@ from flows.command_line.parsing import (
     parse,
 )
 from flows.command_line.server import prefect_server
+from flows.command_line.signals import end_at_once, raise_interrupts, stopped
 from flows.display.terminal import closing_table, terminal
 from flows.dry_run import make_plan
 from flows.exceptions import expected_errors
@@ -39,9 +41,16 @@ def run_and_exit(
     server: EmbeddedServer | None,
 ) -> NoReturn:
     """Run `flow` with `arguments`, and exit."""
-    # Prefect passes the signal on to this handler; to exit is what ends the embedded server too.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(_stopped(number)))
-    sys.exit(run(flow, arguments, prog, server))
+    try:
+        # Prefect passes the signal on to this handler; to exit is what ends the embedded server too.
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(_stopped(number)))
+        raise_interrupts()
+        status = run(flow, arguments, prog, server)
+    except KeyboardInterrupt:
+        status = _stopped(signal.SIGINT)
+    finally:
+        end_at_once()  # from here on, the server alone has something to finish
+    sys.exit(status)
 
 
 def run(
@@ -55,7 +64,8 @@ def run(
     `server` is an embedded one that is loading already, for a run that needs it.
     """
     try:
-        command = parse(flow, arguments, prog)
+        with standard_output():  # for --help
+            command = parse(flow, arguments, prog)
         names = inspect.signature(flow.fn).parameters
         parameters = {name: getattr(command, name) for name in names}
         check_addresses(parameters)
@@ -67,13 +77,14 @@ def run(
         return _refuse(describe_validation(error, flow))
     except SettingsError as error:
         return _refuse(describe_settings(error))
-    except expected_errors as error:
-        return _refuse(str(error))
+    except (MemoryError, *expected_errors) as error:  # numpy says how much it asked for
+        return _refuse(str(error) or "there is not enough memory: make some free, and run again")
     except KeyboardInterrupt:
         return _stopped(signal.SIGINT)
     except CancelledRun:  # from the UI
         return _stopped(signal.SIGTERM)
-    show_result(flow.name, result, as_json=command.print_json)
+    with standard_output():
+        show_result(flow.name, result, as_json=command.print_json)
     return 0
 
 
@@ -86,7 +97,7 @@ def _run_in_terminal(
 ) -> FlowResult:
     """Run the flow; the terminal shows this project's messages, and few of Prefect's."""
     if not quiet and not server_url():
-        print("Starting Prefect's embedded server (a few seconds) …", file=sys.stderr)
+        say("Starting Prefect's embedded server (a few seconds) …")
     with terminal(quiet=quiet), prefect_server(server):
         result: FlowResult = flow(**parameters)
         return result
@@ -95,17 +106,18 @@ def _run_in_terminal(
 def show_result(name: str, result: FlowResult, *, as_json: bool) -> None:
     """Print the result: a table for people, or one line of JSON for scripts."""
     if as_json:
-        print(json.dumps(result.model_dump(mode="json")), flush=True)
+        text = json.dumps(result.model_dump(mode="json"))
+        print(text.replace("\x7f", "\\u007f"))  # the one control character that json leaves
     else:
         closing_table(name, result.table())
 
 
 def _stopped(number: int) -> int:
     """Say so; the exit status of a process that a signal stopped."""
-    print("stopped: run the same command again to go on", file=sys.stderr)
+    say(stopped)
     return 128 + number
 
 
 def _refuse(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
+    say(f"error: {message}")
     return bad_input

@@ -1,22 +1,33 @@
-"""Start the command of a flow: import it, and meanwhile load Prefect's embedded server."""
+"""Start the command of a flow: import it, and meanwhile load Prefect's embedded server.
+
+Until Ctrl-C has a handler it is a traceback, so whatever takes time to import is imported later.
+"""
 
 from __future__ import annotations
 
-import atexit
-import gc
 import os
 import sys
-from collections.abc import Sequence
-from importlib import import_module
-from typing import Any, NoReturn
 
-from flows.runtime.embedded import EmbeddedServer
+from flows.command_line.signals import end_at_once
+
+TYPE_CHECKING = False  # as in typing, which is imported later, too
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, NoReturn
 
 without_server = ("-h", "--help", "--dry_run")  # options
 
 
 def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = None) -> NoReturn:
     """Run the flow `name` with `arguments`, by default those of the process, and exit."""
+    end_at_once()
+    import atexit
+    import gc
+
+    from flows.command_line.output import prepare_streams
+    from flows.runtime.embedded import EmbeddedServer
+
+    prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
     server = EmbeddedServer() if may_need_server(arguments) else None
     gc.disable()  # as in the server: what is imported stays
@@ -29,8 +40,22 @@ def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = N
     run_and_exit(flow, arguments, prog, server)
 
 
+def call_main(module: str) -> None:
+    """Call the function `main` of a module as a program that is no flow."""
+    end_at_once()
+    from importlib import import_module
+
+    from flows.command_line.output import prepare_streams, standard_output
+
+    prepare_streams()
+    with standard_output():
+        import_module(module).main()
+
+
 def load_flow(name: str) -> Any:
     """The flow of that name; only the one that is asked for is imported."""
+    from importlib import import_module
+
     return getattr(import_module(f"flows.{name}"), name)
 
 

@@ -1,4 +1,8 @@
-"""What people see in the Prefect UI: progress, loss curve, metrics, samples."""
+"""What people see in the Prefect UI: progress, loss curve, metrics, samples.
+
+The UI renders Markdown, in cells of tables too, and loads the pictures in it. Whatever comes from a
+text, a file's name or a record is therefore in a code span or a code block.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,7 @@ from prefect.runtime import flow_run
 
 from flows.results import RetrainResult
 from flows.runtime.background import BackgroundCall
+from flows.visible import visible
 
 patience_seconds = 5  # for the server to receive the last state
 shown_rows = 20  # of a report, in the UI
@@ -67,12 +72,14 @@ def show_samples(model: str, table: pa.Table) -> None:
                 "sample": row["sample_number"],
                 "temperature": row["temperature"],
                 "nats per character": round(row["nats_per_character"], 3),
-                "text": row["text"][:shown_characters],
+                "text": code_span(row["text"][:shown_characters]),
             }
             for row in samples
         ],
         key=f"samples-{model}",
-        description=f"First samples of report {samples[0]['report_id']}" if samples else None,
+        description=f"First samples of report {code_span(samples[0]['report_id'])}"
+        if samples
+        else None,
     )
 
 
@@ -83,14 +90,14 @@ def show_page(result: RetrainResult, picture: bytes, table: pa.Table) -> None:
     encoded = base64.b64encode(picture).decode()
     lines = [
         f"# Model {result.model} at iteration {result.iteration:,}",
-        f"**{_escape(values.pop('decision'))}**\n",
+        f"**{code_span(values.pop('decision'))}**\n",
         f"![Loss curve: bits per character by iteration](data:image/png;base64,{encoded})",
         "| metric | value |\n|---|---|",
-        *(f"| {name} | {_escape(value)} |" for name, value in values.items()),
+        *(f"| {name} | {_cell(value)} |" for name, value in values.items()),
         "\n## Samples",
         *_samples_by_temperature(table),
         "## Files",
-        *(f"{name}:\n{_fence(value)}" for name, value in files.items()),
+        *(f"{name}:\n{code_block(value)}" for name, value in files.items()),
     ]
     page = ArtifactCreate(
         type="markdown",
@@ -104,23 +111,35 @@ def show_page(result: RetrainResult, picture: bytes, table: pa.Table) -> None:
 
 
 def _samples_by_temperature(table: pa.Table) -> list[str]:
-    """The first sample of each temperature, in blocks that show every character unchanged."""
+    """The first sample of each temperature, in code blocks."""
     first: dict[float, str] = {}
     for row in table.to_pylist():
         if row["kind"] == "sample":
             first.setdefault(row["temperature"], row["text"])
     return [
-        f"### Temperature {temperature:g}\n{_fence(text)}"
+        f"### Temperature {temperature:g}\n{code_block(text)}"
         for temperature, text in sorted(first.items())
     ]
 
 
-def _fence(text: str) -> str:
-    """`text` in a code block whose fence is longer than any run of backticks in it."""
-    longest = max((len(run) for run in re.findall("`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{text}\n{fence}"
+def code_block(text: str) -> str:
+    """`text` as a block of Markdown that is shown as it is."""
+    lines = "\n".join(map(visible, text.split("\n")))
+    fence = "`" * max(3, _longest_backticks(text) + 1)
+    return f"{fence}text\n{lines}\n{fence}"
 
 
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("`", "\\`")
+def code_span(text: str) -> str:
+    """`text` within a line of Markdown, shown as it is; line ends, which could end it, are escapes."""
+    fence = "`" * (_longest_backticks(text) + 1)
+    return f"{fence} {visible(text)} {fence}"
+
+
+def _cell(text: str) -> str:
+    """`text` in a row of a table, in which a bar ends a cell even within a code span."""
+    return code_span(visible(text).replace("|", "\\x7c"))
+
+
+def _longest_backticks(text: str) -> int:
+    """Length of the longest run of backticks in `text`: a fence has to be longer."""
+    return max(map(len, re.findall("`+", text)), default=0)

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from rich.text import Text
 
 from flows.storage.checkpoints import CheckpointRecord
+from flows.visible import visible
 from rnncore import TrainingState
 
 sample_lines = 6  # of a snapshot, as much as a glance takes in
@@ -67,11 +68,6 @@ class LiveTraining:
         print_(Text("\n".join([*map(visible, lines), ""])))
 
 
-def visible(line: str) -> str:
-    """`line` with control characters as escapes: a sample must not control the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
-
-
 _live: ContextVar[LiveTraining] = ContextVar("live_training")
 
 
@@ -111,7 +107,7 @@ class _Announcer(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.levelno == logging.INFO:  # warnings are shown anyway
-            screen.print(f"[dim]{escape(record.getMessage())}[/]", highlight=False)
+            screen.print(f"[dim]{escape(visible(record.getMessage()))}[/]", highlight=False)
 
 
 class _OwnMessages(logging.Filter):
@@ -146,7 +142,9 @@ def closing_table(title: str, rows: dict[str, str]) -> None:
     """Print a result on standard output, long values on one line so that they can be copied."""
     console = Console(file=sys.stdout, emoji=False)
     width = max(map(len, rows))
-    console.print(f"\n[bold]{title}[/]")
-    for name, value in rows.items():
-        line = f"  [dim]{name:<{width}}[/]  {escape(value)}"
-        console.print(line, soft_wrap=True, highlight=False)
+    with console.capture() as captured:  # rich itself would exit where the output's reader has gone
+        console.print(f"\n[bold]{title}[/]")
+        for name, value in rows.items():
+            line = f"  [dim]{name:<{width}}[/]  {escape(visible(value))}"
+            console.print(line, soft_wrap=True, highlight=False)
+    print(captured.get(), end="")

@@ -2,8 +2,10 @@
 
 __all__ = [  # modules: each is imported by its name
     "chunk",
+    "estimates",
     "evaluation",
     "ingestion",
+    "limits",
     "machine",
     "preparation",
     "promotion",

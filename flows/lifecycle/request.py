@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from flows.parameters import EvaluationOptions, TrainingOptions
+from flows.parameters import EvaluationOptions, SamplingOptions, TrainingOptions
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import check_split
 from flows.storage.runs import Run, make_run
@@ -13,7 +13,7 @@ from rnncore import iterations_per_epoch
 
 
 class TrainingRequest(BaseModel):
-    """A training run of a model, and a text that the trained model must be able to read."""
+    """A training run of a model, and samples that are drawn from the trained model."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,11 +21,12 @@ class TrainingRequest(BaseModel):
     seed: int
     training: TrainingOptions
     evaluation: EvaluationOptions
-    priming: str = ""
+    sampling: SamplingOptions | None = None  # None: no report is asked for
 
     def split(self, dataset: Dataset) -> Split:
         """The texts to train on and to hold out; `CorpusError` for a corpus that cannot serve."""
-        dataset.vocabulary.encode(self.priming, "priming text")
+        if self.sampling:
+            dataset.vocabulary.encode(self.sampling.priming, "priming text")
         texts = dataset.split(self.evaluation.held_out, self.evaluation.split)
         check_split(texts, self.training.network(), self.evaluation.held_out)
         return texts

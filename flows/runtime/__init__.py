@@ -25,4 +25,5 @@ __all__ = [  # modules: each is imported by its name
     "retries",
     "run_names",
     "server",
+    "worker",
 ]

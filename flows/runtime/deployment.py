@@ -21,38 +21,47 @@ from prefect.workers.process import ProcessWorker
 
 from flows.runtime.automations import put_automations, work_pool
 from flows.runtime.server import server_url
+from flows.storage.urls import public_url
+from flows.visible import visible
 
 wait_seconds = 60  # a new server makes its database first
 
 
 def main() -> None:
     """Bring the server that PREFECT_API_URL names in line with prefect.yaml."""
-    url = server_url()
-    if not url:
-        sys.exit("error: PREFECT_API_URL is not set: set it, or use `make deploy`")
     with get_client(sync_client=True) as client:
-        try:
-            wait_for_server(client, url)
-            make_work_pool(client)
-        except PrefectHTTPStatusError as error:
-            if error.response.status_code != httpx.codes.UNAUTHORIZED:
-                raise
-            sys.exit(f"error: the server at {url} requires a password: set PREFECT_API_AUTH_STRING")
+        prepare_work_pool(client)
         put_automations(client)
         deploy(client)
+
+
+def prepare_work_pool(client: SyncPrefectClient) -> None:
+    """Wait for the server, and make the work pool; end with what to do where that is refused."""
+    url = server_url()
+    if not url:
+        sys.exit("error: PREFECT_API_URL is not set: set it, or use `make deploy`, `make worker`")
+    try:
+        wait_for_server(client, url)
+        make_work_pool(client)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != httpx.codes.UNAUTHORIZED:
+            raise
+        shown = visible(public_url(url))
+        sys.exit(f"error: the server at {shown} requires a password: set PREFECT_API_AUTH_STRING")
 
 
 def wait_for_server(client: SyncPrefectClient, url: str) -> None:
     """Return when the server answers; end with what to do when it does not."""
     deadline = time.monotonic() + wait_seconds
     if isinstance(client.api_healthcheck(), httpx.TransportError):
-        print(f"waiting for a Prefect server at {url} …", flush=True)
+        print(f"waiting for a Prefect server at {visible(public_url(url))} …", flush=True)
     while error := client.api_healthcheck():
         if isinstance(error, PrefectHTTPStatusError):
             raise error
         if time.monotonic() > deadline:
             sys.exit(
-                f"error: no Prefect server answers at {url} ({error}):"
+                f"error: no Prefect server answers at {visible(public_url(url))}"
+                f" ({visible(str(error))}):"
                 " start one with `make server`, or set PREFECT_API_URL"
             )
         time.sleep(1)
@@ -79,7 +88,7 @@ def deploy(client: SyncPrefectClient) -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
     if done.returncode:
-        sys.exit(done.stdout + done.stderr)
+        sys.exit("\n".join(map(visible, (done.stdout + done.stderr).splitlines())))
     for name in switched_off:
         for automation in client.read_automations_by_name(name):
             client.pause_automation(automation.id)
@@ -92,7 +101,7 @@ def deploy(client: SyncPrefectClient) -> None:
             if (deployment.id, schedule.slug) in paused:
                 client.update_deployment_schedule(deployment.id, schedule.id, active=False)
         flow_name = (deployment.entrypoint or "").rpartition(":")[2]
-        print(f"deployed {flow_name}/{deployment.name}: {deployment.description}")
+        print(visible(f"deployed {flow_name}/{deployment.name}: {deployment.description}"))
 
 
 def read_deployments(client: SyncPrefectClient) -> list[DeploymentResponse]:

@@ -1,4 +1,7 @@
-"""Logs: the packages' own warnings reach a run's log in Prefect; bad input has no traceback there."""
+"""Logs: the packages' own warnings reach a run's log in Prefect; bad input has no traceback there.
+
+No message has characters that could control a terminal, or lines that look like other messages.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from prefect.runtime import flow_run
 
 from flows.exceptions import expected_errors
 from flows.storage import damage
+from flows.visible import visible
 
 most_remembered = 1024  # warnings about corrupt objects
 prefect_loggers = ("prefect.task_runs", "prefect.flow_runs", "prefect.flow_engine")
@@ -20,6 +24,7 @@ def install() -> None:
     """Set up the loggers of this process; done twice it changes nothing."""
     for name in prefect_loggers:
         logging.getLogger(name).addFilter(without_traceback)
+        logging.getLogger(name).addFilter(make_visible)
     for logger in map(logging.getLogger, ("flows", "rnncore")):
         if not any(isinstance(handler, RunLogHandler) for handler in logger.handlers):
             logger.addHandler(RunLogHandler())
@@ -48,12 +53,25 @@ class OncePerRun(logging.Filter):
 
 
 class RunLogHandler(APILogHandler):
-    """Sends what the packages log during a run to the run's log at the Prefect server."""
+    """Sends what the packages log during a run to the run's log at the Prefect server.
+
+    It comes before the handlers of the root logger, which show a record as it leaves it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.addFilter(make_visible)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Send `record`, unless no run is going on."""
         if FlowRunContext.get() or TaskRunContext.get():
             super().emit(record)
+
+
+def make_visible(record: logging.LogRecord) -> bool:
+    """Make the message of a record visible; let every record pass."""
+    record.msg, record.args = visible(record.getMessage()), ()
+    return True
 
 
 def without_traceback(record: logging.LogRecord) -> bool:

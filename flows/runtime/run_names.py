@@ -9,6 +9,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
 from flows.storage.urls import public_url, urls_of
+from flows.visible import visible
 
 
 def of_corpus(verb: str) -> Callable[[], str]:
@@ -17,7 +18,8 @@ def of_corpus(verb: str) -> Callable[[], str]:
     def name() -> str:
         corpus = runtime.flow_run.parameters["corpus"]
         first, *more = urls_of(corpus)
-        return f"{verb} {public_url(first)}" + (f" and {len(more)} more" if more else "")
+        others = f" and {len(more)} more" if more else ""
+        return f"{verb} {visible(public_url(first))}{others}"
 
     return name
 

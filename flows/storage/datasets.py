@@ -252,10 +252,14 @@ def _verify(file: Path, name: str, sha256: str, size: int, header: bytes) -> Non
             raise DamagedObject(name, "not an array of tokens as its manifest says")
 
 
+def cache_folder() -> Path:
+    """The local folder of copies of remote objects."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnn-retraining"
+
+
 def _cached_copy(store: Store, path: str, sha256: str, size: int) -> Path:
     """A local copy of a remote object, made once: only a file can be mapped."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = LocalStore(str(Path(base) / "rnn-retraining"), Cache())
+    cache = LocalStore(str(cache_folder()), Cache())
     copy = f"tokens/{sha256}.npy"
     try:
         intact = digest(cache.read(copy, size)) == sha256

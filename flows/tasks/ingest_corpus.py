@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from flows.lifecycle.estimates import estimate
 from flows.lifecycle.ingestion import read_dataset
+from flows.lifecycle.limits import limits_of
 from flows.lifecycle.request import TrainingRequest
 from flows.parameters import Corpus, Encoding, SingleWriter, StoreUrl
 from flows.references import DatasetRef
@@ -20,10 +22,14 @@ def ingest_corpus(
     single_writer: SingleWriter,
     request: TrainingRequest | None = None,
 ) -> DatasetRef:
-    """Read, tokenise and store a corpus; a dataset that is in the store is not written again."""
-    dataset = read_dataset(corpus, encoding, request)
+    """Read, tokenise and store a corpus; a dataset that is in the store is not written again.
+
+    A corpus that cannot serve `request`, or a request above the limits, is refused before.
+    """
+    dataset = read_dataset(corpus, encoding)
     manifest = dataset.manifest
     target = open_store(store)
+    limits_of(target).check(estimate(target, dataset, request))
     check_store(target, single_writer=single_writer)
     if not datasets.is_intact(target, manifest.dataset_id):
         datasets.save(target, dataset)

@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
 
-from flows.display.artifacts import _fence
+from flows.display.artifacts import code_block, code_span
 from tests.support.flows import retrained
 
 Options = Callable[..., dict[str, Any]]
@@ -32,7 +32,7 @@ def test_run_writes_a_page_with_picture_table_and_samples(options: Options) -> N
 
     page = str(newest_artifact("retrain-painted").data)
     picture = page.split("data:image/png;base64,")[1].split(")", maxsplit=1)[0]
-    assert "**promoted as version 0: there was no champion**" in page
+    assert "**` promoted as version 0: there was no champion `**" in page
     assert base64.b64decode(picture).startswith(b"\x89PNG")
     assert f"{outcome.train_bits_per_character:.3f} bits per character" in page
     for temperature in ("0.5", "0.8", "1"):
@@ -68,7 +68,12 @@ def test_run_writes_the_first_rows_of_its_report(options: Options) -> None:
 
 def test_fence_holds_any_text() -> None:
     """Backticks in a sample do not end its code block."""
-    block = _fence("a ``` b ```` c")
+    block = code_block("a ``` b ```` c")
 
     assert block.startswith("`````text\n")
     assert block.endswith("\n`````")
+
+
+def test_a_code_span_holds_any_text() -> None:
+    """Backticks do not end it, and no line ends: a paragraph ends with a blank line."""
+    assert "``` a ` b `` \\n\\n![](http://c) ```" == code_span("a ` b `` \n\n![](http://c)")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import runpy
+import signal
+from collections.abc import Iterator
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
@@ -13,6 +15,15 @@ from flows.__main__ import flow_names, main
 from flows.command_line import load_flow
 
 root = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """Those of the test's process, which a command replaces."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def ended(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[object, str, str]:

@@ -66,7 +66,7 @@ def test_a_killed_command_leaves_no_server(
 ) -> None:
     """SIGKILL for the flow's process alone; its server reads the end of a pipe."""
     process = start(
-        home, *arguments, "--training.epochs=1000000", "--training.checkpoint_every=1000"
+        home, *arguments, "--training.epochs=1000000", "--training.checkpoint_every=20000"
     )
     wait_for_checkpoint(process, store)
     os.kill(process.pid, signal.SIGKILL)
@@ -76,7 +76,7 @@ def test_a_killed_command_leaves_no_server(
 
 def test_ctrl_c_reaches_the_flow_alone(home: Path, store: Path, arguments: tuple[str, ...]) -> None:
     """A terminal sends the signal to the whole group; the server still records how the run ends."""
-    endless = ("--training.epochs=1000000", "--training.checkpoint_every=1000", "--model=halted")
+    endless = ("--training.epochs=1000000", "--training.checkpoint_every=20000", "--model=halted")
     process = start(home, *arguments, *endless)
     wait_for_checkpoint(process, store)
     try:

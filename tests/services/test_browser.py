@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import prefect
 import pytest
 from playwright.sync_api import Locator, Page, expect, sync_playwright
+from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from flows.display.artifacts import show_page, show_samples
+from tests.support.pages import hostile_result, hostile_samples, trap
 from tests.support.site import Site, checkpoints, eventually, root, small
 
 chromium = Path("/usr/bin/chromium")
@@ -137,6 +141,31 @@ def test_a_new_user_runs_a_deployment(site: Site, page: Page, pictures: Path) ->
     page.goto(f"{site.url}/v2/deployments")
     page.get_by_text("on-corpus-change").wait_for()
     page.screenshot(path=pictures / "deployments.png")
+
+
+@pytest.mark.parametrize("kind", ["samples", "retrain"])
+@pytest.mark.parametrize("older", [True, False], ids=["older UI", "default UI"])
+def test_an_artifact_fetches_nothing(site: Site, page: Page, kind: str, *, older: bool) -> None:
+    """Texts, names of files and records in it are shown, not rendered: no request leaves the server."""
+    model = f"hostile-{kind}-{older}".lower()
+
+    @prefect.flow
+    def show() -> None:
+        show_samples(model, hostile_samples())
+        show_page(hostile_result(model), b"", hostile_samples())
+
+    with temporary_settings({PREFECT_API_URL: f"{site.url}/api"}):
+        show()
+    (artifact,) = site.filter("artifacts", artifacts={"key": {"any_": [f"{kind}-{model}"]}})
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    place = "artifacts/artifact" if older else "v2/artifacts/artifact"
+    page.goto(f"{site.url}/{place}/{artifact['id']}")
+    expect(page.get_by_text("![picture]").first).to_be_visible(timeout=timeout_ms)
+    page.wait_for_timeout(3000)  # until what would be fetched was asked for
+
+    assert [] == [url for url in requests if trap in url]
+    assert [] == [url for url in requests if not url.startswith((site.url, "data:", "blob:"))]
 
 
 def worker_has_reported(site: Site, run_id: str) -> bool:

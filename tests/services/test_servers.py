@@ -25,6 +25,17 @@ def test_server_with_a_password_refuses_requests_without_it(
     with pytest.raises(subprocess.CalledProcessError) as refused:
         killable_site.deploy(PREFECT_API_AUTH_STRING="")
     assert "set PREFECT_API_AUTH_STRING" in refused.value.stderr
+    worker = subprocess.run(
+        killable_site.make("worker"),
+        cwd=killable_site.project,
+        env=killable_site.environment | {"PREFECT_API_AUTH_STRING": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert "requires a password: set PREFECT_API_AUTH_STRING" in worker.stderr
+    assert "Traceback" not in worker.stderr
     without_password = {
         "PREFECT_API_URL": f"{killable_site.url}/api",
         "PREFECT_API_AUTH_STRING": "",

@@ -1,0 +1,145 @@
+"""Estimates: what a run takes in memory, disk, files and time, before anything is stored."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from flows.lifecycle.evaluation import shortest_training_sample
+from flows.lifecycle.request import TrainingRequest
+from flows.parameters import SamplingOptions
+from flows.reporting.samples import samples_at_once
+from flows.reporting.writing import report_identity
+from flows.storage import datasets, reports
+from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
+from flows.storage.datasets import Dataset
+from flows.storage.open_run import OpenRun
+from flows.storage.stores import Store
+from flows.text import Split, Vocabulary
+from rnncore import Hyperparameters, estimates
+
+operations_per_second = 5e10  # nominal: about a core of 2020; on purpose not measured
+program_bytes = 300_000_000  # Python, Prefect and numba
+token_copies = 4  # of a corpus while it is stored
+state_copies = 5  # of a state while it is written or read
+text_copies = 6  # of samples: rows, columns, the file, and read back
+row_bytes = 3000  # of a sample without its texts
+record_bytes = 4096  # of a small object, with a checkpoint's header
+checkpoint_operations = 0.05 * operations_per_second  # a task of Prefect
+
+
+class Estimate(NamedTuple):
+    """What some work takes: the most memory at a time; disk, files and operations in all."""
+
+    memory: int = 0  # bytes
+    disk: int = 0  # bytes
+    files: int = 0
+    operations: float = 0
+
+    @property
+    def hours(self) -> float:
+        """Time at the nominal speed."""
+        return self.operations / operations_per_second / 3600
+
+
+def estimate(store: Store, dataset: Dataset, request: TrainingRequest | None) -> Estimate:
+    """What it takes to store a dataset and to serve `request`, less what the store has already."""
+    manifest = dataset.manifest
+    size = manifest.characters * dataset.tokens.itemsize
+    exists = datasets.exists(store, manifest.dataset_id)
+    stored = Estimate(disk=0 if exists else size, files=0 if exists else 3)
+    parts = [stored, *(_training(store, dataset, request) if request else [])]
+    found = _together(parts, program_bytes + token_copies * size)
+    if store.local_file(".") is None:  # then the cache of tokens is all that is on a local disk
+        return found._replace(disk=size if request else 0)
+    return found
+
+
+def estimate_report(
+    opened: OpenRun, record: CheckpointRecord, sampling: SamplingOptions
+) -> Estimate:
+    """What it takes to report on a checkpoint; a report that exists takes nothing."""
+    if _is_reported(opened.store, opened.model, opened.run_id, record, sampling):
+        return Estimate(program_bytes)
+    samples = _samples(opened.vocabulary, opened.run.network(), sampling)
+    if opened.store.local_file(".") is None:
+        samples = samples._replace(disk=0)
+    return _together([samples], program_bytes)
+
+
+def _training(store: Store, dataset: Dataset, request: TrainingRequest) -> list[Estimate]:
+    """Training from the newest checkpoint on, evaluation, and the samples."""
+    texts, network = request.split(dataset), request.training.network()
+    run_id = request.run_on(dataset.manifest.dataset_id).run_id
+    record = next(reversed(CheckpointLog(store, request.model, run_id).records()), None)
+    left = request.goal(request.iterations_per_epoch(texts)) - (record.iteration if record else 0)
+    parts = [_chunks(texts, dataset.vocabulary, request, max(0, left), is_new=record is None)]
+    if request.sampling and (
+        left > 0
+        or record is None
+        or not _is_reported(store, request.model, run_id, record, request.sampling)
+    ):
+        parts.append(_samples(dataset.vocabulary, network, request.sampling))
+    return parts
+
+
+def _chunks(
+    texts: Split, vocabulary: Vocabulary, request: TrainingRequest, left: int, *, is_new: bool
+) -> Estimate:
+    """`left` iterations in chunks, each with a checkpoint; then an evaluation."""
+    network, V = request.training.network(), len(vocabulary)
+    state = estimates.state_bytes(V, network)
+    checkpoints = math.ceil(left / request.training.checkpoint_every) + is_new
+    read = len(texts.held_out) + max(len(texts.held_out), shortest_training_sample)
+    return Estimate(
+        memory=max(
+            estimates.training_bytes(V, network),
+            estimates.initial_bytes(V, network),
+            estimates.reading_bytes(V, network),
+            state_copies * state,
+        ),
+        disk=checkpoints * (state + 16 * V + record_bytes),
+        files=2 * checkpoints + 5 * is_new,  # and run, lock, evaluation, decision
+        operations=left * estimates.training_operations(V, network)
+        + checkpoints * checkpoint_operations
+        + 2 * read * estimates.reading_operations(V, network.hidden_size),
+    )
+
+
+def _samples(
+    vocabulary: Vocabulary, network: Hyperparameters, options: SamplingOptions
+) -> Estimate:
+    """The samples of a report, each read again for its surprise, and the file."""
+    V, count = len(vocabulary), len(options.temperatures) * options.samples_each
+    widest = len(vocabulary.characters[-1].encode("utf-8", "surrogatepass"))
+    text = widest * options.length + len(options.priming.encode("utf-8", "surrogatepass"))
+    drawn = 4 * 8 * min(count, samples_at_once) * options.length  # numbers and tokens
+    return Estimate(
+        memory=max(
+            estimates.reading_bytes(V, network) + drawn,
+            state_copies * estimates.state_bytes(V, network),
+        )
+        + count * (row_bytes + text_copies * text),
+        disk=count * (widest * options.length + 100) + text + record_bytes,
+        files=2,
+        operations=2
+        * count
+        * options.length
+        * estimates.reading_operations(V, network.hidden_size),
+    )
+
+
+def _is_reported(
+    store: Store, model: str, run_id: str, record: CheckpointRecord, sampling: SamplingOptions
+) -> bool:
+    return reports.exists(store, model, report_identity(run_id, record.digest, sampling))
+
+
+def _together(parts: list[Estimate], memory: int) -> Estimate:
+    """All of `parts`, one after the other, on top of `memory`."""
+    return Estimate(
+        memory=memory + max(part.memory for part in parts),
+        disk=sum(part.disk for part in parts),
+        files=sum(part.files for part in parts),
+        operations=sum(part.operations for part in parts),
+    )

@@ -1,0 +1,20 @@
+"""A worker: Prefect's own, once the server has answered, so that a refusal is one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NoReturn
+
+from prefect.client.orchestration import get_client
+
+from flows.runtime.automations import work_pool
+from flows.runtime.deployment import prepare_work_pool
+
+
+def main() -> NoReturn:
+    """Become a worker that runs what the server at PREFECT_API_URL schedules."""
+    with get_client(sync_client=True) as client:
+        prepare_work_pool(client)
+    command = ["-m", "prefect", "worker", "start", "--pool", work_pool, "--type", "process"]
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - a fixed command
