@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
+from flows.command_line.home import ensure_prefect_home
 from flows.runtime.embedded import EmbeddedServer
 
 without_server = ("-h", "--help", "--dry_run")  # options
@@ -18,7 +19,10 @@ without_server = ("-h", "--help", "--dry_run")  # options
 def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = None) -> NoReturn:
     """Run the flow `name` with `arguments`, by default those of the process, and exit."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    notice = ensure_prefect_home()
     server = EmbeddedServer() if may_need_server(arguments) else None
+    if notice and server:
+        print(notice, file=sys.stderr)
     gc.disable()  # as in the server: what is imported stays
     atexit.register(gc.freeze)  # nor is it looked through at the end, which takes half a second
     flow = load_flow(name)
@@ -31,6 +35,7 @@ def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = N
 
 def load_flow(name: str) -> Any:
     """The flow of that name; only the one that is asked for is imported."""
+    ensure_prefect_home()
     return getattr(import_module(f"flows.{name}"), name)
 
 

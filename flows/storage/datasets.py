@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from itertools import accumulate
 from pathlib import Path
 from typing import ClassVar, Self
@@ -12,7 +11,7 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from flows.exceptions import DamagedObject, ObjectMissing, UnknownObject
+from flows.exceptions import DamagedObject, ObjectMissing, StoreError, UnknownObject
 from flows.storage.backends.local import LocalStore
 from flows.storage.cache import Cache
 from flows.storage.canonical import canonical_json, digest, identity, strict_json
@@ -20,6 +19,7 @@ from flows.storage.damage import read_again_if_damaged, warn
 from flows.storage.documents import Document, create_document, load_document
 from flows.storage.stores import Store
 from flows.text import Split, SplitMethod, TokenArray, Vocabulary, split_text
+from rnncore.folders import cache_folders, first_writable
 
 dataset_format = 1
 
@@ -226,8 +226,12 @@ def _map_tokens(store: Store, path: str, manifest: DatasetManifest) -> TokenArra
 
 def _cached_copy(store: Store, path: str, sha256: str) -> Path:
     """A local copy of a remote object, made once: only a file can be mapped."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    cache = LocalStore(str(Path(base) / "rnn-retraining"), Cache())
+    if (folder := first_writable(cache_folders("rnn-retraining"))) is None:
+        raise StoreError(
+            f"no folder can be written for a copy of {store.location(path)}: set XDG_CACHE_HOME to"
+            " one"
+        )
+    cache = LocalStore(str(folder), Cache())
     name = f"{sha256}.npy"
     if name not in cache.names("tokens") or digest(cache.read(f"tokens/{name}")) != sha256:
         cache.put(f"tokens/{name}", _read_part(store, path))

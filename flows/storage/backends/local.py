@@ -22,7 +22,7 @@ from flows.exceptions import (
 )
 from flows.storage.backends.locks import file_lock
 from flows.storage.cache import Cache
-from flows.storage.failures import is_transient, reason, store_error
+from flows.storage.failures import advice, is_transient, reason, store_error
 from flows.storage.names import temporary_prefix
 
 private_mode = 0o600
@@ -52,6 +52,11 @@ class LocalStore:
         if not nearest.is_dir():
             kind = "is" if nearest == self._root else f"is below {nearest}, which is"
             raise StoreError(f"the store {url} {kind} a file: name a folder, or one to be made")
+        if nearest != self._root and not os.access(nearest, os.W_OK | os.X_OK):
+            raise StoreError(
+                f"the store {url} cannot be made, since {nearest} cannot be written: name a store"
+                " that this user can write"
+            )
 
     def is_new(self) -> bool:
         return not self._root.exists()
@@ -178,7 +183,7 @@ class LocalStore:
         try:
             make_folders(folder, self.cache.synced_folders)
         except OSError as error:
-            message = f"cannot make the folder {folder}: {reason(error)}"
+            message = f"cannot make the folder {folder}: {reason(error)}{advice(error)}"
             raise store_error(message, error) from error
 
     @contextmanager
@@ -190,6 +195,7 @@ class LocalStore:
             if isinstance(error, FileNotFoundError) and verb != "write":
                 raise ObjectMissing(f"object not found: {self.location(path)}") from error
             message = f"cannot {verb} {self.location(path)}: {reason(error)}"
+            message += advice(error) if verb == "write" else ""
             raise store_error(message, error) from error
 
 
