@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib import import_module
 
 import httpx
 from prefect.client.base import ServerType, determine_server_type
@@ -17,9 +16,11 @@ from prefect.settings import (
 )
 
 from flows.exceptions import ServerUnavailable
+from flows.reporting.curve import load_matplotlib
 from flows.runtime.embedded import EmbeddedServer
 from flows.runtime.server import server_url
 from flows.storage.urls import public_text, public_url
+from rnncore.folders import is_writable
 
 
 @contextmanager
@@ -46,8 +47,13 @@ def _serving(server: EmbeddedServer) -> Iterator[None]:
 
     Without heartbeats, which only an automation of a server that stays would look at.
     """
+    if not is_writable(home := get_current_settings().home):
+        raise ServerUnavailable(
+            f"Prefect's folder {home} cannot be written: set PREFECT_HOME to a folder for the"
+            " embedded server's database, or PREFECT_API_URL to the URL of a server"
+        )
     server.serve()
-    import_module("matplotlib.figure")  # the server takes a second longer than our own imports
+    load_matplotlib()  # the server takes a second longer than our own imports
     patience = get_current_settings().server.ephemeral.startup_timeout_seconds
     httpx.get(f"{server.url}/health", timeout=patience).raise_for_status()
     with temporary_settings({PREFECT_API_URL: server.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):

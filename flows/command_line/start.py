@@ -24,12 +24,16 @@ def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = N
     import atexit
     import gc
 
+    from flows.command_line.home import ensure_prefect_home
     from flows.command_line.output import prepare_streams
     from flows.runtime.embedded import EmbeddedServer
 
     prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
+    notice = ensure_prefect_home()
     server = EmbeddedServer() if may_need_server(arguments) else None
+    if notice and server:
+        print(notice, file=sys.stderr)
     gc.disable()  # as in the server: what is imported stays
     atexit.register(gc.freeze)  # nor is it looked through at the end, which takes half a second
     flow = load_flow(name)
@@ -56,6 +60,9 @@ def load_flow(name: str) -> Any:
     """The flow of that name; only the one that is asked for is imported."""
     from importlib import import_module
 
+    from flows.command_line.home import ensure_prefect_home
+
+    ensure_prefect_home()
     return getattr(import_module(f"flows.{name}"), name)
 
 

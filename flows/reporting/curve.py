@@ -6,6 +6,7 @@ import io
 import math
 from typing import Any
 
+from flows.exceptions import FlowError
 from flows.storage.checkpoints import CheckpointRecord
 
 inches = (8.0, 4.0)
@@ -43,12 +44,19 @@ def loss_curve_png(
     return buffer.getvalue()
 
 
+def load_matplotlib() -> tuple[Any, Any]:
+    """Matplotlib's figure and canvas; `FlowError` if it finds no folder for its files."""
+    try:  # imported here, since it costs half a second that only a picture is worth
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except OSError as error:
+        raise FlowError(f"the loss curve cannot be drawn: {error}") from error
+    return Figure, FigureCanvasAgg
+
+
 def _empty_figure() -> tuple[Any, Any]:
     """A figure with a frame, and its axes."""
-    # Imported here, since it costs half a second that only a picture is worth.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    Figure, FigureCanvasAgg = load_matplotlib()
     figure = Figure(
         inches,
         dots_per_inch,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import stat
 from itertools import accumulate
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from flows.exceptions import DamagedObject, ObjectMissing, UnknownObject
+from flows.exceptions import DamagedObject, ObjectMissing, StoreError, UnknownObject
 from flows.storage import bounds
 from flows.storage.backends.local import LocalStore
 from flows.storage.cache import Cache
@@ -23,6 +22,7 @@ from flows.storage.documents import Document, create_document, load_document
 from flows.storage.failures import reason, store_error
 from flows.storage.stores import Store
 from flows.text import Split, SplitMethod, TokenArray, Vocabulary, split_text
+from rnncore.folders import cache_folders, first_writable
 
 dataset_format = 1
 
@@ -254,7 +254,10 @@ def _verify(file: Path, name: str, sha256: str, size: int, header: bytes) -> Non
 
 def cache_folder() -> Path:
     """The local folder of copies of remote objects."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnn-retraining"
+    if (folder := first_writable(cache_folders("rnn-retraining"))) is None:
+        message = "no folder can be written for copies of remote objects: set XDG_CACHE_HOME to one"
+        raise StoreError(message)
+    return folder
 
 
 def _cached_copy(store: Store, path: str, sha256: str, size: int) -> Path:

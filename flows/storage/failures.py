@@ -24,6 +24,7 @@ explanations = {
     "SignatureDoesNotMatch": "the secret key is not the access key's: check AWS_SECRET_ACCESS_KEY",
 }
 transient_errnos = {errno.EAGAIN, errno.EIO, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ESTALE}
+unwritable = {errno.EACCES, errno.EPERM, errno.EROFS}
 transient_statuses = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -37,6 +38,11 @@ def reason(error: Exception) -> str:
     words = (isinstance(error, OSError) and error.strerror) or str(error)
     first = words.strip().partition("\n")[0]
     return explanation(error) or public_text(first) or type(error).__name__
+
+
+def advice(error: OSError) -> str:
+    """What to do if this user cannot write to a local store; empty for other errors."""
+    return ": name a store that this user can write" if error.errno in unwritable else ""
 
 
 def explanation(error: Exception) -> str | None:

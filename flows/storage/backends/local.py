@@ -24,7 +24,7 @@ from flows.storage import bounds
 from flows.storage.backends.locks import file_lock
 from flows.storage.cache import Cache
 from flows.storage.damage import too_large
-from flows.storage.failures import is_transient, reason, store_error
+from flows.storage.failures import advice, is_transient, reason, store_error
 from flows.storage.names import is_temporary, temporary_name
 
 private_mode = 0o600
@@ -59,6 +59,11 @@ class LocalStore:
             raise StoreError(f"the store {url} {kind} {_dangling(nearest)}")
         if not nearest.is_dir():
             raise StoreError(f"the store {url} {kind} a file: name a folder, or one to be made")
+        if nearest != self._root and not os.access(nearest, os.W_OK | os.X_OK):
+            raise StoreError(
+                f"the store {url} cannot be made, since {nearest} cannot be written: name a store"
+                " that this user can write"
+            )
 
     def is_new(self) -> bool:
         return not self._root.exists()
@@ -191,7 +196,7 @@ class LocalStore:
         except OSError as error:
             places = (folder, *folder.parents)
             link = next((path for path in places if path.is_symlink() and not path.exists()), None)
-            why = f"{link} is {_dangling(link)}" if link else reason(error)
+            why = f"{link} is {_dangling(link)}" if link else f"{reason(error)}{advice(error)}"
             message = f"cannot make the folder {folder}: {why}"
             raise store_error(message, error) from error
 
@@ -204,6 +209,7 @@ class LocalStore:
             if isinstance(error, FileNotFoundError) and verb != "write":
                 raise ObjectMissing(f"object not found: {self.location(path)}") from error
             message = f"cannot {verb} {self.location(path)}: {reason(error)}"
+            message += advice(error) if verb == "write" else ""
             raise store_error(message, error) from error
 
 

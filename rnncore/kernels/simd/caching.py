@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
@@ -12,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from llvmlite import binding
-from numba.core.caching import FunctionCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
 
+from rnncore.folders import cache_folders, first_writable
 from rnncore.kernels.simd.processor import config, features
 
 compile_seconds = 10  # of processor time, of all kernels for one dtype
@@ -21,8 +21,24 @@ kernels = Path(__file__).parents[1]
 logger = logging.getLogger("rnncore.kernels")
 
 
+class KernelLocator(InTreeCacheLocator):
+    """Where numba puts the files of a kernel: in `cache_folder()`, not beside its source."""
+
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        super().__init__(py_func, py_file)  # type: ignore[no-untyped-call]
+        self._cache_path = str(cache_folder())
+
+
+class KernelFiles(CompileResultCacheImpl):
+    """How numba writes machine code to files, without its own choice of folders."""
+
+    _locator_classes = [KernelLocator]  # noqa: RUF012 - as in the base class
+
+
 class KernelCache(FunctionCache):
     """The machine code of one kernel on disk; without it the kernel is compiled anew."""
+
+    _impl_class = KernelFiles
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The machine code for a signature, or None; then numba compiles it next."""
@@ -57,51 +73,47 @@ def say_that_it_compiles() -> None:
     logger.info(message, compile_seconds)
 
 
+@cache
 def cache_of(function: Callable[..., Any]) -> KernelCache | None:
     """The cache of a kernel; None if no folder can be written."""
-    if (folder := cache_folder()) is None:
+    if cache_folder() is None:
         return None
-    configured = config.CACHE_DIR
-    config.CACHE_DIR = str(folder)  # numba reads the setting while it makes a cache
     try:
         return KernelCache(function)  # type: ignore[no-untyped-call]
-    finally:
-        config.CACHE_DIR = configured
+    except (OSError, RuntimeError) as error:  # the folder is gone, or numba is set up otherwise
+        logger.warning("each process compiles %s: %s", function.__name__, error)
+        return None
 
 
-@cache
+@cache  # once a process, at the first call of a kernel
 def cache_folder() -> Path | None:
     """Folder for machine code of exactly these sources and this kind of processor.
 
-    It is in `NUMBA_CACHE_DIR` if that is set and can be written.
     numba checks only whether the kernel's own file has changed, not the files of the functions
     that it calls. It also fails on an old cache file when a type in a signature has changed.
     """
-    folder = next(filter(is_writable, possible_folders()), None)
+    processor = f"{config.CPU_NAME or binding.get_host_cpu_name()} {sorted(features)}"
+    sources = b"".join(file.read_bytes() for file in sorted(kernels.rglob("*.py")))
+    name = f"kernels-{hashlib.sha256(processor.encode() + sources).hexdigest()[:16]}"
+    folder = first_writable(folder / name for folder in possible_folders())
     if folder is None:
         logger.warning(
             "each process compiles the kernels: set NUMBA_CACHE_DIR to a folder for them"
         )
-        return None
-    if config.CACHE_DIR and folder != Path(config.CACHE_DIR):
+    elif config.CACHE_DIR and folder.parent != configured_folder():
         message = "NUMBA_CACHE_DIR, %s, cannot be written: compiled kernels are kept in %s"
-        logger.warning(message, config.CACHE_DIR, folder)
-    processor = f"{config.CPU_NAME or binding.get_host_cpu_name()} {sorted(features)}"
-    sources = b"".join(file.read_bytes() for file in sorted(kernels.rglob("*.py")))
-    return folder / f"kernels-{hashlib.sha256(processor.encode() + sources).hexdigest()[:16]}"
+        logger.warning(message, config.CACHE_DIR, folder.parent)
+    return folder
 
 
 def possible_folders() -> Iterator[Path]:
-    """Folders that may keep machine code, the best one first."""
+    """Folders that may keep machine code, the best one first. numba reads it through pickle."""
     if config.CACHE_DIR:
-        yield Path(config.CACHE_DIR)
+        yield configured_folder()
     yield kernels / "__pycache__"
-    with suppress(RuntimeError):  # a user without a home, as containers have
-        yield Path.home() / ".cache" / "rnncore"
+    yield from cache_folders("rnncore")
 
 
-def is_writable(folder: Path) -> bool:
-    """Whether files can be made in a folder, which is made if it does not exist."""
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-    return os.access(folder, os.W_OK | os.X_OK) and folder.is_dir()
+def configured_folder() -> Path:
+    """The folder that `NUMBA_CACHE_DIR` names."""
+    return Path(config.CACHE_DIR).absolute()

@@ -18,14 +18,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def kernel(function: Function) -> Function:
     """A function that Python calls: compiled at its first call, then cached on disk."""
     dispatcher: Any = numba.njit(error_model="numpy", nogil=True)(function)
-    if (cache := cache_of(function)) is not None:
-        dispatcher._cache = cache  # noqa: SLF001 - as numba's own cache=True does
     entry_points: dict[Hashable, Callable[..., Any]] = {}
 
     @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         key = kind_of(arguments)
         if key not in entry_points:
+            if (cache := cache_of(function)) is not None:  # not before: to import writes nothing
+                dispatcher._cache = cache  # noqa: SLF001 - as numba's own cache=True does
             entry_points[key] = dispatcher.compile(tuple(map(numba.typeof, arguments)))
         return entry_points[key](*arguments)
 
