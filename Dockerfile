@@ -1,17 +1,35 @@
-# The image for Docker and Kubernetes work pools; prefect.yaml says what to change there.
-FROM prefecthq/prefect:3.8.8-python3.12
+# The image for Docker and Kubernetes work pools; docs/operations.md says how to build and run it.
 
-# Flow code is under /opt/prefect, where the pull steps of Prefect expect it.
+# Any image with Python 3.11 to 3.13 and its venv. Pin yours: --build-arg BASE=python@sha256:…
+ARG BASE=docker.io/library/python:3.12-slim-bookworm
+
+FROM ${BASE} AS build
 WORKDIR /opt/prefect/rnn-retraining
+RUN python3 -m venv /opt/venv
 
 # A layer for the dependencies, which change seldom, and one for the code.
 COPY constraints.txt pyproject.toml ./
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
     > /tmp/requirements.txt \
-    && pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt s3fs
-
-# Compiled kernels: mount a volume here, so that they are compiled once, not in each container.
-ENV NUMBA_CACHE_DIR=/var/cache/rnn-kernels
-
+    && /opt/venv/bin/pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt s3fs
 COPY . .
-RUN pip install --no-cache-dir --no-deps -e .
+# Bytecode that is not compared with its source, since the user of the image cannot write it again.
+RUN /opt/venv/bin/pip install --no-cache-dir --no-deps -e . \
+    && /opt/venv/bin/python -m compileall -q --invalidation-mode unchecked-hash flows rnncore \
+    && /opt/venv/bin/pip uninstall --yes --quiet pip
+
+FROM ${BASE}
+# Flow code is under /opt/prefect, where the pull steps of Prefect expect it.
+WORKDIR /opt/prefect/rnn-retraining
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /opt/prefect/rnn-retraining ./
+
+# All that a run writes: temporary files, compiled kernels, and the store. Mount something at each.
+# The user is a number, so that Kubernetes can check that it is not root.
+ENV PATH=/opt/venv/bin:$PATH HOME=/tmp NUMBA_CACHE_DIR=/var/cache/rnn-kernels
+RUN useradd --uid 10001 --no-create-home --home-dir /tmp rnn \
+    && install --directory --owner=rnn --group=rnn --mode=0700 "$NUMBA_CACHE_DIR" data/store
+USER 10001:10001
+
+HEALTHCHECK --interval=1m --timeout=30s CMD test -w /tmp && python -m flows --version
+CMD ["python", "-m", "flows.retrain"]
