@@ -23,6 +23,7 @@ deploy: .venv/runtime  ## send prefect.yaml to the server; again after each chan
 	$(BIN)/python -m flows.deploy
 
 worker: .venv/runtime  ## run what the server schedules
+	@$(BIN)/python -c 'from flows.storage import boundary; print(*boundary.warnings(), sep="\n")'
 	$(BIN)/prefect worker start --pool rnn --type process
 
 test: .venv/dev  ## all tests that need only Python
