@@ -14,7 +14,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from flows.exceptions import CorpusError, StoreError
-from flows.storage.urls import check_url, urls_of
+from flows.storage.urls import check_url, public_url, urls_of
+
+longest_shown = 200  # characters of a value, in a message
 
 
 class Command(BaseSettings):
@@ -119,7 +121,9 @@ def describe_validation(error: ValidationError, flow: Flow[..., Any]) -> str:
     expected = first["msg"][0].lower() + first["msg"][1:]
     meaning = flow.parameters.properties.get(name, {}).get("description")
     about = f" ({name}: {meaning[0].lower()}{meaning[1:]})" if meaning else ""
-    return f"--{name}: {expected}, found {first['input']!r}{about}; see --help"
+    given = first["input"]
+    found = public_url(given)[:longest_shown] if isinstance(given, str) else given
+    return f"--{name}: {expected}, found {found!r}{about}; see --help"
 
 
 def describe_settings(error: SettingsError) -> str:

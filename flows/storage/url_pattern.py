@@ -15,9 +15,9 @@ from functools import lru_cache
 harmless_names = (  # of a query: their values are no secrets
     *("alt", "charset", "dl", "download", "encoding", "export", "file", "filename", "format"),
     *("inline", "lang", "language", "length", "limit", "name", "offset", "page", "plain", "raw"),
-    *("rev", "revision", "start", "end", "type", "v", "version", "versionid", "year"),
+    *("rev", "revision", "start", "end", "type", "v", "version", "versionId", "year"),
     # Of signed addresses, all but signatures and keys
-    *("x-amz-algorithm", "x-amz-date", "x-amz-expires", "x-amz-signedheaders"),
+    *("X-Amz-Algorithm", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders"),
     *("se", "sp", "spr", "sr", "st", "sv"),
 )
 names_variable = "RNN_URL_QUERY_NAMES"  # of the environment: more harmless names
@@ -48,49 +48,49 @@ def none_of(characters: str, *, plain: str = "") -> str:
 def any_case(words: Iterable[str]) -> str:
     """One of `words`, in upper or lower case: the patterns of JSON schemas have no flags."""
     return "|".join(
-        "".join(f"[{c}{c.upper()}]" if c.isalpha() else c.replace(".", r"\.") for c in word)
-        for word in words
+        "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in word) for word in words
     )
 
 
 _colon = f"(?::(?!:)|{escaped(':')})"
-_host = none_of("/?#@:")
+_at_signs = "\uff20\ufe6b"  # what Unicode takes for an @
+_host = none_of("/?#@:", plain=_at_signs)
 _without_host = "|".join((*object_stores, "github"))
 # After :// no @ stands in the host, nor after a colon that is not a port's; two forms have both.
 without_credentials = (
-    r"(?:github://[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]*"
-    r"|(?:abfss?|az)://[A-Za-z0-9_-]+@[A-Za-z0-9_.-]+"
+    rf"(?:github://[A-Za-z0-9_.-]+:[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]*(?=/|{link_end})"
+    rf"|(?:abfss?|az)://[A-Za-z0-9_-]+@[A-Za-z0-9_.-]+(?=/|{link_end})"
     rf"|(?:{_without_host})://{_host}"
     rf"|(?!(?:{_without_host}):){protocol}"
     rf"(?:\[(?:[0-9A-Fa-f.]|:(?!:))*\]|{_host})(?::[0-9]{{1,5}}(?=[/?#]|{link_end}))?)"
-    rf"(?:{one_of('/?#')}{none_of(':')})?(?:{_colon}{none_of('@')})?{link_end}"
+    rf"(?:{one_of('/?#')}{none_of(':')})?(?:{_colon}{none_of('@', plain=_at_signs)})?{link_end}"
 )
 
 
 def without_values(names: tuple[str, ...]) -> str:
     """A link whose query has no values but variables and those of `names`, and no other `$`."""
     piece_end = f"(?={one_of('?#;&')}|{link_end})"
-    name = f"(?:{any_case(names)})"
-    given = f"{name}{one_of('=')}{none_of('?#;&', plain='$')}"
+    name = f"(?:{'|'.join(names)})".replace(".", r"\.")
+    value = f"{one_of('=')}{none_of('?#;&', plain='$')}"
     word = none_of("?#;&=", plain="$")
     of_variable = rf"[A-Za-z0-9_.~-]+{one_of('=')}{variable}"
     return (
         rf"{protocol}{none_of('?#;', plain='$')}(?={one_of('?#;')}|{link_end})"
-        rf"(?:{one_of(';#')}(?:{given}|{word}){piece_end}"
-        rf"|{one_of('?&')}(?:{given}|{name}|{of_variable})?{piece_end})*{link_end}"
+        rf"(?:{one_of(';#')}(?:{name}{value}|{word}){piece_end}"
+        rf"|{one_of('?&')}(?:{name}(?:{value})?|{of_variable})?{piece_end})*{link_end}"
     )
 
 
 def query_names() -> tuple[str, ...]:
     """The harmless names of a query, and those that the environment adds."""
-    more = os.environ.get(names_variable, "").lower().split()
-    return (*harmless_names, *(name for name in more if re.fullmatch(r"[a-z0-9_.~-]+", name)))
+    more = os.environ.get(names_variable, "").split()
+    return (*harmless_names, *(name for name in more if re.fullmatch(r"[A-Za-z0-9_.~-]+", name)))
 
 
 @lru_cache
 def address_pattern(names: tuple[str, ...]) -> str:
     """What an address must match, paths and chains included."""
-    local = "(?:file|local)://(?:[^:]|:(?!:))*"
+    local = "(?:file|local):///(?:[^:]|:(?!:))*"
     path = (
         rf"(?![A-Za-z][A-Za-z0-9+.-]*:[/\\])(?!(?:{any_case(networks)}):)"
         "(?:[^:]|:(?!:|//))*"

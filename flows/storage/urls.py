@@ -142,7 +142,7 @@ def _check_secrets(link: str, where: str, error: type[StorageError]) -> None:
         )
     pieces = (piece.partition("=") for piece in re.split("[?#;&]", decoded(link))[1:])
     names = (name for name, separator, _ in pieces if separator)
-    name = next((name for name in names if name.lower() not in query_names()), "")
+    name = next((name for name in names if name not in query_names()), "")
     named = f" of {name!r}" if re.fullmatch(r"[\w.~-]{1,40}", name) else ""
     raise error(
         f"{where} carries a value{named} in its query, which may be a secret and would be stored:"
@@ -156,12 +156,12 @@ def _public_link(link: str) -> str:
     if not separator and (slash := re.match(_one_slash, link)):
         protocol, separator, rest = link.partition(":")
         separator, rest = slash[0][len(protocol) :], link[slash.end() :]
-    if not separator or protocol in local_protocols:
+    if not separator or (protocol in local_protocols and rest.startswith("/")):
         return link  # ? and # are characters of a path there
     protocol = protocol if re.fullmatch("[A-Za-z0-9+.-]*", protocol) else "…"
     if not re.match(without_credentials, f"{protocol}://{rest}"):
-        credentials, _, rest = (rest if "@" in rest else decoded(rest)).rpartition("@")
-        if re.search("[?#]", credentials):
+        credentials, at, rest = (rest if "@" in rest else decoded(rest)).rpartition("@")
+        if re.search("[?#]", credentials) or not at:
             return f"{protocol}{separator}…"  # no telling where a password ends
     return f"{protocol}{separator}{re.split(_query, rest, maxsplit=1)[0]}"
 

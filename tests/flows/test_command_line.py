@@ -137,6 +137,18 @@ def test_a_value_that_begins_with_a_dash_needs_an_equals_sign(
     assert f"as in --{option}=-x" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", ["corpus", "store"])
+def test_an_address_that_is_too_long_is_shown_without_its_secret(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its bounds are checked before its form is."""
+    assert 2 == run(retrain, [f"--{option}=https://me:hidden@h/a?{'hidden' * 1000}"])
+
+    message = capsys.readouterr().err
+    assert "at most 4096 characters" in message
+    assert "hidden" not in message
+
+
 @every_flow
 def test_every_text_of_a_form_has_a_bound(flow: Any) -> None:
     """A server checks each parameter before it stores it, at the cost of its length."""
