@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
+
+# Protocols that only tests use; some are made by a test.
+os.environ["RNN_URL_PROTOCOLS"] = "memory inmemory simplecache careless looking refusing chosenage"
 
 import tests.support.memory  # noqa: F401 - registers its file system
 

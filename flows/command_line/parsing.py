@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, get_type_hints
 
 from prefect import Flow
-from pydantic import Field, ValidationError, create_model
+from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from flows.exceptions import CorpusError, StoreError
-from flows.storage.urls import check_no_secret, check_url, urls_of
+from flows.storage.urls import check_url, public_url, urls_of
+
+longest_shown = 200  # characters of a value, in a message
 
 
 class Command(BaseSettings):
@@ -24,6 +27,7 @@ class Command(BaseSettings):
         cli_exit_on_error=False,
         cli_hide_none_type=True,
         cli_avoid_json=False,
+        cli_parse_none_str="not given",  # by default "null", which may be a name
         extra="forbid",
     )
 
@@ -49,10 +53,8 @@ def check_addresses(parameters: dict[str, Any]) -> None:
     """Refuse addresses that are malformed or hold secrets, before Prefect stores them."""
     for url in urls_of(parameters.get("corpus", [])):
         check_url(url, "corpus", CorpusError)
-        check_no_secret(url, "corpus", CorpusError)
     if store := parameters.get("store"):
         check_url(store, "store", StoreError)
-        check_no_secret(store, "store", StoreError)
 
 
 def parse(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None = None) -> Command:
@@ -68,10 +70,48 @@ def parse(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None = Non
     }
     about = f"{flow.description}\n\nGive an option several times where it takes several values."
     model = create_model(flow.name, __base__=Command, __doc__=about, **fields)
+    corpora, others = _take_out("corpus", arguments) if "corpus" in fields else ([], arguments)
+    given: dict[str, Any] = {"corpus": _addresses(corpora)} if corpora else {}
     # pydantic-settings takes the arguments by names that a created model's type does not show
     return model(
-        _cli_parse_args=list(arguments), _cli_prog_name=prog or f"python -m flows.{flow.name}"
+        _cli_parse_args=list(others),
+        _cli_prog_name=prog or f"python -m flows.{flow.name}",
+        **given,
     )
+
+
+def _take_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The values of `option`, and all other arguments; one without a value is left to argparse."""
+    values, others = [], []
+    rest = iter(arguments)
+    for argument in rest:
+        name, separator, value = argument.partition("=")
+        if name != f"--{option}":
+            others.append(argument)
+        elif separator:
+            values.append(value)
+        elif (value := next(rest, "-")).startswith("-"):
+            others += [argument, *([value] if value != "-" else [])]
+        else:
+            values.append(value)
+    return values, others
+
+
+def _addresses(values: Sequence[str]) -> str | list[str]:
+    """The addresses of a corpus: JSON lists, names with commas between them, or names as they are.
+
+    pydantic-settings would read `[draft] notes.txt`, `{x}.txt` and `null` as JSON.
+
+    >>> _addresses(["[draft] notes.txt"]), _addresses(["a,b", '["c,d"]'])
+    ('[draft] notes.txt', ['a', 'b', 'c,d'])
+    """
+    found: list[str] = []
+    for value in values:
+        try:
+            found += TypeAdapter(list[str]).validate_json(value, strict=True)
+        except ValidationError:
+            found += [value] if value.startswith(("[", "{", '"')) else value.split(",")
+    return found[0] if len(found) == 1 else found
 
 
 def describe_validation(error: ValidationError, flow: Flow[..., Any]) -> str:
@@ -81,12 +121,16 @@ def describe_validation(error: ValidationError, flow: Flow[..., Any]) -> str:
     expected = first["msg"][0].lower() + first["msg"][1:]
     meaning = flow.parameters.properties.get(name, {}).get("description")
     about = f" ({name}: {meaning[0].lower()}{meaning[1:]})" if meaning else ""
-    return f"--{name}: {expected}, found {first['input']!r}{about}; see --help"
+    given = first["input"]
+    found = public_url(given)[:longest_shown] if isinstance(given, str) else given
+    return f"--{name}: {expected}, found {found!r}{about}; see --help"
 
 
 def describe_settings(error: SettingsError) -> str:
     """One sentence for arguments that could not be read at all."""
     message = str(error).removeprefix("error parsing CLI: ")
+    if without := re.fullmatch(r"argument (--[\w.]+): expected one argument", message):
+        message += f", and one that begins with - follows an =, as in {without[1]}=-x"
     if isinstance(error.__cause__, json.JSONDecodeError):
         section = message.partition('"')[2].partition('"')[0]
         message = f"--{section}: cannot read {error.__cause__.doc!r} as numbers or JSON"

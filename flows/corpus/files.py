@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from glob import glob
+from typing import Any, TypeVar
 
 import fsspec
 
+from flows.corpus.http import client_options
 from flows.exceptions import CorpusError, CorpusUnavailable
-from flows.storage.failures import explanation, is_transient
+from flows.storage.boundary import LocalAddress, check_allowed, check_host, expanded
+from flows.storage.failures import causes, explanation, is_transient
 from flows.storage.urls import (
     check_url,
     local_protocols,
@@ -20,6 +23,8 @@ from flows.storage.urls import (
     public_url,
     urls_of,
 )
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,58 +49,84 @@ def find_files(corpus: str | Sequence[str]) -> list[SourceFile]:
 
 def _expand(url: str) -> list[SourceFile]:
     check_url(url, "corpus", CorpusError)
-    shown = public_url(url)
-    try:
-        local = protocol_of(url) in local_protocols
-        # Secrets of a query may be in the environment instead of in a flow's parameters.
-        if not local:
-            _check_variables(url, shown)
-        filesystem, path = fsspec.core.url_to_fs(url if local else os.path.expandvars(url))
-        if fsspec.utils.get_protocol(url) in local_protocols or "*" in url:
-            return _expand_pattern(shown, filesystem, path)
-    except CorpusError:
-        raise
-    except Exception as error:  # backends raise of all kinds
-        raise unreadable(shown, error) from None
-    return [SourceFile(shown, filesystem, path)]
+    link = url.rpartition("::")[2]
+    local = protocol_of(url) in local_protocols
+    check_allowed(_start_of(link, local=local), "corpus", CorpusError)
+    expanded(link, "corpus", CorpusError)  # it is sent later, but refused now
+    check_host(url, "corpus", CorpusError)
+    files = reading(public_url(url), lambda: _find(url, local=local))
+    if "::" not in url:
+        for file in files:  # of a pattern, or behind a link
+            check_allowed(file.url, "corpus", CorpusError)
+    return files
 
 
-def _check_variables(url: str, shown: str) -> None:
-    """Refuse a query that names a variable which is not set."""
-    for name in re.findall(r"[?&][^=&]*=\$\{?(\w+)", url):
-        if name not in os.environ:
-            raise CorpusError(
-                f"the corpus {shown} names the environment variable {name}, which is not set: set"
-                " it where the run works"
-            )
+def _find(url: str, *, local: bool) -> list[SourceFile]:
+    link = url.rpartition("::")[2]
+    protocol = link.partition("://")[0]
+    options = {protocol: client_options(link)} if protocol in {"http", "https"} else {}
+    filesystem, path = fsspec.core.url_to_fs(url, **options)
+    if fsspec.utils.get_protocol(url) in local_protocols or "*" in url:
+        return _expand_pattern(url, filesystem, path, local=local)
+    return [SourceFile(public_url(url), filesystem, path)]
 
 
-def _expand_pattern(url: str, filesystem: Any, path: str) -> list[SourceFile]:
+def _start_of(link: str, *, local: bool) -> str:
+    """`link`, or the folder that all matches of a pattern are below."""
+    start, *rest = re.split(r"[*?\[]" if local else r"[*]", link, maxsplit=1)
+    return start[: start.rfind("/") + 1] or "." if rest else link
+
+
+def _expand_pattern(given: str, filesystem: Any, path: str, *, local: bool) -> list[SourceFile]:
+    url = public_url(given)
     if filesystem.isdir(path):
         raise CorpusError(f"{url} is a folder: name files, or a pattern such as {url}/*.txt")
     if filesystem.isfile(path):
         return [SourceFile(url, filesystem, path)]
     # After a protocol, ? begins a query, and [ may belong to a name.
-    if not set("*?[" if protocol_of(url) in local_protocols else "*") & set(path):
+    if not set("*?[" if local else "*") & set(given):
         problem = "is neither file nor folder" if filesystem.exists(path) else "does not exist"
         raise CorpusError(f"the corpus {url} {problem}: give the path or URL of a text")
-    matches = sorted(match for match in filesystem.glob(path) if filesystem.isfile(match))
+    found = _glob(given, path) if local and "::" not in given else filesystem.glob(path)
+    matches = sorted(match for match in found if filesystem.isfile(match))
     if not matches:
         raise CorpusError(f"no file matches {url}: check the pattern, or name the files")
     return [
         SourceFile(public_url(filesystem.unstrip_protocol(match)), filesystem, match)
-        if protocol_of(url) != "file"
+        if protocol_of(given) != "file"
         else SourceFile(match, filesystem, match)
         for match in matches
     ]
 
 
-def unreadable(url: str, error: Exception) -> CorpusError:
-    """One sentence for whatever a backend raised; transient if the failure is.
+def _glob(given: str, path: str) -> list[str]:
+    """Local files as a shell finds them; brackets in the working directory are no pattern."""
+    relative = "://" not in given and not given.startswith(("/", "~"))
+    return [os.path.abspath(found) for found in glob(given if relative else path, recursive=True)]  # noqa: PTH100, PTH207 - as text, and ".." as in fsspec
 
-    To be raised from None: the backend's own message may hold a secret, and Prefect stores the
-    message of every error that another is raised from.
+
+def reading(url: str, read: Callable[[], Found]) -> Found:
+    """What `read` returns; whatever a backend raises there becomes one sentence about `url`.
+
+    That error keeps nothing of the backend's: it may hold a secret, and Prefect stores the message
+    of every error that another was raised from or while handling.
     """
+    try:
+        return read()
+    except CorpusError:
+        raise
+    except Exception as error:  # backends raise of all kinds
+        problem = unreadable(url, error)
+    raise problem
+
+
+def unreadable(url: str, error: Exception) -> CorpusError:
+    """One sentence for whatever a backend raised; transient if the failure is."""
+    for cause in causes(error):
+        if isinstance(cause, CorpusError):  # of a request that was not sent
+            return CorpusError(str(cause))
+        if isinstance(cause, LocalAddress):
+            return CorpusError(f"the corpus {url} {cause}")
     kind = CorpusUnavailable if is_transient(error) else CorpusError
     return kind(f"the corpus {url} {_describe(error)}")
 

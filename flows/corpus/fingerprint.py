@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from flows.corpus.files import SourceFile, find_files, unreadable
+from flows.corpus.files import SourceFile, find_files, reading
 
 tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
 times = ("mtime", "LastModified", "Last-Modified", "last_modified", "updated")
@@ -15,20 +16,17 @@ read_size = 2**20  # bytes
 
 def fingerprints(corpus: str | Sequence[str]) -> list[dict[str, Any]]:
     """The state of the files of `corpus` now; `CorpusError` for one that does not exist."""
-    return [_fingerprint(file) for file in find_files(corpus)]
+    return [reading(file.url, partial(_fingerprint, file)) for file in find_files(corpus)]
 
 
 def _fingerprint(file: SourceFile) -> dict[str, Any]:
     """The file's own tag, else its size and time, else the digest of its bytes."""
-    try:
-        info = file.filesystem.info(file.path)
-        facts = {"url": file.url, "size": info.get("size")}
-        for name, keys in (("tag", tags), ("time", times)):
-            if found := next((info[key] for key in keys if info.get(key)), None):
-                return facts | {name: str(found)}
-        return facts | {"sha256": _digest_of(file)}
-    except Exception as error:  # backends raise of all kinds
-        raise unreadable(file.url, error) from None
+    info = file.filesystem.info(file.path)
+    facts = {"url": file.url, "size": info.get("size")}
+    for name, keys in (("tag", tags), ("time", times)):
+        if found := next((info[key] for key in keys if info.get(key)), None):
+            return facts | {name: str(found)}
+    return facts | {"sha256": _digest_of(file)}
 
 
 def _digest_of(file: SourceFile) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import fsspec
 
-from flows.corpus.files import SourceFile, find_files, unreadable
+from flows.corpus.files import SourceFile, find_files, reading
 from flows.exceptions import CorpusError
 from flows.storage.urls import public_url
 from flows.text import decode
@@ -23,15 +23,16 @@ def read_corpus(corpus: str | Sequence[str], encoding: str) -> list[str]:
 
 def read_text(file: SourceFile, encoding: str) -> str:
     """The whole of `file`, decompressed by its ending and decoded; line ends stay as they are."""
-    try:
-        # In one request: servers without ranges can be read too, and errors keep their status.
-        data = file.filesystem.cat_file(file.path)
-        if compression := fsspec.utils.infer_compression(public_url(file.path)):
-            with fsspec.compression.compr[compression](io.BytesIO(data), mode="rb") as stream:
-                data = stream.read()
-    except Exception as error:  # backends and decompressors raise of all kinds
-        raise unreadable(file.url, error) from None
-    return decode(data, encoding, file.url)
+    return decode(reading(file.url, lambda: _decompressed(file)), encoding, file.url)
+
+
+def _decompressed(file: SourceFile) -> bytes:
+    # In one request: servers without ranges can be read too, and errors keep their status.
+    data: bytes = file.filesystem.cat_file(file.path)
+    if compression := fsspec.utils.infer_compression(public_url(file.path)):
+        with fsspec.compression.compr[compression](io.BytesIO(data), mode="rb") as stream:
+            data = stream.read()
+    return data
 
 
 def check_texts(texts: Iterable[str], names: Sequence[str]) -> None:

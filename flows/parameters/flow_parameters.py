@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from flows.parameters.sections import EvaluationOptions, SamplingOptions, TrainingOptions
-from flows.storage.urls import secret_query
+from flows.storage.url_pattern import address_pattern, query_names
 
+longest_address = 4096  # characters, as of a path
 model_name_pattern = r"^[a-z0-9][a-z0-9-]{0,63}$"  # serves as folder, artifact key and limit name
 
 
@@ -38,24 +39,26 @@ def default(parameter: Any) -> Any:
     return next(item.value for item in parameter.__metadata__ if isinstance(item, Default))
 
 
-# A server refuses such an address before it stores it; pydantic's own patterns have no look-ahead.
-no_secret = {"pattern": f"^(?!.*://[^/?#]*@)(?!.*{secret_query})"}
-Address = Annotated[str, Field(min_length=1, json_schema_extra=no_secret)]
+# A server refuses what has a secret before it stores it; pydantic's own patterns have no look-ahead.
+no_secret = {"pattern": address_pattern(query_names())}
+Address = Annotated[
+    str, Field(min_length=1, max_length=longest_address, json_schema_extra=no_secret)
+]
 
 Corpus = Annotated[
-    Address | Annotated[list[Address], Field(min_length=1)],
+    Address | Annotated[list[Address], Field(min_length=1, max_length=10_000)],
     described("Corpus", "Path, pattern or fsspec URL of the text, or a list of them"),
     Default("data/corpus/*.txt"),
 ]
 Encoding = Annotated[
     str,
-    Field(min_length=1),
+    Field(min_length=1, max_length=100),
     described("Encoding", "Encoding of the text's bytes, such as utf-8 or latin-1"),
     Default("utf-8"),
 ]
 StoreUrl = Annotated[
     str,
-    Field(min_length=1),
+    Field(min_length=1, max_length=longest_address),
     described(
         "Store",
         "Folder or fsspec URL where datasets, checkpoints and reports are kept",
@@ -65,7 +68,7 @@ StoreUrl = Annotated[
 ]
 ModelName = Annotated[
     str,
-    Field(pattern=model_name_pattern),
+    Field(max_length=64, pattern=model_name_pattern),
     described(
         "Model",
         "Name of the model: 1 to 64 of a-z, 0-9 and -, starting with a letter or digit",
@@ -73,7 +76,7 @@ ModelName = Annotated[
     Default("default"),
 ]
 RunId = Annotated[
-    Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")] | None,
+    Annotated[str, Field(max_length=16, pattern=r"^[0-9a-f]{16}$")] | None,
     described(
         "Run",
         "Run to take the checkpoint from, 16 hexadecimal digits as in models/<model>/runs;"

@@ -10,11 +10,14 @@ from prefect.client.orchestration import get_client
 
 from flows.runtime.automations import work_pool
 from flows.runtime.deployment import prepare_work_pool
+from flows.storage import boundary
 
 
 def main() -> NoReturn:
     """Become a worker that runs what the server at PREFECT_API_URL schedules."""
     with get_client(sync_client=True) as client:
         prepare_work_pool(client)
+    for warning in boundary.warnings():
+        print(warning, flush=True)
     command = ["-m", "prefect", "worker", "start", "--pool", work_pool, "--type", "process"]
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 - a fixed command

@@ -63,7 +63,7 @@ def reply_status(error: BaseException) -> int | None:
 
 def is_transient(error: BaseException) -> bool:
     """Whether a foreign error, or a cause of it, is of networks, servers and disks that recover."""
-    chain = list(_causes(error))
+    chain = list(causes(error))
     return any(map(_may_recover, chain)) and not any(map(_is_unknown_host, chain))
 
 
@@ -85,7 +85,7 @@ def _is_unknown_host(error: BaseException) -> bool:
     return isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """`error`, what it was raised from or while handling what, and so on."""
     found: BaseException | None = error
     while found:

@@ -16,12 +16,14 @@ from flows.exceptions import ObjectExists, ObjectMissing, StoreError, UnknownObj
 from flows.storage import bounds
 from flows.storage.backends.local import LocalStore
 from flows.storage.backends.remote import RemoteStore
+from flows.storage.boundary import check_allowed, check_host
 from flows.storage.cache import Cache
 from flows.storage.names import probe_name
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
 
 Found = TypeVar("Found")
 
+read_only = {"http", "https", "zip", "tar", "github"}  # protocols
 most_caches = 4  # stores of which a process keeps what it has read
 
 
@@ -96,7 +98,17 @@ def connect(url: str, cache: Cache) -> Store:
             " name a folder, or an object store such as s3://bucket/store"
         )
     if protocol_of(url) in local_protocols:
-        return LocalStore(url, cache)
+        store = LocalStore(url, cache)
+        check_allowed(store.location(""), "store", StoreError)  # the folder that it writes to
+        return store
+    if protocol_of(url) in read_only:
+        raise StoreError(
+            f"the store {public_url(url)} cannot be written to: use a folder, s3, gs, abfs or sftp"
+        )
+    check_allowed(url, "store", StoreError)
+    check_host(url, "store", StoreError)
+    if "$" in url:
+        raise StoreError(f"the store {public_url(url)} has a variable: only a corpus may have them")
     return RemoteStore(url, cache)
 
 

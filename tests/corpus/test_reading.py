@@ -97,6 +97,30 @@ def test_patterns_are_those_of_a_shell(tmp_path: Path, pattern: str) -> None:
     assert ["itself"] == read_corpus(f"{tmp_path}/{pattern}", "utf-8")
 
 
+def test_brackets_of_the_working_directory_are_no_pattern(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative pattern, name or missing name is meant as it was given."""
+    folder = tmp_path / "copy [v2]"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "a.txt").write_text("a")
+    (folder / "[draft] b").write_text("b")
+
+    assert ["a", "a", "b"] == read_corpus(["*.txt", "a.txt", "[draft] b"], "utf-8")
+    assert [f"{folder}/a.txt"] == [file.url for file in find_files("./*.txt")]
+    assert "the corpus c.txt does not exist" in refusal("c.txt")
+
+
+def test_a_star_matches_no_hidden_file(tmp_path: Path) -> None:
+    """As in a shell: what a file manager leaves in a folder is no text."""
+    for name in ("a.txt", ".b.txt"):
+        (tmp_path / name).write_text(name)
+
+    assert ["a.txt"] == read_corpus(f"{tmp_path}/*", "utf-8")
+    assert [".b.txt"] == read_corpus(f"{tmp_path}/.*", "utf-8")
+
+
 def test_a_pattern_on_an_object_store_is_read_in_the_order_of_names() -> None:
     """URLs have patterns too, and their files are named by URL."""
     memory = fsspec.filesystem("memory")
@@ -145,7 +169,7 @@ def test_a_web_server_without_range_requests_is_enough(tmp_path: Path, served: s
     (tmp_path / "a.txt").write_text(sentence)
     (tmp_path / "b.txt.gz").write_bytes(gzip.compress(sentence.encode()))
 
-    corpus = [f"{served}/a.txt", f"{served}/a.txt?token=secret", f"{served}/b.txt.gz?token=secret"]
+    corpus = [f"{served}/a.txt", f"{served}/a.txt?raw=1", f"{served}/b.txt.gz?raw=1"]
     assert [sentence] * 3 == read_corpus(corpus, "utf-8")
 
 
@@ -161,7 +185,7 @@ def test_a_web_server_without_range_requests_is_enough(tmp_path: Path, served: s
 )
 def test_a_refusal_by_a_web_server_is_reported(served: str, path: str, problem: str) -> None:
     """Each with its own reason, and no query in the message."""
-    message = refusal(f"{served}/{path}?token=secret")
+    message = refusal(f"{served}/{path}?name=secret")
 
     assert message.startswith(f"the corpus {served}/{path} {problem.partition(' .')[0]}")
     assert "secret" not in message
@@ -170,8 +194,8 @@ def test_a_refusal_by_a_web_server_is_reported(served: str, path: str, problem: 
 
 
 def test_a_server_that_does_not_answer_is_reported() -> None:
-    """Nothing listens on that port; a token in the address is not in the message."""
-    message = refusal("http://127.0.0.1:9/text?token=secret")
+    """Nothing listens on that port; the query is not in the message."""
+    message = refusal("http://127.0.0.1:9/text?name=secret")
 
     assert message.startswith("the corpus http://127.0.0.1:9/text cannot be read (Cannot connect")
     assert "secret" not in message

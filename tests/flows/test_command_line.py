@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,62 @@ def test_dotted_options_set_nested_fields() -> None:
     assert {"corpus": ["a", "b"]}.items() <= command.model_dump().items()
     assert command.model_dump()["training"]["hidden_size"] == 7
     assert command.model_dump()["sampling"]["temperatures"] == (0.0, 2.0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["[draft] notes.txt", "[a, b].txt", "{x}.txt", '"q".txt', "null", "2024", "[1]", "[ab]*"],
+)
+def test_a_corpus_is_a_name_unless_it_is_a_list(name: str) -> None:
+    """A name may look like JSON, and is given as it was typed; a list of names is a list."""
+    for arguments in (["--corpus", name], [f"--corpus={name}"]):
+        assert name == parse(retrain, arguments).model_dump()["corpus"]
+    several = ["--corpus", name, "--seed", "1", '--corpus=["b,b", "c"]', "--corpus", "d,e"]
+    assert [name, "b,b", "c", "d", "e"] == parse(retrain, several).model_dump()["corpus"]
+
+
+@pytest.mark.parametrize("option", ["model", "encoding", "store", "sampling.priming"])
+def test_null_is_a_text_like_another(option: str) -> None:
+    """Where an option takes a text."""
+    found = parse(retrain, [f"--{option}", "null"]).model_dump()
+
+    assert "null" == (found["sampling"]["priming"] if "." in option else found[option])
+
+
+@pytest.mark.parametrize("option", ["corpus", "sampling.priming"])
+def test_a_value_that_begins_with_a_dash_needs_an_equals_sign(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message says so."""
+    assert 2 == run(retrain, [f"--{option}", "-x"])
+    assert f"as in --{option}=-x" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["corpus", "store"])
+def test_an_address_that_is_too_long_is_shown_without_its_secret(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its bounds are checked before its form is."""
+    assert 2 == run(retrain, [f"--{option}=https://me:hidden@h/a?{'hidden' * 1000}"])
+
+    message = capsys.readouterr().err
+    assert "at most 4096 characters" in message
+    assert "hidden" not in message
+
+
+@every_flow
+def test_every_text_of_a_form_has_a_bound(flow: Any) -> None:
+    """A server checks each parameter before it stores it, at the cost of its length."""
+
+    def unbounded(schema: Any) -> Iterator[Any]:
+        for part in schema.values() if isinstance(schema, dict) else schema:
+            if isinstance(part, dict | list):
+                yield from unbounded(part)
+        text = isinstance(schema, dict) and schema.get("type") == "string"
+        if text and not {"maxLength", "enum", "const"} & set(schema):
+            yield schema
+
+    assert [] == list(unbounded(flow.parameters.model_dump()))
 
 
 def test_environment_does_not_set_parameters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,7 +167,8 @@ def keys(record: bytes) -> tuple[set[str], set[str]]:
 def test_nothing_of_its_forms_is_lost(name: str) -> None:
     """Every parameter has the title, type, bounds and default of then, and a description.
 
-    New parameters and new fields of a group may be added anywhere, descriptions may be reworded.
+    New parameters and new fields of a group may be added anywhere, descriptions may be reworded,
+    and the pattern of addresses may refuse more secrets.
     """
     now = load_flow(name).parameters.model_dump()
 
@@ -179,9 +180,9 @@ def lost(old: Any, new: Any, place: str) -> Iterator[str]:
     """What of `old` is missing or different in `new`."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key, value in old.items():
-            if key == "description":
+            if key == "description" or (key == "pattern" and "://" in value):
                 if not new.get(key):
-                    yield f"{place} has no description"
+                    yield f"{place} has no {key}"
             elif key not in {"position", "required"}:
                 yield from lost(value, new.get(key), f"{place}.{key}")
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):

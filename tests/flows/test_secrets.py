@@ -57,6 +57,7 @@ def test_a_secret_in_the_environment_reaches_only_the_server(home: Path, host: s
         f"http://{host}/corpus.txt?X-Amz-Signature=$SIGNATURE",
         f"{home}/store",
         SIGNATURE=secret,
+        RNN_URL_VARIABLES=f"SIGNATURE=http://{host}/",
         AWS_SECRET_ACCESS_KEY=secret,
         PREFECT_LOGGING_LEVEL="DEBUG",
     )
@@ -71,7 +72,11 @@ def test_a_secret_in_the_environment_reaches_only_the_server(home: Path, host: s
 @pytest.mark.parametrize(
     ("place", "address", "expected"),
     [
-        ("corpus", "http://{host}/corpus.txt?a=1&token={secret}", "carries a secret in its query"),
+        (
+            "corpus",
+            "http://{host}/corpus.txt?raw=1&token={secret}",
+            "carries a value of 'token' in its query",
+        ),
         ("store", "http://me:{secret}@{host}/store", "carries credentials"),
     ],
 )
@@ -92,7 +97,7 @@ def test_a_secret_in_an_address_is_refused_before_it_is_written(
 
 @pytest.mark.parametrize("place", ["corpus", "store"])
 @pytest.mark.parametrize(
-    "address", ["http://me:{}@h/a", "http://h/a?X-Amz-Signature={}", "http://h/a?a=1&token={}"]
+    "address", ["http://me:{}@h/a", "http://h/a?X-Amz-Signature={}", "http://h/a?raw=1&token={}"]
 )
 def test_secrets_of_every_kind_are_refused(
     place: str, address: str, capsys: pytest.CaptureFixture[str]
@@ -105,7 +110,13 @@ def test_secrets_of_every_kind_are_refused(
 
 def test_secrets_are_removed_from_the_error_of_a_server(home: Path, host: str) -> None:
     """The message for a missing address has no query; nor have logs and states."""
-    status, printed = run(home, f"http://{host}/no.txt?token=$TOKEN", f"{home}/store", TOKEN=secret)
+    status, printed = run(
+        home,
+        f"http://{host}/no.txt?token=$TOKEN",
+        f"{home}/store",
+        TOKEN=secret,
+        RNN_URL_VARIABLES=f"TOKEN=http://{host}",
+    )
 
     assert 2 == status
     assert printed.startswith(f"error: the corpus http://{host}/no.txt does not exist")

@@ -1,0 +1,52 @@
+"""HTTP for a corpus: every request is checked before it is sent, every address before it is used."""
+
+from __future__ import annotations
+
+import socket
+from functools import partial
+from typing import Any
+
+from flows.exceptions import CorpusError
+from flows.storage.boundary import (
+    LocalAddress,
+    check_allowed,
+    expanded,
+    is_local,
+    local_address,
+    refuses_local_addresses,
+)
+
+
+def client_options(url: str) -> dict[str, Any]:
+    """What fsspec passes to its HTTP filesystem, so that it reads `url` with such a client.
+
+    Only an address with variables has a client of its own: others share one, and its connections.
+    """
+    return {"get_client": partial(checking_client, url if "$" in url else "")}
+
+
+async def checking_client(url: str, **options: Any) -> Any:
+    """A session that asks only for what corpora may be read from, redirects included.
+
+    The variables of `url` are filled in as it is sent: fsspec, logs and errors never see them, and
+    no address that a server redirects to gets them.
+    """
+    from aiohttp import ClientSession, TCPConnector  # slow to load, as fsspec's own import of it is
+    from yarl import URL
+
+    async def send_checked(request: Any, send: Any) -> Any:
+        check_allowed(str(request.url), "corpus", CorpusError)
+        if url and request.original_url == URL(url):
+            request.url = URL(expanded(url, "corpus", CorpusError)).with_fragment(None)
+        return await send(request)
+
+    connector = TCPConnector(socket_factory=_open_socket)
+    return ClientSession(connector=connector, middlewares=(send_checked,), **options)
+
+
+def _open_socket(address: Any) -> socket.socket:
+    """The socket for an address that was looked up: after every check by name, a name may change."""
+    family, kind, protocol, _, (host, *_) = address
+    if refuses_local_addresses("corpus") and is_local(host):
+        raise LocalAddress(local_address)
+    return socket.socket(family, kind, protocol)
