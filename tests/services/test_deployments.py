@@ -119,6 +119,10 @@ def test_run_requested_in_the_form_completes(site: Site, tmp_path: Path) -> None
         ({"corpus": "https://127.0.0.1/text?pwd=hidden"}, "corpus"),
         ({"corpus": ["https://127.0.0.1/text?X-Amz-Signature=hidden"]}, "corpus[0]"),
         ({"store": "s3://bucket/store?a=1&token=hidden"}, "store"),
+        ({"corpus": "s3://KEY:hid/den@bucket/text"}, "corpus"),
+        ({"corpus": "https://127.0.0.1/$AWS_SECRET_ACCESS_KEY/text"}, "corpus"),
+        ({"corpus": ["zip://a\n::https://127.0.0.1/text?api%5Fkey=hidden"]}, "corpus[0]"),
+        ({"encoding": "x" * 1000}, "encoding"),
         ({"modle": "kjv"}, "modle"),
     ],
 )
@@ -142,6 +146,15 @@ def test_run_that_fails_says_what_to_do(site: Site) -> None:
     assert "FAILED" == run["state_type"]
     expected = "the corpus no/such.txt does not exist: give the path or URL of a text"
     assert expected in run["state"]["message"]
+
+
+def test_a_run_reads_nothing_from_this_machine(site: Site) -> None:
+    """Such as the server's own API; the worker says at its start what else can be read."""
+    run = site.finished(site.run("retrain/manual", corpus=f"{site.url}/api/health"))
+
+    assert "FAILED" == run["state_type"]
+    assert "is at a loopback or link-local address" in run["state"]["message"]
+    assert "RNN_CORPUS_ALLOW is not set" in (site.project / "worker.log").read_text()
 
 
 def test_schedule_fires(site: Site, tmp_path: Path) -> None:
