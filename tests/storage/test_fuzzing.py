@@ -188,10 +188,12 @@ def dataset_paths(subject: Subject) -> list[str]:
 
 
 def read_dataset(subject: Subject) -> Callable[[], None]:
-    """Load the dataset, and split its text."""
+    """Load the dataset, decode its text and split it."""
 
     def read() -> None:
-        datasets.load(subject.reopened, subject.dataset_id).split(0.1, "content")
+        found = datasets.load(subject.reopened, subject.dataset_id)
+        found.vocabulary.decode(found.tokens)
+        found.split(0.1, "content")
 
     return read
 
