@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from typing import Any, NoReturn
 
 from prefect import Flow
@@ -16,6 +18,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from flows.command_line.output import say, standard_output
 from flows.command_line.parsing import (
+    Command,
     check_addresses,
     describe_settings,
     describe_validation,
@@ -64,8 +67,7 @@ def run(
     `server` is an embedded one that is loading already, for a run that needs it.
     """
     try:
-        with standard_output():  # for --help
-            command = parse(flow, arguments, prog)
+        command = _parse(flow, arguments, prog)
         names = inspect.signature(flow.fn).parameters
         parameters = {name: getattr(command, name) for name in names}
         check_addresses(parameters)
@@ -86,6 +88,17 @@ def run(
     with standard_output():
         show_result(flow.name, result, as_json=command.print_json)
     return 0
+
+
+def _parse(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None) -> Command:
+    """The parsed arguments. argparse itself would not notice that its help cannot be written."""
+    with standard_output():
+        shown = io.StringIO()
+        try:
+            with redirect_stdout(shown):
+                return parse(flow, arguments, prog)
+        finally:
+            print(shown.getvalue(), end="")
 
 
 def _run_in_terminal(

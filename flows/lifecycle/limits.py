@@ -44,12 +44,6 @@ class Limits(NamedTuple):
                 f" container has {_megabytes(self.memory)}: make hidden_size, batch_size, seq_length"
                 " or the samples smaller"
             )
-        if found.disk > self.disk:
-            raise LimitExceeded(
-                f"the run writes about {_megabytes(found.disk)}, {self.folder} has"
-                f" {_megabytes(self.disk)} free: make room, checkpoint_every larger, or the samples"
-                " smaller"
-            )
         if found.files > min(self.files, self.free_files):
             free = self.free_files < self.files
             limit = f"{self.folder} has room for" if free else "RNN_MAXIMUM_FILES allows"
@@ -57,6 +51,12 @@ class Limits(NamedTuple):
                 f"the run writes about {found.files:,} files, {limit}"
                 f" {min(self.files, self.free_files):,}: make checkpoint_every larger or epochs"
                 f" smaller{'' if free else ', or set RNN_MAXIMUM_FILES'}"
+            )
+        if found.disk > self.disk:
+            raise LimitExceeded(
+                f"the run writes about {_megabytes(found.disk)}, {self.folder} has"
+                f" {_megabytes(self.disk)} free: make room, checkpoint_every larger, or the samples"
+                " smaller"
             )
         if found.hours > self.hours:
             raise LimitExceeded(
