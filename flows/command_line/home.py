@@ -20,7 +20,8 @@ def ensure_prefect_home() -> str | None:
     home = os.environ.get("PREFECT_HOME") or "~/.prefect"
     with suppress(OSError, RuntimeError):
         path = Path(home).expanduser()
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A home that does not exist is not made, but a folder that somebody has named is.
+        path.mkdir(mode=0o700, parents="PREFECT_HOME" in os.environ, exist_ok=True)
         if os.access(path, os.R_OK | os.X_OK):
             return None
     from rnncore.folders import private_folder  # imports numpy, which others have no need of yet

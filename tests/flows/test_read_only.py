@@ -65,13 +65,15 @@ def sentence(refused: subprocess.CompletedProcess[str]) -> str:
     return line
 
 
-def test_help_is_shown(command: Command) -> None:
-    """Also if the home cannot be entered, or if there is none."""
-    for home in ({}, {"HOME": "/nowhere"}):
+def test_help_is_shown(command: Command, tmp_path: Path) -> None:
+    """Also if there is no home; it is not made then."""
+    missing = tmp_path / "missing"
+    for home in ({}, {"HOME": str(missing)}):
         shown = command("--help", **home)
 
         assert (0, "") == (shown.returncode, shown.stderr)
         assert "--training.epochs" in shown.stdout
+    assert not missing.exists()
 
 
 def test_a_run_completes(command: Command, corpus: Path, store: Path) -> None:

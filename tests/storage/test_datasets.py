@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -254,6 +255,26 @@ def test_a_corrupt_copy_is_fetched_again(tmp_path: Path) -> None:
 
     assert manifest.tokens_sha256 == hashlib.sha256(copy.read_bytes()).hexdigest()
     assert len(first) == len(tokens)
+
+
+def test_without_a_cache_folder_the_copy_is_in_a_private_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container; if there is none either, the message says what to set."""
+    url = "memory://bucket/store"
+    saved = stored(open_store(url), first)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+
+    datasets.load(reopened(url), saved.manifest.dataset_id)
+    (folder,) = (tmp_path / "temporary").iterdir()
+    assert 0o700 == folder.stat().st_mode & 0o777
+
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
+    with pytest.raises(StoreError, match="set XDG_CACHE_HOME"):
+        datasets.load(reopened(url), saved.manifest.dataset_id)
 
 
 def test_a_file_that_is_not_a_manifest_is_corrupt(store: Store, store_url: str) -> None:
