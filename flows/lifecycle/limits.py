@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -74,7 +75,7 @@ def limits_of(store: Store) -> Limits:
     disk = os.statvfs(folder)
     return Limits(
         memory=memory_limit(),
-        disk=disk.f_bavail * disk.f_frsize,
+        disk=disk.f_bavail * disk.f_frsize if disk.f_blocks else sys.maxsize,  # /proc has no size
         free_files=disk.f_favail if disk.f_files else default_files,  # some count no files
         files=int(_setting("RNN_MAXIMUM_FILES", default_files)),
         hours=_setting("RNN_MAXIMUM_HOURS", default_hours),
