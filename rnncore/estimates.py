@@ -40,7 +40,7 @@ def training_bytes(vocabulary_size: int, options: Hyperparameters) -> int:
     floats += Hp * (2 * Vp + Hp)  # gradients of Wxh, transposed copies
     floats += characters * (2 * Hp + Vp) + B * Hp  # activations
     size, (room, rows) = options.float_type.itemsize, strip_bytes
-    strips = (os.cpu_count() or 1) * max(Hp, Vp) * max(room // options.hidden_size, rows * size)
+    strips = (os.cpu_count() or 1) * max(room, rows * Hp * size, Vp * size)
     integers = 8 * (2 * characters + Vp)
     return state_bytes(vocabulary_size, options) + size * floats + strips + integers
 

@@ -107,6 +107,7 @@ def test_free_disk_is_respected(
 class Full:
     """The state of a file system without room, as `os.statvfs` returns it."""
 
+    f_blocks = 10**9
     f_bavail = 0
     f_frsize = 4096
     f_favail = 10**9

@@ -77,16 +77,18 @@ def test_local_paths_are_compared_by_real_path(tmp_path: Path) -> None:
 
 def test_a_store_elsewhere_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is written; by its real folder."""
-    monkeypatch.setenv("RNN_STORE_ALLOW", f"s3://bucket/rnn\n{tmp_path}/stores memory://rnn")
+    monkeypatch.setenv("RNN_STORE_ALLOW", f"s3://bucket/rnn\n{tmp_path}/stores inmemory://rnn")
     (tmp_path / "stores").mkdir()
+    (tmp_path / "elsewhere").mkdir()
     (tmp_path / "stores/link").symlink_to(tmp_path / "elsewhere")
 
     open_store(f"{tmp_path}/stores/mine")
-    open_store("memory://rnn/mine")
-    for url in (f"{tmp_path}/store", f"{tmp_path}/stores/link/x", "memory://rnn2", "relative"):
+    open_store("inmemory://rnn/mine")
+    for url in (f"{tmp_path}/store", f"{tmp_path}/stores/link/x", "inmemory://rnn2", "relative"):
         with pytest.raises(StoreError, match="is not below an address of RNN_STORE_ALLOW"):
             open_store(url)
-    assert ["stores"] == [path.name for path in tmp_path.iterdir()]
+    assert {"elsewhere", "stores"} == {path.name for path in tmp_path.iterdir()}
+    assert [] == list((tmp_path / "elsewhere").iterdir())
 
 
 def test_a_store_that_cannot_be_written_is_refused() -> None:

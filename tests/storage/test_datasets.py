@@ -261,7 +261,7 @@ def test_without_a_cache_folder_the_copy_is_in_a_private_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a container; if there is none either, the message says what to set."""
-    url = "memory://bucket/store"
+    url = "inmemory://bucket/store"
     saved = stored(open_store(url), first)
     (tmp_path / "file").write_text("")
     (tmp_path / "temporary").mkdir()
