@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels.passes import add_input_and_tanh, token_at
+from rnncore.kernels.passes import add_input_and_tanh, largest_score, token_at
 from rnncore.kernels.simd import (
     broadcast,
     clamp,
@@ -101,10 +101,7 @@ def cross_entropy(ps: FloatArray, start: int, by: FloatArray, target: int) -> fl
     The largest score is subtracted first, so exp cannot overflow; the loss is computed from the
     scores, so a probability of zero does not make it infinite.
     """
-    largest = load(ps, start) + load(by, 0)
-    for v in range(lanes(by), len(by), lanes(by)):
-        largest = clamp(load(ps, start + v) + load(by, v), largest, np.inf)
-    shift = max_lanes(largest)
+    shift = largest_score(ps, start, by)
     sums = broadcast(ps, 0.0)
     for v in range(0, len(by), lanes(by)):
         sums = sums + exp(load(ps, start + v) + load(by, v) - shift)

@@ -114,10 +114,7 @@ def softmax_loss(ps: FloatArray, start: int, by: FloatArray, target: int, scale:
     The largest score is subtracted first, so exp cannot overflow; the loss is computed from the
     scores, so a probability of zero does not make it infinite.
     """
-    largest = load(ps, start) + load(by, 0)
-    for v in range(lanes(by), len(by), lanes(by)):
-        largest = clamp(load(ps, start + v) + load(by, v), largest, np.inf)
-    shift = max_lanes(largest)
+    shift = largest_score(ps, start, by)
     chosen = ps.flat[start + target] + by[target] - shift
     sums = broadcast(ps, 0.0)
     for v in range(0, len(by), lanes(by)):
@@ -129,6 +126,16 @@ def softmax_loss(ps: FloatArray, start: int, by: FloatArray, target: int, scale:
         store(ps, start + v, load(ps, start + v) * (scale / total))
     ps.flat[start + target] -= scale
     return float(math.log(total) - chosen)
+
+
+@inlined
+def largest_score(ps: FloatArray, start: int, by: FloatArray) -> float:
+    """The largest of a row of scores, with their bias."""
+    largest = load(ps, start) + load(by, 0)
+    for v in range(lanes(by), len(by), lanes(by)):
+        largest = clamp(load(ps, start + v) + load(by, v), largest, np.inf)
+    score: float = max_lanes(largest)
+    return score
 
 
 @inlined
