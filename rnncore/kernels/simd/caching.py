@@ -10,11 +10,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from llvmlite import binding
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
 
 from rnncore.folders import cache_folders, first_writable
-from rnncore.kernels.simd.processor import config, features
+from rnncore.kernels.simd.processor import config, features, target_processor
 
 compile_seconds = 10  # of processor time, of all kernels for one dtype
 kernels = Path(__file__).parents[1]
@@ -92,7 +91,7 @@ def cache_folder() -> Path | None:
     numba checks only whether the kernel's own file has changed, not the files of the functions
     that it calls. It also fails on an old cache file when a type in a signature has changed.
     """
-    processor = f"{config.CPU_NAME or binding.get_host_cpu_name()} {sorted(features)}"
+    processor = f"{target_processor()} {sorted(features)}"
     sources = b"".join(file.read_bytes() for file in sorted(kernels.rglob("*.py")))
     name = f"kernels-{hashlib.sha256(processor.encode() + sources).hexdigest()[:16]}"
     folder = first_writable(folder / name for folder in possible_folders())
