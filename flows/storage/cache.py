@@ -7,13 +7,14 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Literal, TypeVar
 
-Kind = Literal["record", "document", "dataset", "split"]
+Kind = Literal["record", "document", "dataset", "division", "split"]
 Found = TypeVar("Found")
 
 sizes: dict[Kind, int] = {
     "record": 16_384,  # of a few kB each; a log is read from its newest record to its oldest
     "document": 256,
     "dataset": 2,  # mapped from disk
+    "division": 4,  # places and digests of blocks
     "split": 2,  # copies of the tokens: a run asks for the same ones at each chunk
 }
 

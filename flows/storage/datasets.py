@@ -21,7 +21,7 @@ from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.documents import Document, create_document, load_document
 from flows.storage.failures import reason, store_error
 from flows.storage.stores import Store
-from flows.text import Split, SplitMethod, TokenArray, Vocabulary, split_text
+from flows.text import Blocks, Division, Split, SplitMethod, TokenArray, Vocabulary, divide, split
 from rnncore.folders import cache_folders, first_writable
 
 dataset_format = 1
@@ -80,7 +80,11 @@ class Dataset(BaseModel):
 
     def split(self, share: float, method: SplitMethod) -> Split:
         """The text to train on, and the share of it to hold out."""
-        return split_text(self.tokens, self.vocabulary, self.file_ends, share, method)
+        return split(self.divide(share, method))
+
+    def divide(self, share: float, method: SplitMethod) -> Division:
+        """As `split`, as blocks."""
+        return divide(Blocks.of_text(self.tokens, self.vocabulary, self.file_ends), share, method)
 
 
 def describe(texts: list[str], vocabulary: Vocabulary, tokens: bytes) -> DatasetManifest:
@@ -165,10 +169,16 @@ def load(store: Store, dataset_id: str) -> Dataset:
     return store.cache.get("dataset", dataset_id, lambda: _load(store, dataset_id))
 
 
+def load_division(store: Store, dataset_id: str, share: float, method: SplitMethod) -> Division:
+    """The blocks of a stored dataset, to train on and to hold out."""
+    key = dataset_id, share, method
+    return store.cache.get("division", key, lambda: load(store, dataset_id).divide(share, method))
+
+
 def load_split(store: Store, dataset_id: str, share: float, method: SplitMethod) -> Split:
     """The split of a stored dataset."""
     key = dataset_id, share, method
-    return store.cache.get("split", key, lambda: load(store, dataset_id).split(share, method))
+    return store.cache.get("split", key, lambda: split(load_division(store, *key)))
 
 
 def dataset_folder(dataset_id: str) -> str:

@@ -1,7 +1,18 @@
-"""Text without files: characters and their numbers, bytes to text, held-out blocks."""
+"""Text without files: characters and their numbers, bytes to text, blocks, held-out text."""
 
+from flows.text.blocks import Blocks
 from flows.text.decoding import decode
-from flows.text.held_out import Split, SplitMethod, split_text
+from flows.text.held_out import Division, Split, SplitMethod, divide, split
 from flows.text.vocabulary import TokenArray, Vocabulary
 
-__all__ = ["Split", "SplitMethod", "TokenArray", "Vocabulary", "decode", "split_text"]
+__all__ = [
+    "Blocks",
+    "Division",
+    "Split",
+    "SplitMethod",
+    "TokenArray",
+    "Vocabulary",
+    "decode",
+    "divide",
+    "split",
+]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from flows.storage.datasets import Dataset, load_split, tokenise
 from flows.storage.stores import Store
 from flows.text import SplitMethod
-from flows.text.held_out import block_bounds, longest_block, shortest_block
+from flows.text.blocks import Blocks, longest_block, shortest_block
 from tests.support.states import stored
 
 line_lengths = st.lists(st.sampled_from([0, 1, 40, 900, 1023, 1024, 2047, 3000]), min_size=1)
@@ -39,7 +39,8 @@ def blocks_of(dataset: Dataset) -> list[str]:
 
 def bounds_of(dataset: Dataset) -> list[tuple[int, int]]:
     """Start and end of each block."""
-    return block_bounds(dataset.tokens, dataset.vocabulary, dataset.file_ends)
+    blocks = Blocks.of_text(dataset.tokens, dataset.vocabulary, dataset.file_ends)
+    return [(start, end) for start, end in blocks.bounds.tolist()]
 
 
 def texts_of(dataset: Dataset, share: float) -> tuple[str, str]:
