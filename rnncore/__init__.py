@@ -2,13 +2,20 @@
 
 from rnncore import lazy  # noqa: F401 - before any module that imports the kernels
 from rnncore.arithmetic import Arithmetic
-from rnncore.evaluation import bits_per_character, nats_per_character, read
+from rnncore.evaluation import (
+    bits_per_character,
+    nats_of_characters,
+    nats_per_character,
+    read,
+    restrict,
+)
 from rnncore.exceptions import (
     InvalidHyperparameter,
     InvalidTokens,
     RnncoreError,
     TrainingDiverged,
 )
+from rnncore.growth import grow, warm_start
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import Hyperparameters, Parameters
 from rnncore.sampling import sample, sample_batch
@@ -25,12 +32,16 @@ __all__ = [
     "TrainingDiverged",
     "TrainingState",
     "bits_per_character",
+    "grow",
     "iterations_per_epoch",
     "loss_and_gradients",
+    "nats_of_characters",
     "nats_per_character",
     "next_input",
     "read",
+    "restrict",
     "sample",
     "sample_batch",
     "train",
+    "warm_start",
 ]

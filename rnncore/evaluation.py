@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from rnncore import kernels
 from rnncore.exceptions import InvalidTokens
 from rnncore.parameters import FloatArray, Parameters
 
+impossible = -1e30  # as a score: exp of it is zero
 piece_length = 2048  # tokens of a unit, where a text has no units of its own
 
 
@@ -44,19 +46,33 @@ def bits_per_character(
     >>> round(bits_per_character(even, np.array([0, 7, 3])), 6)
     3.0
     """
-    _check_text(parameters, tokens)
-    N = len(tokens)
     if ends is None:
-        ends = [*range(piece_length, N, piece_length), N]
-    bounds = np.array([0, *ends], np.int64)
-    lengths = np.diff(bounds)
-    if bounds[-1] != N or (lengths < 0).any():
-        raise InvalidTokens(f"the ends of units must ascend to {N}, where the text ends")
-    predicted = int((lengths - 1).clip(0).sum())
-    if not predicted:
-        raise InvalidTokens("evaluation needs a unit of at least 2 tokens, all units are shorter")
-    nats = kernels.nats_of_units(parameters, tokens, bounds[1:])
+        ends = [*range(piece_length, len(tokens), piece_length), len(tokens)]
+    nats = kernels.nats_of_units(parameters, tokens, _checked_ends(parameters, tokens, ends))
+    predicted = len(tokens) - int(np.count_nonzero(np.diff(ends, prepend=0)))
     return math.fsum(nats) / predicted / math.log(2)
+
+
+def nats_of_characters(
+    parameters: Parameters, tokens: NDArray[np.integer], ends: Sequence[int] | NDArray[np.integer]
+) -> NDArray[np.float64]:
+    """Cross entropy, in nats, of each of the tokens (N,) of a text that is read unit by unit.
+
+    Units are as in `bits_per_character`; the first token of each, which is given, has 0.
+    """
+    return kernels.nats_of_tokens(parameters, tokens, _checked_ends(parameters, tokens, ends))
+
+
+def restrict(parameters: Parameters, known: NDArray[np.bool_]) -> Parameters:
+    """The network that predicts only the `known` (V,) characters, and still reads all of them.
+
+    Their probabilities are renormalised: the others get none.
+    """
+    if known.all():
+        return parameters
+    Why, by = parameters.Why.copy(), parameters.by.copy()
+    Why[~known], by[~known] = 0, impossible
+    return replace(parameters, Why=Why, by=by)
 
 
 def read(
@@ -67,6 +83,20 @@ def read(
     extended = np.append(tokens.astype(np.int64), 0)  # kernels.read only predicts the last token
     _, last = kernels.read(parameters, extended, _initial_hidden(parameters, hidden))
     return last
+
+
+def _checked_ends(
+    parameters: Parameters, tokens: NDArray[np.integer], ends: Sequence[int] | NDArray[np.integer]
+) -> NDArray[np.int64]:
+    """Where the units of a text end; `InvalidTokens` for what is no text in units."""
+    _check_text(parameters, tokens)
+    bounds = np.array([0, *ends], np.int64)
+    lengths = np.diff(bounds)
+    if bounds[-1] != len(tokens) or (lengths < 0).any():
+        raise InvalidTokens(f"the ends of units must ascend to {len(tokens)}, where the text ends")
+    if not (lengths > 1).any():
+        raise InvalidTokens("evaluation needs a unit of at least 2 tokens, all units are shorter")
+    return bounds[1:]
 
 
 def _check_text(parameters: Parameters, tokens: NDArray[np.integer]) -> None:

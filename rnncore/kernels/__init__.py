@@ -5,7 +5,7 @@ iteration, `loop` trains, `forward` reads and samples, `workspace` holds the arr
 vocabulary that all of them are written in.
 """
 
-from rnncore.kernels.inference import nats_of_units, read, sample
+from rnncore.kernels.inference import nats_of_tokens, nats_of_units, read, sample
 from rnncore.kernels.simd.widths import fastest_lanes, first_lanes, most_lanes
 from rnncore.kernels.training import train
 
@@ -13,6 +13,7 @@ __all__ = [
     "fastest_lanes",
     "first_lanes",
     "most_lanes",
+    "nats_of_tokens",
     "nats_of_units",
     "read",
     "sample",

@@ -38,7 +38,7 @@ class Window(NamedTuple):
 
     hs: FloatArray  # (rows, Hp) hidden states
     tokens: NDArray[np.int64]  # (rows,) the character that follows
-    units: NDArray[np.int64]  # (rows,) whose character it is
+    places: NDArray[np.int64]  # (rows,) where its loss is added
     ps: FloatArray  # (rows, Vp) scores
 
 
@@ -52,14 +52,16 @@ def window_of(network: Weights, hidden: FloatArray) -> Window:
 @kernel
 def read(
     H: int, network: Weights, transposed: Transposed, text: Text, starts: NDArray[np.int64],
-    lengths: NDArray[np.int64], window: Window, nats: NDArray[np.float64],
+    lengths: NDArray[np.int64], window: Window, firsts: NDArray[np.int64], step: int,
+    nats: NDArray[np.float64],
 ) -> int:  # fmt: skip
-    """Read units of a text side by side, the longest first; add the nats of each to `nats`.
+    """Read units of a text side by side, the longest first; add the loss of each character.
 
-    `window` starts with a hidden state for each unit; the row of it that is returned holds the last
-    one of the first unit.
+    That of character t of unit n is added to `nats[firsts[n] + t * step]`: with a step of 0 all of
+    a unit are added up. `window` starts with a hidden state for each unit; the row of it that is
+    returned holds the last one of the first unit.
     """
-    hs, tokens, units = window.hs, window.tokens, window.units
+    hs, tokens, places = window.hs, window.tokens, window.places
     Hp, active = hs.shape[1], len(lengths)
     before, after = 0, active  # rows: the last time step, and the next one
     for n in range(active):
@@ -75,7 +77,8 @@ def read(
         product(hs, after * Hp, hs, before * Hp, Hp, 1, transposed.WhhT, 0, active, Hp, H, False)
         add_input_and_tanh(network, tokens[before : before + active], hs, after)
         for n in range(active):
-            tokens[after + n], units[after + n] = token_at(text, starts[n] + t), n
+            tokens[after + n] = token_at(text, starts[n] + t)
+            places[after + n] = firsts[n] + t * step
         before, after = after, after + active
     add_nats(H, network, transposed, window, len(lengths), after, nats)
     return before
@@ -86,12 +89,12 @@ def add_nats(
     H: int, network: Weights, transposed: Transposed, window: Window, top: int, bottom: int,
     nats: NDArray[np.float64],
 ) -> None:  # fmt: skip
-    """Add the loss of each row from `top` to `bottom` to the nats of its unit."""
+    """Add the loss of each row from `top` to `bottom` to the nats of its place."""
     ps, Hp, Vp = window.ps, window.hs.shape[1], window.ps.shape[1]
     product(ps, 0, window.hs, top * Hp, Hp, 1, transposed.WhyT, 0, bottom - top, Vp, H, False)
     for row in range(top, bottom):
         loss = cross_entropy(ps, (row - top) * Vp, network.by, window.tokens[row])
-        nats[window.units[row]] += loss
+        nats[window.places[row]] += loss
 
 
 @compiled

@@ -34,7 +34,8 @@ def read(
     network, H, nats = _network_of(parameters), parameters.hidden_size, np.zeros(1)
     window, copies = forward.window_of(network, hidden.reshape(1, H)), transposed_copies(network)
     text, length = text_of(tokens.reshape(1, -1)), np.array([len(tokens)])
-    row = forward.read(H, network, copies, text, np.zeros(1, np.int64), length, window, nats)
+    first = np.zeros(1, np.int64)
+    row = forward.read(H, network, copies, text, first, length, window, first, 0, nats)
     return float(nats[0]), np.array(window.hs[row, :H])
 
 
@@ -46,8 +47,31 @@ def nats_of_units(
     Each is read from a hidden state of zeros, and its first token is given. Units of about the same
     length are read side by side; which ones, and in which thread, changes no bit.
     """
+    nats = np.zeros(len(ends))
+    _read_units(parameters, tokens, ends, np.arange(len(ends)), 0, nats)
+    return nats
+
+
+def nats_of_tokens(
+    parameters: Parameters, tokens: NDArray[np.integer], ends: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Nats of each of `tokens` (N,), in units as of `nats_of_units`; 0 for the first of each."""
+    nats = np.zeros(len(tokens))
+    _read_units(parameters, tokens, ends, ends - np.diff(ends, prepend=0), 1, nats)
+    return nats
+
+
+def _read_units(
+    parameters: Parameters,
+    tokens: NDArray[np.integer],
+    ends: NDArray[np.int64],
+    firsts: NDArray[np.int64],
+    step: int,
+    nats: NDArray[np.float64],
+) -> None:
+    """Add the loss of each character to `nats`, at the place that `forward.read` says."""
     network, H = _network_of(parameters), parameters.hidden_size
-    copies, text, nats = transposed_copies(network), text_of(tokens[None]), np.zeros(len(ends))
+    copies, text = transposed_copies(network), text_of(tokens[None])
     lengths = np.diff(ends, prepend=0)
     starts, longest_first = ends - lengths, np.argsort(-lengths, kind="stable")
     units = longest_first[: np.count_nonzero(lengths > 1)]  # the others have nothing to predict
@@ -59,13 +83,10 @@ def nats_of_units(
             share = units[first::threads]
             for group in np.array_split(share, -(-len(share) // most_units)):
                 window = forward.window_of(network, np.zeros((len(group), H), parameters.bh.dtype))
-                read = np.zeros(len(group))
                 bounds = starts[group], lengths[group]
-                forward.read(H, network, copies, text, *bounds, window, read)
-                nats[group] = read
+                forward.read(H, network, copies, text, *bounds, window, firsts[group], step, nats)
 
     _in_parts(read_shares, threads, threads)
-    return nats
 
 
 def sample(

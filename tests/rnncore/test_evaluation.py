@@ -19,8 +19,11 @@ from rnncore import (
     Parameters,
     bits_per_character,
     kernels,
+    nats_of_characters,
     nats_per_character,
+    network,
     read,
+    restrict,
 )
 from rnncore.kernels import forward, inference
 from tests.support.networks import contracting_network, notebook_weights
@@ -230,3 +233,35 @@ def test_a_hidden_state_of_another_type_or_size() -> None:
     )
     with pytest.raises(InvalidTokens, match=r"must have shape \(4,\), not \(3,\)"):
         read(parameters, tokens, half[:3])
+
+
+def test_nats_of_characters_add_up_to_those_of_their_units() -> None:
+    options = Hyperparameters(hidden_size=20)
+    parameters = Parameters.initial(9, options, seed=3)
+    tokens = np.random.default_rng(3).integers(0, 9, 5000)
+    ends = np.array([1, 700, 700, 2500, 2501, 5000])
+    nats = nats_of_characters(parameters, tokens, ends)
+    assert not nats[[0, 1, 700, 2500, 2501]].any()
+    expected = kernels.nats_of_units(parameters, tokens, ends)
+    found = [piece.sum() for piece in np.split(nats, ends)[:-1]]
+    np.testing.assert_allclose(expected, found, rtol=1e-12)
+    assert math.isclose(
+        bits_per_character(parameters, tokens, ends) * (5000 - 5) * math.log(2), nats.sum()
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_restricted_network_predicts_as_one_whose_probabilities_are_renormalised(
+    dtype: str,
+) -> None:
+    parameters = Parameters.initial(9, Hyperparameters(hidden_size=20, dtype=dtype), seed=3)
+    tokens, ends = np.random.default_rng(3).integers(0, 9, 300), np.array([100, 300])
+    known = np.arange(9) % 3 != 1
+    nats = nats_of_characters(restrict(parameters, known), tokens, ends)
+    for start, end in ((0, 100), (100, 300)):
+        hs = network.forward(parameters, tokens[start : end - 1, None], np.zeros((1, 20), dtype))
+        ys = (hs[1:, 0] @ parameters.Why.T + parameters.by).astype(float)
+        for t, y in enumerate(ys, start + 1):
+            if known[tokens[t]]:
+                expected = np.log(np.exp(y[known]).sum()) - y[tokens[t]]
+                assert math.isclose(expected, nats[t], rel_tol=1e-5)
