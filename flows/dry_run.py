@@ -15,6 +15,7 @@ from flows.lifecycle.ingestion import read_dataset
 from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.request import TrainingRequest
+from flows.lifecycle.work import Work, find_work
 from flows.parameters import SamplingOptions
 from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
@@ -60,9 +61,14 @@ class Request:
     @cached_property
     def training(self) -> TrainingRequest:
         """The training that is asked for."""
-        names = ("model", "seed", "training", "evaluation", "sampling")
+        names = ("model", "seed", "training", "evaluation", "sampling", "force")
         given = {name: self[name] for name in names if name in self.parameters}
         return TrainingRequest(**given)
+
+    @cached_property
+    def work(self) -> Work:
+        """What that comes to."""
+        return find_work(self.store, self.dataset, self.training)
 
     @cached_property
     def selected(self) -> Selected:
@@ -119,18 +125,23 @@ def changes(request: Request) -> Lines:
 def training(request: Request) -> Lines:
     """How far the run is, and how much is left to train."""
     wanted, dataset = request.training, request.dataset
-    texts = wanted.split(dataset)
-    run_id = wanted.run_on(dataset.manifest.dataset_id).run_id
-    newest = CheckpointLog(request.store, wanted.model, run_id).newest()
+    work, held_out = request.work, wanted.divide(dataset).held_out.characters
+    newest = CheckpointLog(request.store, wanted.model, work.run.run_id).newest()
     iteration = newest.record.iteration if newest else 0
-    goal = wanted.goal(wanted.iterations_per_epoch(texts))
-    work = "nothing left to train"
-    if iteration < goal:
-        work = f"{goal - iteration:,} iterations to train"
+    goal = work.schedule.goal
+    left = "nothing left to train"
+    if work.answer:
+        left = f"done, and removed since; version {work.answer.number} answers"
+    elif iteration < goal:
+        left = f"{goal - iteration:,} iterations to train"
+    every = work.schedule.checkpoint_every
     return {
-        "held out": f"{len(texts.held_out):,} characters",
-        "run": f"{run_id} of model {wanted.model}: at iteration {iteration:,},"
-        f" {goal:,} asked for, {work}",
+        "held out": f"{held_out:,} characters",
+        "run": f"{work.run.run_id} of model {wanted.model}: at iteration {iteration:,},"
+        f" {goal:,} asked for, {left}",
+        "start": work.starts_from,
+        "checkpoints": f"{work.schedule.checkpoints(iteration) if iteration < goal else 0:,}"
+        f" to write, one at least every {every:,} iterations",
     }
 
 

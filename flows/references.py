@@ -42,23 +42,66 @@ class CheckpointRef(Reference):
     digest: str  # SHA-256 of the payload
     url: str  # of the payload
     characters_per_second: float | None  # while it was trained; None where that is unknown
+    is_last: bool = False  # training ends here, since patience is exhausted
 
 
-class StartRef(Reference):
-    """The checkpoint that a training starts from, and how long an epoch is."""
+class FindingRef(Reference):
+    """What a gate on the data found."""
 
-    checkpoint: CheckpointRef
-    iterations_per_epoch: int
+    gate: str
+    action: Literal["warn", "fail"]
+    value: float
+    bound: float
+    sentence: str
 
 
 class VersionRef(Reference):
     """A decision in a model's registry, in words."""
 
     number: int
-    decision: Literal["promoted", "rejected"]
+    decision: Literal["promoted", "rejected", "rolled_back"]
     reason: str
     champion: int | None  # number of the model's champion now
     champion_bits_per_character: float | None  # of the champion it was compared with, on its text
+    warnings: tuple[str, ...] = ()
+    is_new: bool = True  # decided just now
+
+
+class AnswerRef(Reference):
+    """The decision that answers a request whose run is done, and removed since."""
+
+    version: VersionRef
+    checkpoint: CheckpointRef
+    held_out_bits_per_character: float | None
+
+
+class WorkRef(Reference):
+    """What a request to train comes to: a run, how far it goes, and where it starts."""
+
+    run: RunRef
+    parent: str | None  # digest of the checkpoint that the run starts from
+    starts_from: str  # for people
+    vocabulary_size: int
+    iterations_per_epoch: int
+    goal: int  # iterations
+    checkpoint_every: int  # iterations
+    evaluate_every: int | None  # epochs, where there is patience
+    answer: AnswerRef | None = None
+
+
+class MeasuredRef(Reference):
+    """A checkpoint to judge, and how well it predicts text."""
+
+    checkpoint: CheckpointRef
+    train_bits_per_character: float
+    held_out_bits_per_character: float | None  # None where nothing is held out
+
+
+class StartRef(Reference):
+    """The checkpoint that a training starts from, and whether there is anything left to train."""
+
+    work: WorkRef
+    checkpoint: CheckpointRef
 
 
 class ReportRef(Reference):

@@ -7,11 +7,20 @@ import shlex
 import sys
 from abc import abstractmethod
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from flows.corpus.changes import Comparison
-from flows.references import CheckpointRef, DatasetRef, Reference, ReportRef, StartRef, VersionRef
-from flows.storage.checkpoints import EvaluationRecord
+from flows.references import (
+    AnswerRef,
+    CheckpointRef,
+    DatasetRef,
+    MeasuredRef,
+    Reference,
+    ReportRef,
+    StartRef,
+    VersionRef,
+    WorkRef,
+)
 from flows.visible import visible
 
 
@@ -109,28 +118,43 @@ class ReportResult(FlowResult):
 
 
 class RetrainResult(TrainResult):
-    """A trained and evaluated model, with a report of its samples."""
+    """A trained and evaluated model, with a report of its samples.
 
-    train_bits_per_character: float
+    Iteration, epochs and checkpoint are those of the checkpoint that was judged: the best.
+    """
+
+    outcome: Literal["promoted", "rejected", "unchanged"]  # of this flow run
+    starts_from: str
+    end_iteration: int  # of the training, at or after the checkpoint that was judged
+    train_bits_per_character: float | None  # None where the checkpoint was removed since
     held_out_bits_per_character: float | None  # None where nothing was held out
     version: int  # number of the decision in the model's registry
-    decision: Literal["promoted", "rejected"]
+    decision: Literal["promoted", "rejected", "rolled_back"]
     reason: str
+    warnings: tuple[str, ...]
     champion: int | None  # number of the model's champion now
-    report_id: str
-    report_url: str
+    report_id: str | None
+    report_url: str | None
+
+    @property
+    def sentence(self) -> str:
+        """What came of it, in words."""
+        decision = f"{self.decision} as version {self.version}: {self.reason}"
+        if self.champion is not None and self.champion != self.version:
+            decision += f"; the champion is version {self.champion}"
+        return f"nothing new to train; {decision}" if self.outcome == "unchanged" else decision
 
     def table(self) -> dict[str, str]:
-        held_out = self.held_out_bits_per_character
-        decision = f"{self.decision} as version {self.version}: {self.reason}"
-        if self.decision == "promoted" and self.champion not in {None, self.version}:
-            decision += f"; now the champion is version {self.champion}"
+        trained, held_out = self.train_bits_per_character, self.held_out_bits_per_character
+        report = {} if self.report_url is None else report_lines(self.report_url)
         return {
             **super().table(),
-            "training text": f"{self.train_bits_per_character:.3f} bits per character",
+            "started from": self.starts_from,
+            "training text": "-" if trained is None else f"{trained:.3f} bits per character",
             "held-out text": "none" if held_out is None else f"{held_out:.3f} bits per character",
-            "decision": decision,
-            **report_lines(self.report_url),
+            "decision": self.sentence,
+            **({"warnings": "; ".join(self.warnings)} if self.warnings else {}),
+            **report,
         }
 
 
@@ -170,21 +194,27 @@ def train_result(
     dataset: DatasetRef, start: StartRef, end: CheckpointRef, seconds: float
 ) -> TrainResult:
     """The result of the `train` flow: from `start` to checkpoint `end`."""
-    run = end.run
     return TrainResult(
-        model=run.model,
-        dataset_id=dataset.dataset_id,
-        characters=dataset.characters,
-        vocabulary_size=dataset.vocabulary_size,
-        run_id=run.run_id,
-        iteration=end.iteration,
-        epochs=end.iteration / start.iterations_per_epoch,
-        checkpoint_digest=end.digest,
-        checkpoint_url=end.url,
+        **_trained(dataset, start.work, end),
         trained_iterations=end.iteration - start.checkpoint.iteration,
-        characters_per_second=end.characters_per_second,
         seconds=seconds,
     )
+
+
+def _trained(dataset: DatasetRef, work: WorkRef, checkpoint: CheckpointRef) -> dict[str, Any]:
+    """What is known of a checkpoint of a run."""
+    return {
+        "model": work.run.model,
+        "dataset_id": dataset.dataset_id,
+        "characters": dataset.characters,
+        "vocabulary_size": work.vocabulary_size,
+        "run_id": work.run.run_id,
+        "iteration": checkpoint.iteration,
+        "epochs": checkpoint.iteration / work.iterations_per_epoch,
+        "checkpoint_digest": checkpoint.digest,
+        "checkpoint_url": checkpoint.url,
+        "characters_per_second": checkpoint.characters_per_second,
+    }
 
 
 def report_result(checkpoint: CheckpointRef, report: ReportRef) -> ReportResult:
@@ -203,17 +233,61 @@ def report_result(checkpoint: CheckpointRef, report: ReportRef) -> ReportResult:
 
 
 def retrain_result(
-    trained: TrainResult, measured: EvaluationRecord, decided: VersionRef, report: ReportRef
+    dataset: DatasetRef,
+    start: StartRef,
+    end: CheckpointRef,
+    measured: MeasuredRef,
+    decided: VersionRef,
+    report: ReportRef,
+    seconds: float,
 ) -> RetrainResult:
     """The result of the `retrain` flow."""
+    trained = end.iteration - start.checkpoint.iteration
+    unchanged = not trained and not decided.is_new
     return RetrainResult(
-        **trained.model_dump(),
+        **_trained(dataset, start.work, measured.checkpoint),
+        **_decided(decided),
+        outcome="unchanged" if unchanged else _outcome(decided),
+        starts_from=start.work.starts_from,
+        end_iteration=end.iteration,
+        trained_iterations=trained,
+        seconds=seconds,
         train_bits_per_character=measured.train_bits_per_character,
         held_out_bits_per_character=measured.held_out_bits_per_character,
-        version=decided.number,
-        decision=decided.decision,
-        reason=decided.reason,
-        champion=decided.champion,
         report_id=report.report_id,
         report_url=report.url,
     )
+
+
+def answered_result(
+    dataset: DatasetRef, work: WorkRef, answer: AnswerRef, seconds: float
+) -> RetrainResult:
+    """The result of the `retrain` flow where a decision answers whose run was removed."""
+    return RetrainResult(
+        **_trained(dataset, work, answer.checkpoint),
+        **_decided(answer.version),
+        outcome="unchanged",
+        starts_from=work.starts_from,
+        end_iteration=work.goal,
+        trained_iterations=0,
+        seconds=seconds,
+        train_bits_per_character=None,
+        held_out_bits_per_character=answer.held_out_bits_per_character,
+        report_id=None,
+        report_url=None,
+    )
+
+
+def _outcome(decided: VersionRef) -> Literal["promoted", "rejected"]:
+    return "promoted" if decided.decision == "promoted" else "rejected"
+
+
+def _decided(decided: VersionRef) -> dict[str, Any]:
+    """A decision, as the keys of a result."""
+    return {
+        "version": decided.number,
+        "decision": decided.decision,
+        "reason": decided.reason,
+        "warnings": decided.warnings,
+        "champion": decided.champion,
+    }

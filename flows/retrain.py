@@ -12,12 +12,16 @@ import time
 from flows import dry_run
 from flows.chain import train_run
 from flows.exceptions import RunCancelled
+from flows.lifecycle.promotion import Judging
 from flows.lifecycle.request import TrainingRequest
 from flows.parameters import (
     Corpus,
     Encoding,
     Evaluation,
+    Force,
     ModelName,
+    Promotion,
+    Retention,
     Sampling,
     Seed,
     SingleWriter,
@@ -26,12 +30,16 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
-from flows.results import RetrainResult, retrain_result, train_result
+from flows.results import RetrainResult, answered_result, retrain_result
 from flows.runtime.decorators import flow
-from flows.runtime.interruption import OrCancelled, cancelled, unless_cancelled
+from flows.runtime.exclusive import exclusive_run
+from flows.runtime.interruption import OrCancelled, cancelled
+from flows.runtime.outcome import completed
 from flows.runtime.run_names import numbered
 from flows.tasks.evaluate_checkpoint import evaluate_checkpoint
+from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
+from flows.tasks.prepare_run import prepare_run
 from flows.tasks.promote_checkpoint import promote_checkpoint
 from flows.tasks.publish_page import publish_page
 from flows.tasks.write_report import write_report
@@ -55,13 +63,16 @@ def retrain(
     when_busy: WhenBusy = default(WhenBusy),
     training: Training = default(Training),
     evaluation: Evaluation = default(Evaluation),
+    promotion: Promotion = default(Promotion),
     sampling: Sampling = default(Sampling),
+    retention: Retention = default(Retention),
+    force: Force = default(Force),
     store: StoreUrl = default(StoreUrl),
     single_writer: SingleWriter = default(SingleWriter),
 ) -> OrCancelled[RetrainResult]:
     """Retrain a character RNN on a corpus, promote it if it is better, and report its samples.
 
-    Work that the store holds already is not done again; more epochs continue a finished run.
+    It starts from the champion. Work that the store holds already is not done again.
     """
     started = time.monotonic()
     request = TrainingRequest(
@@ -70,16 +81,25 @@ def retrain(
         training=training,
         evaluation=evaluation,
         sampling=sampling,
+        force=force,
     )
+    most = evaluation.maximum_characters
+    judging = Judging(options=promotion, most=most, kept_versions=retention.versions)
     dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
-    try:
-        start, end = train_run(dataset, request, when_busy)
-    except RunCancelled as stopped:
-        return cancelled(stopped)
-    measured = evaluate_checkpoint(end)
-    decided = promote_checkpoint(end, measured)
-    written = write_report(end, sampling)
-    trained = train_result(dataset, start, end, time.monotonic() - started)
-    result = retrain_result(trained, measured, decided, written)
-    publish_page(end, decided, result)
-    return unless_cancelled(result)
+    with exclusive_run(store, model, when_busy):
+        work = find_work(dataset, request)
+        if work.answer:
+            result = answered_result(dataset, work, work.answer, time.monotonic() - started)
+            return completed(result, result.outcome, result.sentence)
+        start = prepare_run(work, request)
+        try:
+            end = train_run(start, most)
+        except RunCancelled as stopped:
+            return cancelled(stopped)
+        measured = evaluate_checkpoint(work, end, most)
+        decided = promote_checkpoint(work, measured, judging)
+        written = write_report(measured.checkpoint, sampling)
+    seconds = time.monotonic() - started
+    result = retrain_result(dataset, start, end, measured, decided, written, seconds)
+    publish_page(measured.checkpoint, decided, written, result)
+    return completed(result, result.outcome, result.sentence, result.warnings)

@@ -27,9 +27,12 @@ from flows.parameters import (
 )
 from flows.results import TrainResult, train_result
 from flows.runtime.decorators import flow
+from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled, unless_cancelled
 from flows.runtime.run_names import numbered
+from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
+from flows.tasks.prepare_run import prepare_run
 
 
 @flow(run_name=numbered("train"), dry_run=(dry_run.corpus, dry_run.training, dry_run.resources))
@@ -48,8 +51,11 @@ def train(
     started = time.monotonic()
     request = TrainingRequest(model=model, seed=seed, training=training, evaluation=evaluation)
     dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
-    try:
-        start, end = train_run(dataset, request, when_busy)
-    except RunCancelled as stopped:
-        return cancelled(stopped)
+    with exclusive_run(store, model, when_busy):
+        work = find_work(dataset, request)
+        start = prepare_run(work, request)
+        try:
+            end = train_run(start, evaluation.maximum_characters)
+        except RunCancelled as stopped:
+            return cancelled(stopped)
     return unless_cancelled(train_result(dataset, start, end, time.monotonic() - started))

@@ -2,6 +2,7 @@
 
 __all__ = [  # modules: each is imported by its name
     "chunk",
+    "comparison",
     "estimates",
     "evaluation",
     "ingestion",
@@ -11,5 +12,9 @@ __all__ = [  # modules: each is imported by its name
     "promotion",
     "referring",
     "request",
+    "schedule",
     "slices",
+    "start",
+    "verdict",
+    "work",
 ]

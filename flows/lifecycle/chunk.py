@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from threading import Event
 from typing import NamedTuple
 
 from flows.exceptions import TrainingStopped
-from flows.lifecycle.evaluation import by_blocks, held_out_bits
+from flows.lifecycle.evaluation import by_blocks, evaluate, held_out_bits, is_exhausted
 from flows.lifecycle.machine import arithmetic_of, cpu_model, library_versions
+from flows.lifecycle.schedule import Schedule
 from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
+from flows.lifecycle.start import initial_payload
 from flows.reporting.samples import draw_snapshot
 from flows.storage.checkpoints import Checkpoint, CheckpointRecord
 from flows.storage.open_run import OpenRun
 from flows.storage.order import next_order
+from flows.storage.payload import Payload
 from rnncore import Arithmetic, TrainingDiverged, TrainingState
 
 curve_characters = 10_000  # of the held-out text, read at each checkpoint for the loss curve
@@ -25,28 +30,71 @@ class Kept(NamedTuple):
     arithmetic: Arithmetic
 
 
+class Watcher(NamedTuple):
+    """What is told of a training while it goes on, and what stops it."""
+
+    on_slice: OnSlice
+    on_checkpoint: Callable[[CheckpointRecord], None]
+    stop: Event
+
+
 def advance(
     opened: OpenRun,
     newest: Checkpoint,
+    schedule: Schedule,
     goal: int,
     corpus: tuple[str, ...],
-    on_slice: OnSlice,
-    stop: Event,
+    most: int,
+    watcher: Watcher,
 ) -> CheckpointRecord:
-    """Train from `newest` to iteration `goal`, or until `stop` is set, and commit that.
+    """Train from `newest` to iteration `goal`, or until it is told to stop; the last checkpoint.
 
-    `corpus` are URLs for the record. Raises `TrainingStopped` when training diverges.
+    It is committed, and so is one wherever the schedule has an evaluation, on at most `most`
+    characters. `corpus` are URLs for the records. Raises `TrainingStopped` when training diverges.
     """
-    state = newest.payload.state
+    evaluated = {at for at in schedule.evaluations(goal) if at > newest.record.iteration}
+    record = newest.record
+    for step in sorted({*evaluated, goal}):
+        record = _advance(opened, newest, step, corpus, watcher)
+        watcher.on_checkpoint(record)
+        if record.iteration < step:
+            break
+        if step in evaluated:
+            evaluate(opened, record.digest, most)
+        if step == goal or is_exhausted(opened, schedule, opened.run.patience):
+            break
+        newest = opened.log.newest() or newest
+    return record
+
+
+def _advance(
+    opened: OpenRun, newest: Checkpoint, step: int, corpus: tuple[str, ...], watcher: Watcher
+) -> CheckpointRecord:
+    """Train from `newest` to iteration `step` and commit that."""
+    state, vocabulary = newest.payload
     arithmetic = arithmetic_of(newest.record, state.hyperparameters)
+    training = opened.split_for(vocabulary).training
     try:
-        trained = train_until(state, opened.split.training, goal, on_slice, stop, arithmetic)
+        trained = train_until(state, training, step, watcher.on_slice, watcher.stop, arithmetic)
+        check_loss(state)
     except TrainingDiverged as error:
         good = newest.record.iteration
         message = f"{error}; the last good checkpoint, of iteration {good}, is kept"
         raise TrainingStopped(message) from error
-    kept, planned = Kept(newest.record.rule, arithmetic), state.iteration == goal
-    return _commit(opened, state, trained, corpus, kept, after=newest.after, planned=planned)
+    kept, planned = Kept(newest.record.rule, arithmetic), state.iteration == step
+    payload = newest.payload._replace(state=state)
+    return _commit(opened, payload, trained, corpus, kept, after=newest.after, planned=planned)
+
+
+def check_loss(state: TrainingState) -> None:
+    """Refuse a state whose loss has exploded, though it is a number still: twice a uniform guess."""
+    options = state.hyperparameters
+    most = 2 * math.log(state.parameters.vocabulary_size) * options.seq_length
+    if state.smooth_loss > most:
+        what = f"the smooth loss, at most {most:.1f} (twice that of a uniform guess) expected,"
+        raise TrainingDiverged(
+            state.iteration, round(state.smooth_loss, 1), options.learning_rate, what=what
+        )
 
 
 def commit_initial(opened: OpenRun, corpus: tuple[str, ...]) -> CheckpointRecord:
@@ -56,11 +104,10 @@ def commit_initial(opened: OpenRun, corpus: tuple[str, ...]) -> CheckpointRecord
     kept = Kept(by_blocks, Arithmetic.fastest(options))
     if records:
         kept = Kept(records[-1].rule, arithmetic_of(records[-1], options))
-    state = TrainingState.initial(len(opened.vocabulary), options, seed=run.seed)
     nothing = ChunkStatistics(loss=None, characters_per_second=None)
     order = None if records else next_order(opened.store, opened.model)
-    after = opened.log.head()
-    return _commit(opened, state, nothing, corpus, kept, after=after, planned=True, order=order)
+    start, after = initial_payload(opened), opened.log.head()
+    return _commit(opened, start, nothing, corpus, kept, after=after, planned=True, order=order)
 
 
 def describe(record: CheckpointRecord, iterations_per_epoch: int) -> str:
@@ -76,7 +123,7 @@ def describe(record: CheckpointRecord, iterations_per_epoch: int) -> str:
 
 def _commit(
     opened: OpenRun,
-    state: TrainingState,
+    payload: Payload,
     trained: ChunkStatistics,
     corpus: tuple[str, ...],
     kept: Kept,
@@ -85,14 +132,15 @@ def _commit(
     planned: bool,
     order: int | None = None,
 ) -> CheckpointRecord:
-    """Commit `state` with what the loss curve and the reports need to know of it.
+    """Commit `payload` with what the loss curve and the reports need to know of it.
 
     An unplanned one has no snapshot: reports must not depend on when a signal stopped a run.
     """
-    training, held_out, block_ends = opened.split
+    state, vocabulary = payload
+    training, held_out, block_ends = opened.split_for(vocabulary)
     snapshot = measured = None
     if planned:
-        snapshot = draw_snapshot(state, training, opened.vocabulary, opened.run.seed)
+        snapshot = draw_snapshot(state, training, vocabulary, opened.run.seed)
         beginning = held_out[:curve_characters]
         measured = held_out_bits(state.parameters, beginning, block_ends, kept.rule)
     facts = {
@@ -108,4 +156,4 @@ def _commit(
         "cpu": cpu_model(),
         "versions": library_versions(),
     }
-    return opened.log.commit(state, opened.vocabulary, facts, after=after)
+    return opened.log.commit(state, vocabulary, facts, after=after)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from flows.lifecycle.evaluation import shortest_training_sample
 from flows.lifecycle.request import TrainingRequest
+from flows.lifecycle.schedule import operations_per_second
+from flows.lifecycle.work import Work, find_work
 from flows.parameters import SamplingOptions
 from flows.reporting.samples import samples_at_once
 from flows.reporting.writing import report_identity
@@ -15,10 +16,9 @@ from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import OpenRun
 from flows.storage.stores import Store
-from flows.text import Split, Vocabulary
+from flows.text import Vocabulary
 from rnncore import Hyperparameters, estimates
 
-operations_per_second = 5e10  # nominal: about a core of 2020; on purpose not measured
 program_bytes = 300_000_000  # Python, Prefect and numba
 token_copies = 4  # of a corpus while it is stored
 state_copies = 5  # of a state while it is written or read
@@ -69,28 +69,33 @@ def estimate_report(
 
 def _training(store: Store, dataset: Dataset, request: TrainingRequest) -> list[Estimate]:
     """Training from the newest checkpoint on, evaluation, and the samples."""
-    texts, network = request.split(dataset), request.training.network()
-    run_id = request.run_on(dataset.manifest.dataset_id).run_id
-    record = next(reversed(CheckpointLog(store, request.model, run_id).records()), None)
-    left = request.goal(request.iterations_per_epoch(texts)) - (record.iteration if record else 0)
-    parts = [_chunks(texts, dataset.vocabulary, request, max(0, left), is_new=record is None)]
+    work = find_work(store, dataset, request)
+    if work.answer:
+        return []
+    record = next(reversed(CheckpointLog(store, request.model, work.run.run_id).records()), None)
+    parts = [_chunks(request, dataset, work, record.iteration if record else None)]
     if request.sampling and (
-        left > 0
-        or record is None
-        or not _is_reported(store, request.model, run_id, record, request.sampling)
+        record is None
+        or record.iteration < work.schedule.goal
+        or not _is_reported(store, request.model, work.run.run_id, record, request.sampling)
     ):
-        parts.append(_samples(dataset.vocabulary, network, request.sampling))
+        parts.append(_samples(work.vocabulary, request.training.network(), request.sampling))
     return parts
 
 
 def _chunks(
-    texts: Split, vocabulary: Vocabulary, request: TrainingRequest, left: int, *, is_new: bool
+    request: TrainingRequest, dataset: Dataset, work: Work, iteration: int | None
 ) -> Estimate:
-    """`left` iterations in chunks, each with a checkpoint; then an evaluation."""
-    network, V = request.training.network(), len(vocabulary)
+    """The iterations after `iteration` in chunks, each with a checkpoint; then the evaluations."""
+    network, V = request.training.network(), len(work.vocabulary)
+    left = max(0, work.schedule.goal - (iteration or 0))
     state = estimates.state_bytes(V, network)
-    checkpoints = math.ceil(left / request.training.checkpoint_every) + is_new
-    read = len(texts.held_out) + max(len(texts.held_out), shortest_training_sample)
+    checkpoints = work.schedule.checkpoints(iteration or 0) if left else 0
+    checkpoints += iteration is None
+    held_out = request.divide(dataset).held_out.characters
+    read = min(held_out, request.evaluation.maximum_characters)
+    evaluated = sum(1 for at in work.schedule.evaluations(work.schedule.goal))
+    both = (evaluated + 2) * (read + max(read, shortest_training_sample))
     return Estimate(
         memory=max(
             estimates.training_bytes(V, network),
@@ -99,10 +104,10 @@ def _chunks(
             state_copies * state,
         ),
         disk=checkpoints * (state + 16 * V + record_bytes),
-        files=2 * checkpoints + 5 * is_new,  # and run, lock, evaluation, decision
+        files=2 * checkpoints + evaluated + 5 * (iteration is None),  # and run, lock, decision
         operations=left * estimates.training_operations(V, network)
         + checkpoints * checkpoint_operations
-        + 2 * read * estimates.reading_operations(V, network.hidden_size),
+        + both * estimates.reading_operations(V, network.hidden_size),
     )
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flows.exceptions import LimitExceeded
-from flows.lifecycle.estimates import Estimate, operations_per_second
+from flows.lifecycle.estimates import Estimate
+from flows.lifecycle.schedule import operations_per_second
 from flows.storage.datasets import cache_folder
 from flows.storage.stores import Store
 

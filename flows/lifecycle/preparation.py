@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from flows.exceptions import StorageError
 from flows.lifecycle.chunk import commit_initial
+from flows.lifecycle.evaluation import is_exhausted
 from flows.lifecycle.machine import differences
+from flows.lifecycle.schedule import Schedule
 from flows.storage.checkpoints import CheckpointRecord
 from flows.storage.garbage import collect_garbage
 from flows.storage.open_run import OpenRun
@@ -18,13 +20,14 @@ logger = logging.getLogger(__name__)
 
 
 class Prepared(NamedTuple):
-    """The newest checkpoint of a run, and whether the run is new."""
+    """The newest checkpoint of a run, whether the run is new, and whether it is trained already."""
 
     record: CheckpointRecord
     is_new: bool
+    is_finished: bool
 
 
-def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...]) -> Prepared:
+def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...], schedule: Schedule) -> Prepared:
     """The newest checkpoint of a run; a new run gets its description and its initial state.
 
     `corpus` are URLs for the record of the initial state.
@@ -35,7 +38,10 @@ def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...]) -> Prepared:
             logger.info("removed %d old files of killed runs", len(removed))
     newest = opened.log.newest()
     if newest is None:
-        return Prepared(commit_initial(opened, corpus), is_new=True)
+        return Prepared(commit_initial(opened, corpus), is_new=True, is_finished=False)
     for difference in differences(newest.record, run.network()):
         logger.warning("results may differ in their last bits from here on: %s", difference)
-    return Prepared(newest.record, is_new=False)
+    finished = newest.record.iteration >= schedule.goal or is_exhausted(
+        opened, schedule, run.patience
+    )
+    return Prepared(newest.record, is_new=False, is_finished=finished)

@@ -1,58 +1,197 @@
-"""Promotion: a checkpoint becomes its model's champion if it predicts held-out text better."""
+"""Promotion: what is measured to decide whether a checkpoint becomes its model's champion."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from functools import partial
+from itertools import islice
+from typing import NamedTuple
 
-from flows.exceptions import CorpusError
-from flows.lifecycle.evaluation import held_out_bits
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from flows.exceptions import DamagedObject, UnknownObject
+from flows.lifecycle.comparison import Side, compare
+from flows.lifecycle.evaluation import evaluate
+from flows.lifecycle.verdict import Measured, Verdict, verdict_on_first, verdict_on_later
+from flows.parameters import PromotionOptions
 from flows.storage.checkpoints import EvaluationRecord
+from flows.storage.damage import warn
 from flows.storage.open_run import OpenRun
 from flows.storage.payload import Payload
-from flows.storage.registry import Champion, Decision, Registry, Version
+from flows.storage.registry import Champion, Decision, Registry
+from flows.storage.versions import Comparison, Finding, History, Version
 
 
-def promote_or_reject(opened: OpenRun, measured: EvaluationRecord) -> Decision:
-    """Decide about a checkpoint; an earlier decision about it is kept."""
-    registry = Registry(opened.store, opened.model)
-    return registry.decide(opened.run_id, measured.digest, partial(judge, opened, measured))
+class Judging(BaseModel):
+    """How decisions are made, as it was asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    options: PromotionOptions
+    most: int  # characters of held-out text to read
+    kept_versions: int  # that a rollback can go to
 
 
-def judge(opened: OpenRun, measured: EvaluationRecord, champion: Champion | None) -> Version:
-    """The decision about a checkpoint, given the present champion."""
-    own = measured.held_out_bits_per_character
-    theirs: float | None = None
-    better = True
-    if champion is None:
-        reason = "there was no champion"
-    elif own is None:
-        reason = "nothing is held out to compare on"
+class Case(NamedTuple):
+    """What a decision is about: a checkpoint, how it was measured, and what was asked for."""
+
+    opened: OpenRun
+    measured: EvaluationRecord
+    payload: Payload
+    corpus: tuple[str, ...]
+    goal: int  # iterations that were asked for
+    judging: Judging
+    findings: Sequence[Finding] = ()
+
+    @classmethod
+    def of(
+        cls,
+        opened: OpenRun,
+        digest: str,
+        corpus: tuple[str, ...],
+        goal: int,
+        judging: Judging,
+        findings: Sequence[Finding],
+    ) -> Case:
+        """The case of a checkpoint of a run."""
+        measured = evaluate(opened, digest, judging.most)
+        payload = opened.log.read(opened.log.record(digest))
+        return cls(opened, measured, payload, corpus, goal, judging, findings)
+
+
+def promote_or_reject(case: Case) -> Decision:
+    """Decide about a checkpoint; an earlier decision about it stands while the champion is the
+    same.
+    """
+    registry = Registry(case.opened.store, case.opened.model)
+    return registry.decide(case.opened.run_id, case.measured.digest, partial(judge, case))
+
+
+def judge(case: Case, history: History, champion: Champion | None) -> Version:
+    """The decision about a checkpoint, given the decisions before it and the present champion."""
+    measured = case.measured
+    comparisons: tuple[Comparison, ...] = ()
+    if champion is None or measured.held_out_bits_per_character is None:
+        verdict = _alone(case)
     else:
-        try:
-            theirs = _champion_bits(champion.payload, opened, measured.rule)
-        except CorpusError:
-            reason = f"version {champion.number}'s vocabulary lacks characters of the held-out text"
-        if theirs is not None:
-            better = own < theirs
-            reason = (
-                f"{own:.3f} bits per character on the held-out text,"
-                f" version {champion.number} has {theirs:.3f}"
-            )
+        comparisons = tuple(_comparisons(case, history, champion))
+        verdict = verdict_on_later(
+            case.judging.options, champion.number, comparisons, _notes(case, champion)
+        )
+    opened = case.opened
+    manifest = opened.dataset.manifest
+    new = next((found for found in comparisons if found.text == "new"), None)
     return Version(
-        decision="promoted" if better else "rejected",
-        reason=reason,
+        decision="promoted" if verdict.promoted else "rejected",
+        reason=verdict.reason,
         run_id=opened.run_id,
         iteration=measured.iteration,
         digest=measured.digest,
-        bits_per_character=own,
+        bits_per_character=measured.held_out_bits_per_character,
         champion=champion.number if champion else None,
-        champion_bits_per_character=theirs,
+        champion_bits_per_character=new.other_bits_per_character if new else None,
         rule=measured.rule,
+        judge_on=case.judging.options.judge_on,
+        comparisons=comparisons,
+        lost_bits=_lost_bits(champion, comparisons),
+        warnings=(*(f.sentence for f in case.findings), *verdict.warnings),
+        findings=tuple(case.findings),
+        goal=case.goal,
+        parent=opened.run.parent,
+        dataset_id=manifest.dataset_id,
+        corpus=case.corpus,
+        characters=manifest.characters,
+        vocabulary_size=len(case.payload.vocabulary),
     )
 
 
-def _champion_bits(champion: Payload, opened: OpenRun, rule: str | None) -> float | None:
-    """Bits per character of a champion on the held-out text of a run, block by block as there."""
-    _, held_out, block_ends = opened.split
-    tokens = champion.vocabulary.encode(opened.vocabulary.decode(held_out))
-    return held_out_bits(champion.state.parameters, tokens, block_ends, rule)
+def _alone(case: Case) -> Verdict:
+    """The verdict where there is nothing to compare."""
+    if (own := case.measured.held_out_bits_per_character) is None:
+        return Verdict(promoted=True, reason="no text is held out, so nothing was compared")
+    state, vocabulary = case.payload
+    held_out = case.opened.split_for(vocabulary).held_out
+    _, counts = np.unique(held_out, return_counts=True)
+    shares = counts / counts.sum()
+    return verdict_on_first(
+        Measured(
+            bits=own,
+            uniform_bits=math.log2(len(vocabulary)),
+            order_0_bits=-float(np.sum(shares * np.log2(shares))),
+            characters=len(vocabulary),
+            learning_rate=state.hyperparameters.learning_rate,
+        )
+    )
+
+
+def _comparisons(case: Case, history: History, champion: Champion) -> list[Comparison]:
+    """With the champion on the new text and on its own, and with the oldest version on its own."""
+    opened = case.opened
+    mine = Side(case.payload, set(opened.division.training.digests))
+    reigning = _run_of(opened, champion)
+    theirs = Side(champion.payload, set(reigning.division.training.digests) if reigning else ())
+    rest = case.judging.most, opened.run.seed
+    found = [compare("new", champion.number, opened.division.held_out, mine, theirs, *rest)]
+    if reigning:
+        texts = reigning.division.held_out
+        found.append(compare("champion", champion.number, texts, mine, theirs, *rest))
+    oldest = _oldest(case, history)
+    if oldest and oldest.number != champion.number and (run := _run_of(opened, oldest)):
+        side = Side(oldest.payload, set(run.division.training.digests))
+        found.append(compare("oldest", oldest.number, run.division.held_out, mine, side, *rest))
+    return [comparison for comparison in found if comparison]
+
+
+def _oldest(case: Case, history: History) -> Champion | None:
+    """The oldest version that a rollback could go to, since text was last changed on purpose."""
+    registry = Registry(case.opened.store, case.opened.model)
+    kept = [
+        history.get(number) for number in islice(history.champions(), case.judging.kept_versions)
+    ]
+    entries = []
+    for entry in filter(None, kept):
+        entries.append(entry)
+        if entry.version.decided_by == "hand" or entry.version.judge_on == "new":
+            break
+    for entry in reversed(entries):
+        try:
+            return registry.checkpoint(entry)
+        except (DamagedObject, UnknownObject) as error:
+            warn(DamagedObject(f"version {entry.number}", str(error)), "not compared with")
+    return None
+
+
+def _run_of(opened: OpenRun, version: Champion) -> OpenRun | None:
+    """The run of a version, if its text is there."""
+    run = OpenRun(opened.store, opened.model, version.version.run_id)
+    try:
+        run.division  # noqa: B018 - reads it
+    except (DamagedObject, UnknownObject) as error:
+        warn(DamagedObject(f"the text of version {version.number}", str(error)), "not compared on")
+        return None
+    return run
+
+
+def _notes(case: Case, champion: Champion) -> list[str]:
+    """What a reader of the comparison should know."""
+    if (reigning := _run_of(case.opened, champion)) is None:
+        return [f"the text of version {champion.number} is not there to compare on"]
+    mine, theirs = case.opened.run, reigning.run
+    if (mine.held_out, mine.split) != (theirs.held_out, theirs.split):
+        return [
+            (
+                f"version {champion.number} held out {theirs.held_out:g} of its text by {theirs.split},"
+                f" this run {mine.held_out:g} by {mine.split}"
+            )
+        ]
+    return []
+
+
+def _lost_bits(champion: Champion | None, comparisons: Sequence[Comparison]) -> float | None:
+    """Bits lost on champions' own texts since the last promotion by hand, this decision's too."""
+    own = next((found for found in comparisons if found.text == "champion"), None)
+    if own is None or champion is None:
+        return None
+    return (champion.version.lost_bits or 0.0) - own.gain

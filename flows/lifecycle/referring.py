@@ -1,10 +1,63 @@
-"""References to runs and checkpoints, made from what was found in the store."""
+"""References to work, runs and checkpoints, made from what was found in the store."""
 
 from __future__ import annotations
 
-from flows.references import CheckpointRef, RunRef
-from flows.storage.checkpoints import CheckpointRecord
+from flows.lifecycle.schedule import Schedule
+from flows.lifecycle.work import Work
+from flows.references import AnswerRef, CheckpointRef, DatasetRef, RunRef, VersionRef, WorkRef
+from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.open_run import OpenRun
+from flows.storage.registry import Decision, Registry
+from flows.storage.stores import Store
+
+
+def work_reference(dataset: DatasetRef, model: str, store: Store, work: Work) -> WorkRef:
+    """The reference to what a request on a dataset comes to."""
+    run = RunRef(
+        store=dataset.store,
+        model=model,
+        run_id=work.run.run_id,
+        dataset_id=dataset.dataset_id,
+        corpus=dataset.corpus,
+    )
+    return WorkRef(
+        run=run,
+        parent=work.run.parent,
+        starts_from=work.starts_from,
+        vocabulary_size=len(work.vocabulary),
+        iterations_per_epoch=work.schedule.per_epoch,
+        goal=work.schedule.goal,
+        checkpoint_every=work.schedule.checkpoint_every,
+        evaluate_every=work.schedule.evaluate_every,
+        answer=_answer(run, store, work),
+    )
+
+
+def _answer(run: RunRef, store: Store, work: Work) -> AnswerRef | None:
+    """The reference to the decision that answers."""
+    if work.answer is None:
+        return None
+    version = work.answer.version
+    path = CheckpointLog(store, run.model, run.run_id).payload_path(version.digest)
+    champion = next(Registry(store, run.model).history().champions(), None)
+    return AnswerRef(
+        version=version_reference(Decision(work.answer.number, version, champion, is_new=False)),
+        checkpoint=CheckpointRef(
+            run=run,
+            iteration=version.iteration,
+            digest=version.digest,
+            url=store.location(path),
+            characters_per_second=None,
+        ),
+        held_out_bits_per_character=version.bits_per_character,
+    )
+
+
+def schedule_of_work(work: WorkRef) -> Schedule:
+    """The schedule that a reference carries."""
+    return Schedule(
+        work.iterations_per_epoch, work.goal, work.checkpoint_every, work.evaluate_every
+    )
 
 
 def run_reference(store: str, opened: OpenRun, corpus: tuple[str, ...]) -> RunRef:
@@ -18,12 +71,29 @@ def run_reference(store: str, opened: OpenRun, corpus: tuple[str, ...]) -> RunRe
     )
 
 
-def checkpoint_reference(run: RunRef, opened: OpenRun, record: CheckpointRecord) -> CheckpointRef:
-    """The reference to a checkpoint of `run`."""
+def checkpoint_reference(
+    run: RunRef, opened: OpenRun, record: CheckpointRecord, *, is_last: bool = False
+) -> CheckpointRef:
+    """The reference to a checkpoint of `run`; `is_last` if training ends there."""
     return CheckpointRef(
         run=run,
         iteration=record.iteration,
         digest=record.digest,
         url=opened.store.location(opened.log.payload_path(record.digest)),
         characters_per_second=record.characters_per_second,
+        is_last=is_last,
+    )
+
+
+def version_reference(decided: Decision) -> VersionRef:
+    """The reference to a decision."""
+    version = decided.version
+    return VersionRef(
+        number=decided.number,
+        decision=version.decision,
+        reason=version.reason,
+        champion=decided.champion,
+        champion_bits_per_character=version.champion_bits_per_character,
+        warnings=version.warnings,
+        is_new=decided.is_new,
     )

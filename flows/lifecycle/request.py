@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from flows.exceptions import CorpusError
 from flows.parameters import EvaluationOptions, SamplingOptions, TrainingOptions
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import check_split
 from flows.storage.runs import Run, make_run
-from flows.text import Split
-from rnncore import iterations_per_epoch
+from flows.text import Division, Vocabulary
+
+short_text = 100_000  # characters; training on fewer of them keeps Adagrad's sums
+usual_decay = 0.1  # of the sums: within 0.035 bits of the best over thirty nights of growth
 
 
 class TrainingRequest(BaseModel):
@@ -22,29 +25,49 @@ class TrainingRequest(BaseModel):
     training: TrainingOptions
     evaluation: EvaluationOptions
     sampling: SamplingOptions | None = None  # None: no report is asked for
+    force: bool = False  # train again, from the champion, what is done already
 
-    def split(self, dataset: Dataset) -> Split:
+    def divide(self, dataset: Dataset) -> Division:
         """The texts to train on and to hold out; `CorpusError` for a corpus that cannot serve."""
         if self.sampling:
             dataset.vocabulary.encode(self.sampling.priming, "priming text")
-        texts = dataset.split(self.evaluation.held_out, self.evaluation.split)
+        self.check_vocabulary(dataset.vocabulary)
+        texts = dataset.divide(self.evaluation.held_out, self.evaluation.split)
         check_split(texts, self.training.network(), self.evaluation.held_out)
         return texts
 
-    def run_on(self, dataset_id: str) -> Run:
-        """The training run on a dataset."""
+    def check_vocabulary(self, vocabulary: Vocabulary) -> None:
+        """Refuse a vocabulary that is larger than what is asked for."""
+        most = self.training.maximum_vocabulary
+        if len(vocabulary) > most:
+            raise CorpusError(
+                f"the vocabulary has {len(vocabulary):,} characters, expected at most {most:,}:"
+                " check the corpus, or set training.maximum_vocabulary"
+            )
+
+    def run_on(self, dataset: Dataset, parent: str | None) -> Run:
+        """The training run on a dataset, from scratch or from the checkpoint `parent`."""
+        order = self.training.order or ("interleaved" if parent else "as_given")
+        patience = self.evaluation.patience
         return make_run(
-            dataset_id,
+            dataset.manifest.dataset_id,
             held_out=self.evaluation.held_out,
             split=self.evaluation.split,
             seed=self.seed,
             network=self.training.network(),
+            parent=parent,
+            adagrad_decay=self._decay(dataset) if parent else None,
+            order="interleaved" if order == "interleaved" else None,
+            patience=patience,
+            evaluate_every=self.evaluation.evaluate_every if patience else None,
         )
 
-    def goal(self, iterations_per_epoch: int) -> int:
-        """The iteration at which the last epoch ends."""
-        return self.training.epochs * iterations_per_epoch
+    def epochs(self, run: Run) -> int:
+        """Passes through the training text that are asked for."""
+        return self.training.epochs_warm if run.parent else self.training.epochs
 
-    def iterations_per_epoch(self, texts: Split) -> int:
-        """Iterations of one pass through the training text."""
-        return iterations_per_epoch(len(texts.training), self.training.network())
+    def _decay(self, dataset: Dataset) -> float:
+        if self.training.adagrad_decay is not None:
+            return self.training.adagrad_decay
+        training = dataset.divide(self.evaluation.held_out, self.evaluation.split).training
+        return 1.0 if training.characters < short_text else usual_decay

@@ -4,7 +4,10 @@ from flows.parameters.flow_parameters import (
     Corpus,
     Encoding,
     Evaluation,
+    Force,
     ModelName,
+    Promotion,
+    Retention,
     RunId,
     Sampling,
     Seed,
@@ -14,14 +17,26 @@ from flows.parameters.flow_parameters import (
     WhenBusy,
     default,
 )
-from flows.parameters.sections import EvaluationOptions, SamplingOptions, Section, TrainingOptions
+from flows.parameters.sections import (
+    EvaluationOptions,
+    PromotionOptions,
+    RetentionOptions,
+    SamplingOptions,
+    Section,
+    TrainingOptions,
+)
 
 __all__ = [
     "Corpus",
     "Encoding",
     "Evaluation",
     "EvaluationOptions",
+    "Force",
     "ModelName",
+    "Promotion",
+    "PromotionOptions",
+    "Retention",
+    "RetentionOptions",
     "RunId",
     "Sampling",
     "SamplingOptions",

@@ -9,7 +9,13 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from flows.parameters.sections import EvaluationOptions, SamplingOptions, TrainingOptions
+from flows.parameters.sections import (
+    EvaluationOptions,
+    PromotionOptions,
+    RetentionOptions,
+    SamplingOptions,
+    TrainingOptions,
+)
 from flows.storage.url_pattern import address_pattern, query_names
 
 longest_address = 4096  # characters, as of a path
@@ -121,4 +127,22 @@ Sampling = Annotated[
     SamplingOptions,
     described("Sampling", "The samples of the report"),
     Default(SamplingOptions()),
+]
+Promotion = Annotated[
+    PromotionOptions,
+    described("Promotion", "When a checkpoint becomes champion"),
+    Default(PromotionOptions()),
+]
+Retention = Annotated[
+    RetentionOptions,
+    described("Retention", "Which checkpoints are kept"),
+    Default(RetentionOptions()),
+]
+Force = Annotated[
+    bool,
+    described(
+        "Force",
+        "Train again what is done already, from the champion or as training.start_from says",
+    ),
+    Default(False),
 ]

@@ -52,13 +52,43 @@ class TrainingOptions(Section):
         300,
         (1, 1_000_000),
         "Epochs",
-        "Passes through the training text; more of them continue a finished run",
+        "Passes through the training text of a run from scratch; more of them continue it",
     )
-    checkpoint_every: int = whole_number(
-        100_000,
-        (1, 10**12),
-        "Checkpoint every",
-        "Iterations between checkpoints, each chunk a task",
+    epochs_warm: int = whole_number(
+        1,
+        (1, 1_000_000),
+        "Epochs after a warm start",
+        "Passes through the training text, old and new, of a run that starts from a checkpoint",
+    )
+    checkpoint_every: Annotated[int, Field(ge=1, le=10**12)] | None = Field(
+        None,
+        title="Checkpoint every",
+        description="Iterations between checkpoints, each chunk a task, 1 to 1,000,000,000,000; if"
+        " not given about ten checkpoints a run, none within two seconds' work of the last",
+    )
+    start_from: Literal["auto", "champion", "scratch"] | Annotated[int, Field(ge=0)] = Field(
+        "auto",
+        title="Start from",
+        description="auto (the champion, or from scratch where there is none or where the network"
+        " has another shape or number type), champion, scratch, or the number of a version",
+    )
+    adagrad_decay: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None,
+        title="Decay of Adagrad's sums",
+        description="Factor of the sums of the checkpoint to start from: 0 forgets them, 1 keeps"
+        " them; if not given 0.1, or 1 where the training text has under 100,000 characters",
+    )
+    order: Literal["as_given", "interleaved"] | None = Field(
+        None,
+        title="Order of the text",
+        description="as_given, or interleaved (blocks of all files in an order by their digests);"
+        " if not given as_given from scratch and interleaved after a warm start",
+    )
+    maximum_vocabulary: int = whole_number(
+        20_000,
+        (2, 1_114_112),
+        "Maximum vocabulary",
+        "Characters that the text, and the checkpoint to start from, may have together",
     )
     dtype: Literal["float32", "float64"] = Field(
         "float32", title="Number type", description="Type of all weights: speed or precision"
@@ -85,6 +115,21 @@ class EvaluationOptions(Section):
         title="Split",
         description="How it is chosen: content (by each block's digest, so it stays held out in"
         " later corpora) or tail (the end of the text)",
+    )
+    maximum_characters: int = whole_number(
+        1_000_000,
+        (1, 10**9),
+        "Maximum characters",
+        "Characters of held-out text that are read, in blocks chosen by digest",
+    )
+    patience: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None,
+        title="Patience",
+        description="Stop after so many evaluations without improvement, 1 to 1,000,000; if not"
+        " given all epochs are trained, and the best checkpoint is judged",
+    )
+    evaluate_every: int = whole_number(
+        1, (1, 1_000_000), "Evaluate every", "Epochs between evaluations, where there is patience"
     )
 
 
@@ -117,4 +162,48 @@ class SamplingOptions(Section):
         le=2**63 - 1,
         title="Seed",
         description="Seed of the samples' random numbers; 0 or more",
+    )
+
+
+class PromotionOptions(Section):
+    """When a checkpoint becomes champion."""
+
+    minimum_gain: float = Field(
+        0.005,
+        ge=0,
+        le=10,
+        title="Minimum gain",
+        description="Bits per character that it must be better by on the new held-out text, if two"
+        " standard errors are less; 0 to 10",
+    )
+    maximum_loss: float = Field(
+        0.2,
+        ge=0,
+        le=100,
+        title="Maximum loss",
+        description="Bits per character that it may be worse by on the held-out text of the champion,"
+        " and of the oldest version kept; 0 to 100",
+    )
+    judge_on: Literal["both", "new"] = Field(
+        "both",
+        title="Judge on",
+        description="both texts, or new: for a text that was changed on purpose",
+    )
+
+
+class RetentionOptions(Section):
+    """Which checkpoints are kept; the others are removed at the end of each retrain."""
+
+    latest: int = whole_number(2, (1, 1_000_000), "Latest", "Newest checkpoints of a run")
+    best: int = whole_number(
+        1, (0, 1_000_000), "Best", "Checkpoints of a run that predict held-out text best"
+    )
+    every_n: Annotated[int, Field(ge=1, le=10**12)] | None = Field(
+        None,
+        title="Every n",
+        description="Keep also checkpoints at multiples of so many iterations, 1 to"
+        " 1,000,000,000,000; if not given none",
+    )
+    versions: int = whole_number(
+        10, (1, 1_000_000), "Versions", "Last distinct checkpoints that were champion"
     )

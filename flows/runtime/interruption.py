@@ -100,10 +100,15 @@ def cancelled(error: RunCancelled) -> State[Any]:
 
 
 def unless_cancelled(result: Result) -> OrCancelled[Result]:
-    """What a flow returns: `result`, or Cancelled where it was cancelled after its work was done.
+    """What a flow returns: `result`, or Cancelled where it was cancelled after its work was done."""
+    return cancelled_meanwhile() or result
+
+
+def cancelled_meanwhile() -> State[Any] | None:
+    """The state of a run that was cancelled after its work was done.
 
     Prefect would leave such a run Cancelling for ever.
     """
     if is_cancelled():
         return Cancelled(message="the run had finished before it was cancelled")
-    return result
+    return None

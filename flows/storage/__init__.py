@@ -7,9 +7,10 @@ from flows.storage.checkpoints import Checkpoint, CheckpointLog, CheckpointRecor
 from flows.storage.log import Log, Record
 from flows.storage.open_run import OpenRun, open_run
 from flows.storage.payload import Payload, read_payload
-from flows.storage.registry import Champion, Registry, Version
+from flows.storage.registry import Champion, Registry
 from flows.storage.runs import Run
 from flows.storage.stores import Store, open_store
+from flows.storage.versions import Version
 
 __all__ = [
     "Champion",

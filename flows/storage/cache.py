@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Literal, TypeVar
 
-Kind = Literal["record", "document", "dataset", "division", "split"]
+Kind = Literal["record", "document", "dataset", "division", "split", "vocabulary"]
 Found = TypeVar("Found")
 
 sizes: dict[Kind, int] = {
@@ -15,6 +15,7 @@ sizes: dict[Kind, int] = {
     "document": 256,
     "dataset": 2,  # mapped from disk
     "division": 4,  # places and digests of blocks
+    "vocabulary": 16,  # of runs that started from a checkpoint
     "split": 2,  # copies of the tokens: a run asks for the same ones at each chunk
 }
 

@@ -66,6 +66,7 @@ class EvaluationRecord(BaseModel):
     train_bits_per_character: float
     held_out_bits_per_character: float | None
     rule: str | None = None
+    characters: int | None = None  # of the held-out text that were read; None: all of it
 
 
 class Checkpoint(NamedTuple):
@@ -162,12 +163,24 @@ class CheckpointLog:
         by_iteration = {record.iteration: record for _, record in found}
         return [by_iteration[iteration] for iteration in sorted(by_iteration)]
 
-    def evaluation(self, sha256: str, rule: str | None) -> EvaluationRecord | None:
-        """The evaluation by `rule` of the checkpoint with that digest, if there is one."""
-        for _, evaluation in self._log.list_records().contents("evaluation", EvaluationRecord):
-            if (evaluation.digest, evaluation.rule) == (sha256, rule):
-                return evaluation
-        return None
+    def evaluation(
+        self, sha256: str, rule: str | None, characters: int | None = None
+    ) -> EvaluationRecord | None:
+        """The evaluation of the checkpoint with that digest, by `rule` on so many characters."""
+        wanted = sha256, rule, characters
+        return next(
+            (
+                found
+                for found in self.evaluations()
+                if (found.digest, found.rule, found.characters) == wanted
+            ),
+            None,
+        )
+
+    def evaluations(self) -> list[EvaluationRecord]:
+        """All evaluations, newest first."""
+        records = self._log.list_records().contents("evaluation", EvaluationRecord)
+        return [found for _, found in records]
 
     def add_evaluation(self, evaluation: EvaluationRecord) -> EvaluationRecord:
         """Record how well a checkpoint predicts text, unless that is recorded already."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.exceptions import CorpusError
+from flows.exceptions import CorpusError, DamagedObject
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
+from flows.storage.datasets import Dataset
 from flows.storage.runs import Run, load_run
 from flows.storage.stores import Store, open_store
-from flows.text import Split, Vocabulary
+from flows.text import Division, Split, Vocabulary, split
 from rnncore import Hyperparameters, iterations_per_epoch
 
 
@@ -32,20 +33,50 @@ class OpenRun:
         return CheckpointLog(self.store, self.model, self.run_id)
 
     @property
+    def dataset(self) -> Dataset:
+        """The text that it trains on, verified in every byte."""
+        return datasets.load(self.store, self.run.dataset_id)
+
+    @property
     def vocabulary(self) -> Vocabulary:
-        """The characters of its dataset; verifies the whole dataset."""
-        return datasets.load(self.store, self.run.dataset_id).vocabulary
+        """Its characters: those of its text, and of the checkpoint that it started from."""
+        if self.run.parent is None:
+            return self.dataset.vocabulary
+        key = self.model, self.run_id
+        return self.store.cache.get("vocabulary", key, self._read_vocabulary)
+
+    @property
+    def division(self) -> Division:
+        """Its texts as blocks, in tokens of the dataset."""
+        run = self.run
+        return datasets.load_division(self.store, run.dataset_id, run.held_out, run.split)
 
     @property
     def split(self) -> Split:
-        """Its texts; verifies the whole dataset."""
-        run = self.run
-        return datasets.load_split(self.store, run.dataset_id, run.held_out, run.split)
+        """Its texts, in its own tokens."""
+        return self.split_for(self.vocabulary)
+
+    def split_for(self, vocabulary: Vocabulary) -> Split:
+        """Its texts in tokens of a vocabulary that has all of their characters."""
+        key = self.model, self.run_id, vocabulary.characters
+        return self.store.cache.get("split", key, lambda: self._split(vocabulary))
 
     @property
     def iterations_per_epoch(self) -> int:
         """Iterations of one pass through the training text."""
-        return iterations_per_epoch(len(self.split.training), self.run.network())
+        return iterations_per_epoch(self.division.training.characters, self.run.network())
+
+    def _read_vocabulary(self) -> Vocabulary:
+        if (newest := self.log.newest()) is None:
+            raise DamagedObject(f"run {self.run_id} of model {self.model}", "has no checkpoint")
+        return newest.payload.vocabulary
+
+    def _split(self, vocabulary: Vocabulary) -> Split:
+        texts = split(self.division, interleaved=self.run.interleaved)
+        if vocabulary == self.dataset.vocabulary:
+            return texts
+        places = vocabulary.places_of(self.dataset.vocabulary)
+        return Split(places[texts.training], places[texts.held_out], texts.block_ends)
 
 
 def open_run(store_url: str, model: str, run_id: str) -> OpenRun:
@@ -53,17 +84,17 @@ def open_run(store_url: str, model: str, run_id: str) -> OpenRun:
     return OpenRun(open_store(store_url), model, run_id)
 
 
-def check_split(split: Split, network: Hyperparameters, held_out: float) -> None:
+def check_split(texts: Division, network: Hyperparameters, held_out: float) -> None:
     """Refuse texts that are too short to train or to evaluate on."""
     needed = network.batch_size * (network.seq_length + 2)
-    if len(split.training) < needed:
+    if texts.training.characters < needed:
         raise CorpusError(
-            f"the training text has {len(split.training)} characters, expected at least {needed}"
-            f" (batch_size {network.batch_size} × (seq_length {network.seq_length} + 2)):"
+            f"the training text has {texts.training.characters} characters, expected at least"
+            f" {needed} (batch_size {network.batch_size} × (seq_length {network.seq_length} + 2)):"
             " give a longer corpus, or make batch_size or seq_length smaller"
         )
-    if held_out and len(split.held_out) < 2:  # noqa: PLR2004 - one to read, one to predict
+    if held_out and texts.held_out.characters < 2:  # noqa: PLR2004 - one to read, one to predict
         raise CorpusError(
-            f"the held-out text has {len(split.held_out)} characters, expected at least 2:"
+            f"the held-out text has {texts.held_out.characters} characters, expected at least 2:"
             " give a longer corpus, a larger evaluation.held_out, or 0 to hold nothing out"
         )

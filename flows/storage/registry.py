@@ -1,40 +1,22 @@
-"""The registry: a model's versions, each a decision whether a checkpoint becomes its champion."""
+"""The registry of a model: its versions, its champion, and decisions by the gate and by hand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import NamedTuple
 
 from flows.exceptions import DamagedObject, UnknownObject
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.damage import warn
 from flows.storage.log import Listing, Log, Record
-from flows.storage.order import Order, next_order
+from flows.storage.order import next_order
 from flows.storage.payload import Payload
 from flows.storage.stores import Store
-
-
-class Version(BaseModel):
-    """What was decided about a checkpoint, and why."""
-
-    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-    decision: Literal["promoted", "rejected"]
-    reason: str  # for people
-    run_id: str = Field(pattern=r"^[0-9a-f]{16}$")
-    iteration: int
-    digest: str = Field(pattern=r"^[0-9a-f]{64}$")  # SHA-256 of the payload
-    bits_per_character: float | None  # on its run's held-out text; None where nothing is held out
-    champion: int | None  # number of the version that it was measured against
-    champion_bits_per_character: float | None  # of that, on the same text
-    rule: str | None = None  # by which both were measured, as in `EvaluationRecord`
-    order: Order | None = None  # among the model's runs and decisions
+from flows.storage.versions import Entry, History, Version
 
 
 class Champion(NamedTuple):
-    """A promoted version and its checkpoint, read back."""
+    """A version and its checkpoint, read back."""
 
     number: int
     version: Version
@@ -43,11 +25,12 @@ class Champion(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A version, and the number of the model's champion now."""
+    """A version, the number of the model's champion now, and whether it was decided just now."""
 
     number: int
     version: Version
     champion: int | None
+    is_new: bool = True
 
 
 class Registry:
@@ -58,60 +41,93 @@ class Registry:
         self._model = model
         self._log = Log(store, f"models/{model}/versions")
 
-    def champion(self) -> Champion | None:
-        """The version promoted last, of those that are intact with their checkpoints.
+    def history(self) -> History:
+        """The versions, newest first; corrupt ones are reported and skipped."""
+        return History.of(self._log.list_records())
 
-        What is corrupt is reported and skipped.
-        """
-        return self._champion(self._log.list_records())
+    def champion(self) -> Champion | None:
+        """The champion; where it is corrupt, which is reported, the one before it."""
+        return self._champion(self.history())
+
+    def checkpoint(self, entry: Entry) -> Champion:
+        """The checkpoint of a version, read back; an error says that it is gone or corrupt."""
+        version = entry.version
+        log = CheckpointLog(self._store, self._model, version.run_id)
+        record = log.record(version.digest)
+        return Champion(entry.number, version, record, log.read(record))
+
+    def find_checkpoint(self, digest: str) -> Champion:
+        """The checkpoint of that digest, of any version of the model."""
+        for entry in self.history().entries:
+            if entry.version.digest == digest:
+                return self.checkpoint(entry)
+        raise UnknownObject(f"model {self._model} has no version with checkpoint {digest}")
+
+    def version(self, number: int) -> Entry:
+        """The version of that number; `UnknownObject` says which there are."""
+        history = self.history()
+        if found := history.get(number):
+            return found
+        known = sorted(e.number for e in history.entries if e.version.decision != "rolled_back")
+        there = f"they are {known[0]} to {known[-1]}" if known else "it has none yet"
+        raise UnknownObject(f"model {self._model} has no version {number}: {there}")
 
     def decision(self, run_id: str, sha256: str) -> Version | None:
-        """What was decided about a checkpoint, if anything was."""
-        record = _decided(self._log.list_records(), run_id, sha256)
-        return record.parse(Version) if record else None
+        """What was decided about a checkpoint last, if anything was."""
+        entry = self.history().about(run_id, sha256)
+        return entry.version if entry else None
 
     def decide(
-        self, run_id: str, sha256: str, judge: Callable[[Champion | None], Version]
+        self,
+        run_id: str,
+        sha256: str,
+        judge: Callable[[History, Champion | None], Version],
     ) -> Decision:
-        """What was decided about a checkpoint, or else what `judge` decides now.
+        """The decision about a checkpoint that stands, or else what `judge` decides now.
 
-        `judge` gets the champion; it is called again where another run decides at the same time.
+        `judge` is called again where another run decides at the same time.
         """
-        champion: Champion | None = None
-        known: Record | None = None
+        stands: Entry | None = None
 
-        def draft(listing: Listing) -> Version | Record:
-            nonlocal champion, known
-            champion, known = self._champion(listing), _decided(listing, run_id, sha256)
-            if known:
-                return known
+        def draft(history: History, number: int) -> Version | int:
+            nonlocal stands
+            if stands := history.standing(run_id, sha256):
+                return stands.number
+            champion = self._champion(history)
+            version = judge(history, champion)
+            now = champion.number if champion else None
+            if version.decision == "promoted":
+                now = number
+            return version.model_copy(update={"champion_now": now})
+
+        return self.append(draft)._replace(is_new=stands is None)
+
+    def append(self, draft: Callable[[History, int], Version | int]) -> Decision:
+        """Append the version that `draft` makes of the history and of the version's number.
+
+        Where it returns the number of a version that is there, nothing is appended.
+        """
+
+        def of_listing(listing: Listing) -> Version | Record:
+            history = History.of(listing)
+            version = draft(history, listing.head + 1)
+            if isinstance(version, int):
+                return self._log.read(version)
             order = next_order(self._store, self._model)
-            return judge(champion).model_copy(update={"order": order})
+            return version.model_copy(update={"order": order})
 
-        record = self._log.update("version", draft)
-        version = record.parse(Version)
-        number = champion.number if champion else None
-        if known is None and version.decision == "promoted":
-            number = record.number
-        return Decision(record.number, version, number)
+        record = self._log.update("version", of_listing)
+        champion = next(self.history().champions(), None)
+        return Decision(record.number, record.parse(Version), champion)
 
-    def _champion(self, listing: Listing) -> Champion | None:
-        for record, version in listing.contents("version", Version):
-            if version.decision != "promoted":
-                continue
-            log = CheckpointLog(self._store, self._model, version.run_id)
+    def _champion(self, history: History) -> Champion | None:
+        for number in history.champions():
+            entry = history.get(number)
             try:
-                checkpoint = log.record(version.digest)
-                return Champion(record.number, version, checkpoint, log.read(checkpoint))
+                if entry is None:
+                    raise DamagedObject(self._log.location(number), "is missing")
+                return self.checkpoint(entry)
             except (DamagedObject, UnknownObject) as error:
-                name = f"version {record.number} of {self._model}"
+                name = f"version {number} of {self._model}"
                 warn(DamagedObject(name, str(error)), "not used as champion")
         return None
-
-
-def _decided(listing: Listing, run_id: str, sha256: str) -> Record | None:
-    """The newest decision about a checkpoint."""
-    for record, version in listing.contents("version", Version):
-        if (version.run_id, version.digest) == (run_id, sha256):
-            return record
-    return None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from flows.exceptions import ObjectMissing, UnknownObject
 from flows.storage import bounds
@@ -35,6 +35,19 @@ class Run(Document):
     seed: int = Field(ge=0)
     hyperparameters: dict[str, int | float | str]
     parent: str | None = None  # digest of the checkpoint that it started from
+    # Left out where they are None, so that a run has the name that it had before there were they.
+    adagrad_decay: float | None = Field(None, ge=0, le=1)  # of its sums, where there is a parent
+    order: Literal["interleaved"] | None = None  # of the text's blocks; None: as given
+    patience: int | None = Field(None, ge=1)  # evaluations without improvement; None: all epochs
+    evaluate_every: int | None = Field(None, ge=1)  # epochs, where there is patience
+
+    @model_serializer(mode="wrap")
+    def _without_neutral(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialise(self)
+        neutral = ("adagrad_decay", "order", "patience", "evaluate_every")
+        return {
+            key: value for key, value in content.items() if value is not None or key not in neutral
+        }
 
     @model_validator(mode="after")
     def _check_hyperparameters(self) -> Self:
@@ -54,6 +67,11 @@ class Run(Document):
         """As `run_id`."""
         return self.run_id
 
+    @property
+    def interleaved(self) -> bool:
+        """Whether it trains on blocks in an order by digest."""
+        return self.order is not None
+
     def network(self) -> Hyperparameters:
         """The hyperparameters as `rnncore` takes them."""
         options: dict[str, Any] = self.hyperparameters
@@ -61,15 +79,30 @@ class Run(Document):
 
 
 def make_run(
-    dataset_id: str, *, held_out: float, split: SplitMethod, seed: int, network: Hyperparameters
+    dataset_id: str,
+    *,
+    held_out: float,
+    split: SplitMethod,
+    seed: int,
+    network: Hyperparameters,
+    parent: str | None = None,
+    adagrad_decay: float | None = None,
+    order: Literal["interleaved"] | None = None,
+    patience: int | None = None,
+    evaluate_every: int | None = None,
 ) -> Run:
-    """The run that trains `network` on a dataset."""
+    """The run that trains `network` on a dataset, from the start or from a `parent` checkpoint."""
     return Run(
         dataset_id=dataset_id,
         held_out=held_out,
         split=split,
         seed=seed,
         hyperparameters=dataclasses.asdict(network),
+        parent=parent,
+        adagrad_decay=adagrad_decay,
+        order=order,
+        patience=patience,
+        evaluate_every=evaluate_every,
     )
 
 

@@ -6,6 +6,7 @@ __all__ = [  # modules: each is imported by its name
     "check_corpus",
     "evaluate_checkpoint",
     "find_checkpoint",
+    "find_work",
     "ingest_corpus",
     "prepare_run",
     "promote_checkpoint",

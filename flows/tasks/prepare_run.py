@@ -6,29 +6,32 @@ from prefect import get_run_logger
 
 from flows.display.terminal import live_training
 from flows.lifecycle.preparation import prepare
-from flows.lifecycle.referring import checkpoint_reference, run_reference
+from flows.lifecycle.referring import checkpoint_reference, schedule_of_work
 from flows.lifecycle.request import TrainingRequest
-from flows.references import DatasetRef, StartRef
+from flows.references import StartRef, WorkRef
 from flows.runtime.decorators import task
+from flows.storage import datasets
 from flows.storage.open_run import open_run
 
 
 @task("prepare run of {request.model}")
-def prepare_run(dataset: DatasetRef, request: TrainingRequest) -> StartRef:
+def prepare_run(work: WorkRef, request: TrainingRequest) -> StartRef:
     """The newest checkpoint of a run; a new run gets the state before the first iteration."""
-    run = request.run_on(dataset.dataset_id)
-    opened = open_run(dataset.store, request.model, run.run_id)
-    record, is_new = prepare(opened, run, dataset.corpus)
-    if is_new:
-        live_training().show(record)
-    per_epoch = opened.iterations_per_epoch
-    if record.iteration >= request.goal(per_epoch):
+    reference = work.run
+    opened = open_run(reference.store, request.model, reference.run_id)
+    run = request.run_on(datasets.load(opened.store, reference.dataset_id), work.parent)
+    prepared = prepare(opened, run, reference.corpus, schedule_of_work(work))
+    if prepared.is_new:
+        live_training().show(prepared.record)
+    if prepared.is_finished:
         get_run_logger().info(
-            "nothing to train: run %s of model %s is at iteration %d already",
-            run.run_id,
+            "nothing to train: run %s of model %s is at iteration %d already%s",
+            reference.run_id,
             request.model,
-            record.iteration,
+            prepared.record.iteration,
+            "; trained again, it would give the same bytes" if request.force else "",
         )
-    reference = run_reference(dataset.store, opened, dataset.corpus)
-    checkpoint = checkpoint_reference(reference, opened, record)
-    return StartRef(checkpoint=checkpoint, iterations_per_epoch=per_epoch)
+    checkpoint = checkpoint_reference(
+        reference, opened, prepared.record, is_last=prepared.is_finished
+    )
+    return StartRef(work=work, checkpoint=checkpoint)

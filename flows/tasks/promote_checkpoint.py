@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
-from flows.lifecycle.promotion import promote_or_reject
-from flows.references import CheckpointRef, VersionRef
+from flows.lifecycle.promotion import Case, Judging, promote_or_reject
+from flows.lifecycle.referring import version_reference
+from flows.references import FindingRef, MeasuredRef, VersionRef, WorkRef
 from flows.runtime.decorators import task
-from flows.storage.checkpoints import EvaluationRecord
 from flows.storage.open_run import open_run
+from flows.storage.versions import Finding
 
 
-@task("promote or reject checkpoint {checkpoint.iteration}")
-def promote_checkpoint(checkpoint: CheckpointRef, measured: EvaluationRecord) -> VersionRef:
-    """Promote or reject a checkpoint; an earlier decision about it is kept."""
-    run = checkpoint.run
-    decided = promote_or_reject(open_run(run.store, run.model, run.run_id), measured)
-    number, version = decided.number, decided.version
-    get_run_logger().info("version %d %s: %s", number, version.decision, version.reason)
-    return VersionRef(
-        number=number,
-        decision=version.decision,
-        reason=version.reason,
-        champion=decided.champion,
-        champion_bits_per_character=version.champion_bits_per_character,
+@task("promote or reject checkpoint {measured.checkpoint.iteration}")
+def promote_checkpoint(
+    work: WorkRef, measured: MeasuredRef, judging: Judging, findings: tuple[FindingRef, ...] = ()
+) -> VersionRef:
+    """Promote or reject a checkpoint; a decision stands while the champion is the same."""
+    run = work.run
+    case = Case.of(
+        open_run(run.store, run.model, run.run_id),
+        measured.checkpoint.digest,
+        run.corpus,
+        work.goal,
+        judging,
+        [Finding(**finding.model_dump()) for finding in findings],
     )
+    decided = promote_or_reject(case)
+    version = decided.version
+    if decided.is_new:
+        get_run_logger().info("version %d %s: %s", decided.number, version.decision, version.reason)
+    for warning in version.warnings if decided.is_new else ():
+        get_run_logger().warning("version %d: %s", decided.number, warning)
+    return version_reference(decided)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.display.artifacts import show_page
-from flows.references import CheckpointRef, VersionRef
+from flows.references import CheckpointRef, ReportRef, VersionRef
 from flows.reporting.curve import loss_curve_png
 from flows.results import RetrainResult
 from flows.runtime.decorators import task
@@ -12,7 +12,9 @@ from flows.storage.open_run import open_run
 
 
 @task("publish page of {result.model}")
-def publish_page(checkpoint: CheckpointRef, decided: VersionRef, result: RetrainResult) -> None:
+def publish_page(
+    checkpoint: CheckpointRef, decided: VersionRef, report: ReportRef, result: RetrainResult
+) -> None:
     """Decision, loss curve, metrics and samples of a finished run on one page."""
     run = checkpoint.run
     opened = open_run(run.store, run.model, run.run_id)
@@ -22,4 +24,4 @@ def publish_page(checkpoint: CheckpointRef, decided: VersionRef, result: Retrain
         iterations_per_epoch=result.iteration / result.epochs,
         champion_bits=decided.champion_bits_per_character,
     )
-    show_page(result, picture, reports.load(opened.store, run.model, result.report_id))
+    show_page(result, picture, reports.load(opened.store, run.model, report.report_id))

@@ -8,8 +8,9 @@ from prefect import get_run_logger
 
 from flows.display.terminal import live_training
 from flows.lifecycle import chunk
-from flows.lifecycle.referring import checkpoint_reference
-from flows.references import CheckpointRef, RunRef
+from flows.lifecycle.evaluation import is_exhausted
+from flows.lifecycle.referring import checkpoint_reference, schedule_of_work
+from flows.references import CheckpointRef, WorkRef
 from flows.runtime.decorators import task
 from flows.runtime.interruption import finish_when_interrupted
 from flows.storage.checkpoints import CheckpointRecord
@@ -17,25 +18,32 @@ from flows.storage.open_run import open_run
 
 
 @task()
-def train_chunk(run: RunRef, goal: int) -> CheckpointRef:
-    """Train up to iteration `goal` and commit the next checkpoint."""
+def train_chunk(work: WorkRef, goal: int, most: int) -> CheckpointRef:
+    """Train up to iteration `goal` and commit the next checkpoints: where the run is evaluated, on
+    at most `most` characters, and at the end.
+    """
+    run = work.run
     opened = open_run(run.store, run.model, run.run_id)
     newest = opened.log.newest()
     if newest is None:
         return checkpoint_reference(run, opened, chunk.commit_initial(opened, run.corpus))
     if newest.record.iteration >= goal:
         return checkpoint_reference(run, opened, newest.record)
-    live = live_training()
+    live, schedule = live_training(), schedule_of_work(work)
 
-    def work(stop: Event) -> CheckpointRecord:
-        record = chunk.advance(opened, newest, goal, run.corpus, live.on_slice, stop)
+    def show(record: CheckpointRecord) -> None:
         live.show(record)
-        get_run_logger().info(chunk.describe(record, opened.iterations_per_epoch))
+        get_run_logger().info(chunk.describe(record, work.iterations_per_epoch))
+
+    def train(stop: Event) -> CheckpointRef:
+        watcher = chunk.Watcher(live.on_slice, show, stop)
+        record = chunk.advance(opened, newest, schedule, goal, run.corpus, most, watcher)
         if stop.is_set():
             get_run_logger().warning(
                 "stopped at iteration %d, checkpoint written: run again to go on",
                 record.iteration,
             )
-        return record
+        is_last = is_exhausted(opened, schedule, opened.run.patience)
+        return checkpoint_reference(run, opened, record, is_last=is_last)
 
-    return checkpoint_reference(run, opened, finish_when_interrupted(work))
+    return finish_when_interrupted(train)

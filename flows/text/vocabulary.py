@@ -46,6 +46,10 @@ class Vocabulary:
             raise ValueError("half a surrogate pair is no character")
         return cls("".join(content))
 
+    def union(self, other: Vocabulary) -> Vocabulary:
+        """All characters of both."""
+        return Vocabulary.of_text(self.characters, other.characters)
+
     def __len__(self) -> int:
         return len(self.characters)
 
@@ -55,14 +59,15 @@ class Vocabulary:
         return np.min_scalar_type(max(0, len(self) - 1))
 
     @cached_property
-    def _code_points(self) -> NDArray[np.uint32]:
+    def code_points(self) -> NDArray[np.uint32]:
+        """Code point of each token, (V,)."""
         return np.frombuffer(self.characters.encode("utf-32-le"), np.uint32)
 
     @cached_property
     def _token_of(self) -> NDArray[np.unsignedinteger]:
         """Token of each code point up to the highest; 0 for a character that is not in it."""
-        table = np.zeros(int(self._code_points[-1]) + 1, self.dtype)
-        table[self._code_points] = np.arange(len(self))
+        table = np.zeros(int(self.code_points[-1]) + 1, self.dtype)
+        table[self.code_points] = np.arange(len(self))
         return table
 
     def encode(self, text: str, what: str = "text") -> NDArray[np.unsignedinteger]:
@@ -71,9 +76,9 @@ class Vocabulary:
         for start in range(0, len(text), slice_characters):
             piece = text[start : start + slice_characters]
             points = np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), np.uint32)
-            known = np.minimum(points, self._code_points[-1])
+            known = np.minimum(points, self.code_points[-1])
             found = self._token_of[known]
-            unknown = np.flatnonzero(self._code_points[found] != points)
+            unknown = np.flatnonzero(self.code_points[found] != points)
             if unknown.size:
                 self._refuse(piece[unknown[0]], start + int(unknown[0]), what)
             tokens[start : start + len(piece)] = found
@@ -81,8 +86,16 @@ class Vocabulary:
 
     def decode(self, tokens: NDArray[np.integer]) -> str:
         """The text that `tokens` stand for."""
-        text: str = self._code_points[tokens].tobytes().decode("utf-32-le", "surrogatepass")
+        text: str = self.code_points[tokens].tobytes().decode("utf-32-le", "surrogatepass")
         return text
+
+    def places_of(self, other: Vocabulary) -> NDArray[np.unsignedinteger]:
+        """The token here of each token of `other`, (its V,); `CorpusError` if one is not here."""
+        return self.encode(other.characters, "vocabulary")
+
+    def knows(self, other: Vocabulary) -> NDArray[np.bool_]:
+        """Which characters of `other` are in this one, (its V,)."""
+        return np.isin(other.code_points, self.code_points)
 
     def _refuse(self, character: str, position: int, what: str) -> None:
         shown = self.characters
