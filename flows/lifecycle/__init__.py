@@ -4,6 +4,7 @@ __all__ = [  # modules: each is imported by its name
     "chunk",
     "estimates",
     "evaluation",
+    "gates",
     "ingestion",
     "limits",
     "machine",

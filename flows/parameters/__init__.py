@@ -4,6 +4,7 @@ from flows.parameters.flow_parameters import (
     Corpus,
     Encoding,
     Evaluation,
+    Gates,
     ModelName,
     RunId,
     Sampling,
@@ -14,13 +15,23 @@ from flows.parameters.flow_parameters import (
     WhenBusy,
     default,
 )
-from flows.parameters.sections import EvaluationOptions, SamplingOptions, Section, TrainingOptions
+from flows.parameters.sections import (
+    EvaluationOptions,
+    GateAction,
+    GateOptions,
+    SamplingOptions,
+    Section,
+    TrainingOptions,
+)
 
 __all__ = [
     "Corpus",
     "Encoding",
     "Evaluation",
     "EvaluationOptions",
+    "GateAction",
+    "GateOptions",
+    "Gates",
     "ModelName",
     "RunId",
     "Sampling",

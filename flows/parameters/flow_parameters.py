@@ -9,7 +9,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from flows.parameters.sections import EvaluationOptions, SamplingOptions, TrainingOptions
+from flows.parameters.sections import (
+    EvaluationOptions,
+    GateOptions,
+    SamplingOptions,
+    TrainingOptions,
+)
 from flows.storage.url_pattern import address_pattern, query_names
 
 longest_address = 4096  # characters, as of a path
@@ -121,4 +126,9 @@ Sampling = Annotated[
     SamplingOptions,
     described("Sampling", "The samples of the report"),
     Default(SamplingOptions()),
+]
+Gates = Annotated[
+    GateOptions,
+    described("Gates", "Checks of the text against the champion's, before any training"),
+    Default(GateOptions()),
 ]
