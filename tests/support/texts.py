@@ -1,4 +1,4 @@
-"""Texts to look at: of ordinary words, as blocks."""
+"""Texts of random letters or of ordinary words, and their blocks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,18 @@ from flows.storage.datasets import tokenise
 from flows.text import Blocks
 
 bundled = Path(__file__).parents[2] / "data" / "corpus"
+
+
+def make_text(lengths: list[int], seed: int = 0) -> str:
+    """Lines of those lengths, each with random characters."""
+    rng = np.random.default_rng([seed, *lengths])
+    letters = np.array(list("abcdefghijklmnop"))
+    return "".join("".join(rng.choice(letters, length)) + "\n" for length in lengths)
+
+
+def some_text(blocks: int, seed: int = 0) -> str:
+    """A text of about that many blocks."""
+    return make_text([60] * 18 * blocks, seed)
 
 
 def blocks_of(*texts: str) -> Blocks:
