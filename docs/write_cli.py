@@ -38,6 +38,7 @@ Without `PREFECT_API_URL` a command starts Prefect's embedded server for the tim
 |---|---|
 | 0 | The flow is done, or the store held its result already. |
 | 2 | Refused or failed, for the reason in one sentence on standard error, which also says what to do. |
+| 3 | A gate refused the text before anything was trained, with its numbers on standard error; the champion stays. |
 | 141 | The reader of standard output has gone, such as `head`. The work is done. |
 | 130 | Stopped by Ctrl-C. A run that was training wrote a checkpoint: run the same command again to go on. |
 | 143 | Stopped by SIGTERM, or cancelled in the UI; as above. |

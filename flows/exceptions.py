@@ -17,6 +17,7 @@ StorageError
 FlowError
 ├── TrainingStopped         training diverged; the last good checkpoint is kept
 ├── RunCancelled            the run was cancelled, and a checkpoint was written
+├── GateFailed              the text is not like the champion's, so nothing was trained
 ├── LimitExceeded           a request that takes more memory, disk, files or time than there is
 └── ServerUnavailable       Prefect's server does not answer, or refuses the connection
 """
@@ -118,6 +119,10 @@ class TrainingStopped(FlowError):
 
 class RunCancelled(FlowError):
     """The run was cancelled, and a checkpoint was written."""
+
+
+class GateFailed(FlowError):
+    """The text differs from the champion's by more than the gates allow; nothing was trained."""
 
 
 class LimitExceeded(FlowError):

@@ -45,16 +45,6 @@ class CheckpointRef(Reference):
     is_last: bool = False  # training ends here, since patience is exhausted
 
 
-class FindingRef(Reference):
-    """What a gate on the data found."""
-
-    gate: str
-    action: Literal["warn", "fail"]
-    value: float
-    bound: float
-    sentence: str
-
-
 class VersionRef(Reference):
     """A decision in a model's registry, in words."""
 

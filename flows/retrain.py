@@ -19,6 +19,7 @@ from flows.parameters import (
     Encoding,
     Evaluation,
     Force,
+    Gates,
     ModelName,
     Promotion,
     Retention,
@@ -36,6 +37,7 @@ from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
 from flows.runtime.run_names import numbered
+from flows.tasks.check_text import check_text
 from flows.tasks.evaluate_checkpoint import evaluate_checkpoint
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
@@ -63,6 +65,7 @@ def retrain(
     when_busy: WhenBusy = default(WhenBusy),
     training: Training = default(Training),
     evaluation: Evaluation = default(Evaluation),
+    gates: Gates = default(Gates),
     promotion: Promotion = default(Promotion),
     sampling: Sampling = default(Sampling),
     retention: Retention = default(Retention),
@@ -91,13 +94,14 @@ def retrain(
         if work.answer:
             result = answered_result(dataset, work, work.answer, time.monotonic() - started)
             return completed(result, result.outcome, result.sentence)
+        findings = check_text(dataset, model, gates, most)
         start = prepare_run(work, request)
         try:
             end = train_run(start, most)
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)
-        decided = promote_checkpoint(work, measured, judging)
+        decided = promote_checkpoint(work, measured, judging, findings)
         written = write_report(measured.checkpoint, sampling)
     seconds = time.monotonic() - started
     result = retrain_result(dataset, start, end, measured, decided, written, seconds)

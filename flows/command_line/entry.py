@@ -28,13 +28,14 @@ from flows.command_line.server import prefect_server
 from flows.command_line.signals import end_at_once, raise_interrupts, stopped
 from flows.display.terminal import closing_table, terminal
 from flows.dry_run import make_plan
-from flows.exceptions import expected_errors
+from flows.exceptions import GateFailed, expected_errors
 from flows.results import FlowResult
 from flows.runtime.decorators import dry_run_steps
 from flows.runtime.embedded import EmbeddedServer
 from flows.runtime.server import server_url
 
 bad_input = 2  # exit status
+failed_gate = 3  # exit status
 
 
 def run_and_exit(
@@ -80,7 +81,8 @@ def run(
     except SettingsError as error:
         return _refuse(describe_settings(error))
     except (MemoryError, *expected_errors) as error:  # numpy says how much it asked for
-        return _refuse(str(error) or "there is not enough memory: make some free, and run again")
+        message = str(error) or "there is not enough memory: make some free, and run again"
+        return _refuse(message, failed_gate if isinstance(error, GateFailed) else bad_input)
     except KeyboardInterrupt:
         return _stopped(signal.SIGINT)
     except CancelledRun:  # from the UI
@@ -131,6 +133,6 @@ def _stopped(number: int) -> int:
     return 128 + number
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = bad_input) -> int:
     say(f"error: {message}")
-    return bad_input
+    return status

@@ -1,10 +1,12 @@
 """What to train, from which checkpoint, and which checkpoint becomes the champion. No Prefect."""
 
 __all__ = [  # modules: each is imported by its name
+    "checking",
     "chunk",
     "comparison",
     "estimates",
     "evaluation",
+    "gates",
     "ingestion",
     "limits",
     "machine",

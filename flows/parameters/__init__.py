@@ -5,6 +5,7 @@ from flows.parameters.flow_parameters import (
     Encoding,
     Evaluation,
     Force,
+    Gates,
     ModelName,
     Promotion,
     Retention,
@@ -19,6 +20,8 @@ from flows.parameters.flow_parameters import (
 )
 from flows.parameters.sections import (
     EvaluationOptions,
+    GateAction,
+    GateOptions,
     PromotionOptions,
     RetentionOptions,
     SamplingOptions,
@@ -32,6 +35,9 @@ __all__ = [
     "Evaluation",
     "EvaluationOptions",
     "Force",
+    "GateAction",
+    "GateOptions",
+    "Gates",
     "ModelName",
     "Promotion",
     "PromotionOptions",

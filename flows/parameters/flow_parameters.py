@@ -11,6 +11,7 @@ from pydantic import Field
 
 from flows.parameters.sections import (
     EvaluationOptions,
+    GateOptions,
     PromotionOptions,
     RetentionOptions,
     SamplingOptions,
@@ -145,4 +146,9 @@ Force = Annotated[
         "Train again what is done already, from the champion or as training.start_from says",
     ),
     Default(False),
+]
+Gates = Annotated[
+    GateOptions,
+    described("Gates", "Checks of the text against the champion's, before any training"),
+    Default(GateOptions()),
 ]

@@ -207,3 +207,44 @@ class RetentionOptions(Section):
     versions: int = whole_number(
         10, (1, 1_000_000), "Versions", "Last distinct checkpoints that were champion"
     )
+
+
+GateAction = Literal["warn", "fail", "off"]
+
+
+def gate(default: GateAction, title: str, meaning: str) -> Any:
+    """A field for what to do where a gate finds something."""
+    description = f"{meaning}: warn, fail (nothing is trained) or off"
+    return Field(default, title=title, description=description)
+
+
+class GateOptions(Section):
+    """Checks of a text against the champion's, before any training; docs/gates.md has the bounds."""
+
+    size: GateAction = gate(
+        "fail",
+        "Size",
+        "Text with under 0.7 of the characters of the champion's (over 10 times as many: only warns)",
+    )
+    replacement_characters: GateAction = gate(
+        "fail",
+        "Replacement characters",
+        "Text with more characters U+FFFD, which stand for damaged bytes, than the champion's",
+    )
+    pairs: GateAction = gate(
+        "warn",
+        "Pairs of characters",
+        "Pairs of adjacent characters have other shares than in the champion's text"
+        " (stability index over 0.03)",
+    )
+    surprise: GateAction = gate(
+        "warn",
+        "Surprise",
+        "The champion reads the new blocks at over 0.7 bits per character more than its own text"
+        " when it was promoted",
+    )
+    repeated_lines: GateAction = gate(
+        "warn",
+        "Repeated lines",
+        "The share of lines that occurred before is over 0.2 above that of the champion's text",
+    )

@@ -84,7 +84,11 @@ class Dataset(BaseModel):
 
     def divide(self, share: float, method: SplitMethod) -> Division:
         """As `split`, as blocks."""
-        return divide(Blocks.of_text(self.tokens, self.vocabulary, self.file_ends), share, method)
+        return divide(self.blocks(), share, method)
+
+    def blocks(self) -> Blocks:
+        """All blocks of the text."""
+        return Blocks.of_text(self.tokens, self.vocabulary, self.file_ends)
 
 
 def describe(texts: list[str], vocabulary: Vocabulary, tokens: bytes) -> DatasetManifest:

@@ -4,6 +4,7 @@ from flows import runtime  # noqa: F401 - before Prefect is imported
 
 __all__ = [  # modules: each is imported by its name
     "check_corpus",
+    "check_text",
     "evaluate_checkpoint",
     "find_checkpoint",
     "find_work",

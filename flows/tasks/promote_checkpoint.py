@@ -6,7 +6,7 @@ from prefect import get_run_logger
 
 from flows.lifecycle.promotion import Case, Judging, promote_or_reject
 from flows.lifecycle.referring import version_reference
-from flows.references import FindingRef, MeasuredRef, VersionRef, WorkRef
+from flows.references import MeasuredRef, VersionRef, WorkRef
 from flows.runtime.decorators import task
 from flows.storage.open_run import open_run
 from flows.storage.versions import Finding
@@ -14,7 +14,7 @@ from flows.storage.versions import Finding
 
 @task("promote or reject checkpoint {measured.checkpoint.iteration}")
 def promote_checkpoint(
-    work: WorkRef, measured: MeasuredRef, judging: Judging, findings: tuple[FindingRef, ...] = ()
+    work: WorkRef, measured: MeasuredRef, judging: Judging, findings: tuple[Finding, ...] = ()
 ) -> VersionRef:
     """Promote or reject a checkpoint; a decision stands while the champion is the same."""
     run = work.run
@@ -24,7 +24,7 @@ def promote_checkpoint(
         run.corpus,
         work.goal,
         judging,
-        [Finding(**finding.model_dump()) for finding in findings],
+        findings,
     )
     decided = promote_or_reject(case)
     version = decided.version

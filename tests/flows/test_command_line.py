@@ -18,6 +18,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.command_line.entry import run
 from flows.command_line.parsing import parse
+from flows.exceptions import GateFailed
 from flows.ingest import ingest
 from flows.report import report
 from flows.results import TrainResult
@@ -87,6 +88,19 @@ def test_sections_describe_every_field() -> None:
             assert {"maximum", "exclusiveMaximum"} & set(field)
         if field.get("type") == "integer" and field["title"] != "Seed":
             assert f"{field['minimum']} to {field['maximum']:,}" in field["description"]
+
+
+def test_a_failed_gate_has_an_exit_status_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One sentence, like other errors, but scripts can tell bad text from a bad command."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise GateFailed("the text is too short: check the corpus")
+
+    monkeypatch.setattr("flows.command_line.entry._run_in_terminal", fail)
+    assert run(ingest, []) == 3
+    assert capsys.readouterr().err == "error: the text is too short: check the corpus\n"
 
 
 def test_dotted_options_set_nested_fields() -> None:

@@ -8,12 +8,7 @@ import numpy as np
 
 from flows.storage.datasets import tokenise
 from flows.text import Blocks, split
-from tests.text.test_held_out import some_text
-
-
-def blocks_of(*texts: str) -> Blocks:
-    dataset = tokenise(list(texts))
-    return Blocks.of_text(dataset.tokens, dataset.vocabulary, dataset.file_ends)
+from tests.support.texts import blocks_of, some_text
 
 
 def text_of(blocks: Blocks) -> str:

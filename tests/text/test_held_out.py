@@ -14,21 +14,10 @@ from flows.storage.stores import Store
 from flows.text import SplitMethod
 from flows.text.blocks import Blocks, longest_block, shortest_block
 from tests.support.states import stored
+from tests.support.texts import make_text, some_text
 
 line_lengths = st.lists(st.sampled_from([0, 1, 40, 900, 1023, 1024, 2047, 3000]), min_size=1)
 shares = st.floats(0.01, 0.99)
-
-
-def make_text(lengths: list[int], seed: int = 0) -> str:
-    """Lines of those lengths, each with random characters."""
-    rng = np.random.default_rng([seed, *lengths])
-    letters = np.array(list("abcdefghijklmnop"))
-    return "".join("".join(rng.choice(letters, length)) + "\n" for length in lengths)
-
-
-def some_text(blocks: int, seed: int = 0) -> str:
-    """A text of about that many blocks."""
-    return make_text([60] * 18 * blocks, seed)
 
 
 def blocks_of(dataset: Dataset) -> list[str]:
