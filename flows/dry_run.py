@@ -15,6 +15,8 @@ from flows.lifecycle.ingestion import read_dataset
 from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.request import TrainingRequest
+from flows.lifecycle.retention_plan import plan_retention
+from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import SamplingOptions
 from flows.reporting.selection import Selected, select_checkpoint
@@ -166,6 +168,27 @@ def report(request: Request) -> Lines:
     if selected.version is not None:
         source = _champion(selected.version, selected.record.iteration)
     return _report(request["sampling"], source)
+
+
+def retention(request: Request) -> Lines:
+    """What would be removed, and why."""
+    if request.store.is_new():
+        return {"to remove": "nothing"}
+    plan = plan_retention(request.store, request["model"], request["retention"])
+    tidying = plan_tidying(request.store)
+    lines = {
+        "to remove": f"{plan.checkpoints:,} checkpoints, {plan.size:,} bytes, {plan.runs:,} runs whole;"
+        f" {len(tidying.datasets):,} datasets"
+    }
+    for removal in plan.removals:
+        what = "whole, " if removal.whole else ""
+        lines[f"run {removal.run_id}"] = (
+            f"{what}{len(removal.digests):,} checkpoints, {removal.size:,} bytes: {removal.reason}"
+        )
+    lines |= {f"dataset {name}": "no run names it" for name in tidying.datasets}
+    if obstacles := (*plan.obstacles, *tidying.obstacles):
+        lines["kept, since"] = "; ".join(obstacles)
+    return lines
 
 
 def resources(request: Request) -> Lines:

@@ -13,6 +13,7 @@ StorageError
 ├── DamagedObject           a corrupt object: its bytes are not what its record says
 ├── NewerFormat             written by a newer version of this program
 ├── UnknownObject           no dataset, run or checkpoint of that name
+│   └── CheckpointRetired   it was there, and retention removed it
 └── RunConflict             another run has advanced the same model
 FlowError
 ├── TrainingStopped         training diverged; the last good checkpoint is kept
@@ -103,6 +104,10 @@ class NewerFormat(StorageError):
 
 class UnknownObject(StorageError):
     """The store has no dataset, run or checkpoint of that name."""
+
+
+class CheckpointRetired(UnknownObject):
+    """The checkpoint was removed by retention, as its run's log says."""
 
 
 class RunConflict(StorageError):

@@ -101,3 +101,20 @@ class ReportRef(Reference):
     report_id: str
     url: str
     rows: int
+
+
+class RetainedRef(Reference):
+    """What retention removed of a model."""
+
+    checkpoints: int  # those of removed runs too
+    runs: int
+    size: int  # bytes
+    obstacles: tuple[str, ...]  # why more was not removed
+
+
+class TidiedRef(Reference):
+    """What was removed of a whole store."""
+
+    datasets: int
+    files: int  # that interrupted runs left
+    obstacles: tuple[str, ...]

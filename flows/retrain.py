@@ -8,10 +8,11 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
     main("retrain")
 
 import time
+from contextlib import suppress
 
 from flows import dry_run
 from flows.chain import train_run
-from flows.exceptions import RunCancelled
+from flows.exceptions import RunCancelled, StorageError
 from flows.lifecycle.promotion import Judging
 from flows.lifecycle.request import TrainingRequest
 from flows.parameters import (
@@ -44,6 +45,8 @@ from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
 from flows.tasks.promote_checkpoint import promote_checkpoint
 from flows.tasks.publish_page import publish_page
+from flows.tasks.retain_model import retain_model
+from flows.tasks.retain_store import retain_store
 from flows.tasks.write_report import write_report
 
 
@@ -103,7 +106,14 @@ def retrain(
         measured = evaluate_checkpoint(work, end, most)
         decided = promote_checkpoint(work, measured, judging, findings)
         written = write_report(measured.checkpoint, sampling)
-    seconds = time.monotonic() - started
-    result = retrain_result(dataset, start, end, measured, decided, written, seconds)
+        seconds = time.monotonic() - started
+        result = retrain_result(dataset, start, end, measured, decided, written, seconds)
+        has_changed = result.outcome != "unchanged"
+        with suppress(StorageError):  # its task failed visibly; the decision stands
+            if has_changed:
+                retain_model(store, model, retention)
     publish_page(measured.checkpoint, decided, written, result)
+    with suppress(StorageError):
+        if has_changed:
+            retain_store(store)
     return completed(result, result.outcome, result.sentence, result.warnings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,11 +70,11 @@ def best_checkpoint(opened: OpenRun, schedule: Schedule) -> CheckpointRecord:
     """
     records = {record.iteration: record for record in opened.log.records()}
     last = max(records)
-    bits = _bits_of(opened)
+    bits, retired = comparable_bits(opened.log.evaluations()), opened.log.retired()
     candidates = [
         iteration
         for iteration in {*schedule.evaluations(last), last} & set(records)
-        if records[iteration].digest in bits
+        if records[iteration].digest in bits and records[iteration].digest not in retired
     ]
     best = min(
         candidates,
@@ -86,7 +88,7 @@ def is_exhausted(opened: OpenRun, schedule: Schedule, patience: int | None) -> b
     """Whether so many evaluations in a row, up to the last one, brought no improvement."""
     if patience is None or not (records := opened.log.records()):
         return False
-    bits, last = _bits_of(opened), records[-1].iteration
+    bits, last = comparable_bits(opened.log.evaluations()), records[-1].iteration
     digests = {record.iteration: record.digest for record in records}
     found = [
         bits[digests[iteration]]
@@ -96,14 +98,14 @@ def is_exhausted(opened: OpenRun, schedule: Schedule, patience: int | None) -> b
     return len(found) - 1 - found.index(min(found)) >= patience if found else False
 
 
-def _bits_of(opened: OpenRun) -> dict[str, float]:
+def comparable_bits(evaluations: Sequence[EvaluationRecord]) -> dict[str, float]:
     """Held-out bits per character by digest of the checkpoint, as far as they were measured.
 
-    Those on the most characters, since others cannot be compared with them.
+    Those on as many characters as the newest, since others cannot be compared with them.
     """
     found = [
         evaluation
-        for evaluation in opened.log.evaluations()
+        for evaluation in evaluations
         if evaluation.held_out_bits_per_character is not None and evaluation.rule == by_blocks
     ]
     if not found:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from flows.exceptions import LimitExceeded
 from flows.lifecycle.estimates import Estimate
 from flows.lifecycle.schedule import operations_per_second
-from flows.storage.datasets import cache_folder
+from flows.storage.copies import cache_folder
 from flows.storage.stores import Store
 
 default_files = 100_000

@@ -12,7 +12,7 @@ from flows.lifecycle.evaluation import is_exhausted
 from flows.lifecycle.machine import differences
 from flows.lifecycle.schedule import Schedule
 from flows.storage.checkpoints import CheckpointRecord
-from flows.storage.garbage import collect_garbage
+from flows.storage.garbage import collect_unnamed
 from flows.storage.open_run import OpenRun
 from flows.storage.runs import Run, save_run
 
@@ -34,8 +34,8 @@ def prepare(opened: OpenRun, run: Run, corpus: tuple[str, ...], schedule: Schedu
     """
     save_run(opened.store, opened.model, run)
     with suppress(StorageError):  # where removing is not permitted, garbage may stay
-        if removed := collect_garbage(opened.store, opened.model, opened.run_id):
-            logger.info("removed %d old files of killed runs", len(removed))
+        if removed := collect_unnamed(opened.store, opened.model, opened.run_id):
+            logger.info("removed %d old checkpoints whose commit was interrupted", len(removed))
     newest = opened.log.newest()
     if newest is None:
         return Prepared(commit_initial(opened, corpus), is_new=True, is_finished=False)

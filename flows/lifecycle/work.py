@@ -73,12 +73,15 @@ def _same_runs(
     store: Store, dataset: Dataset, request: TrainingRequest, registry: Registry
 ) -> Iterator[Run]:
     """Runs of the model that are the same work, newest first."""
-    numbers = orders(store, request.model)
+    numbers, decided = orders(store, request.model), registry.decided_runs()
     for run_id in sorted(numbers, key=lambda name: (numbers[name], name), reverse=True):
         try:
             run = load_run(store, request.model, run_id)
         except (DamagedObject, UnknownObject):
             continue  # it cannot be told what it trained on
+        log = CheckpointLog(store, request.model, run_id)
+        if log.is_being_removed() or (run_id in decided and log.is_empty()):
+            continue  # the removal of the run was interrupted
         if run == request.run_on(dataset, run.parent) and _agrees(request, run.parent, registry):
             yield run
 

@@ -24,8 +24,10 @@ def select_checkpoint(store: Store, model: str, run_id: str | None) -> Selected:
         if champion := Registry(store, model).champion():
             return Selected(champion.version.run_id, champion.record, champion.number)
         run_id = newest_run(store, model)
-    newest = CheckpointLog(store, model, run_id).newest()
+    log = CheckpointLog(store, model, run_id)
+    newest = log.newest()
     if newest is None:
+        log.check_not_removed()
         raise UnknownObject(
             f"run {run_id} of model {model} has no intact checkpoint: train it first"
         )

@@ -7,14 +7,22 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.exceptions import DamagedObject, ObjectMissing, RunConflict, UnknownObject
+from flows.exceptions import (
+    CheckpointRetired,
+    DamagedObject,
+    ObjectMissing,
+    RunConflict,
+    UnknownObject,
+)
 from flows.storage import bounds
 from flows.storage.canonical import digest
 from flows.storage.damage import read_again_if_damaged, warn
 from flows.storage.log import Listing, Log, Record
+from flows.storage.names import digest_of_payload
 from flows.storage.order import Order, orders, unknown
 from flows.storage.payload import Payload, read_payload, write_payload
-from flows.storage.runs import is_run_id, run_folder
+from flows.storage.retirement import removal, removed, retired
+from flows.storage.runs import run_folder, runs_of
 from flows.storage.stores import Store
 from flows.text import Vocabulary
 from rnncore import Arithmetic, TrainingState
@@ -93,13 +101,18 @@ class CheckpointLog:
     def newest(self) -> Checkpoint | None:
         """The newest checkpoint that is intact in every byte, or None where there is none.
 
-        What is corrupt is reported and skipped; one of a newer format is an error, since to go on
-        from an older one would fork the run.
+        What is corrupt is reported and skipped, what was retired is skipped; one of a newer format is
+        an error, since to go on from an older one would fork the run. A run that is being removed has
+        none.
         """
         listing = self._log.list_records()
+        if removed(listing):
+            return None
         for _, record in listing.contents("checkpoint", CheckpointRecord):
             try:
                 return Checkpoint(record, self.read(record), listing.head)
+            except CheckpointRetired:
+                continue
             except DamagedObject as error:
                 warn(error, "going on from the newest intact checkpoint")
         return None
@@ -108,9 +121,17 @@ class CheckpointLog:
         """Number of the newest record, intact or not; -1 where there is none."""
         return self._log.list_records().head
 
-    @read_again_if_damaged
     def read(self, record: CheckpointRecord) -> Payload:
-        """The payload of `record`, verified."""
+        """The payload of `record`, verified; `CheckpointRetired` where retention removed it."""
+        try:
+            return self._read(record)
+        except DamagedObject as error:
+            if isinstance(error.__cause__, ObjectMissing):
+                self._check_not_retired(record)
+            raise
+
+    @read_again_if_damaged
+    def _read(self, record: CheckpointRecord) -> Payload:
         path = self.payload_path(record.digest)
         name = f"checkpoint {record.iteration} ({self._store.location(path)})"
         try:
@@ -130,10 +151,38 @@ class CheckpointLog:
 
     def record(self, sha256: str) -> CheckpointRecord:
         """The newest record that names the payload of that digest."""
-        for _, record in self._log.list_records().contents("checkpoint", CheckpointRecord):
+        listing = self._log.list_records()
+        for _, record in listing.contents("checkpoint", CheckpointRecord):
             if record.digest == sha256:
                 return record
+        if listing.head < 0:
+            raise UnknownObject(self._is_absent())
         raise UnknownObject(f"{self._what} has no checkpoint {sha256}")
+
+    def retired(self) -> set[str]:
+        """Digests of the checkpoints that retention has removed, or is about to."""
+        return set(retired(self._log.list_records()))
+
+    def is_being_removed(self) -> bool:
+        """Whether retention is removing the whole run, or was when it was interrupted."""
+        return removed(self._log.list_records()) is not None
+
+    def check_not_removed(self) -> None:
+        """Raise `CheckpointRetired` where the whole run is being removed, or was."""
+        listing = self._log.list_records()
+        if found := removed(listing):
+            raise CheckpointRetired(self._sentence(self._what, found))
+        if listing.head < 0:
+            raise UnknownObject(self._is_absent())
+
+    def is_empty(self) -> bool:
+        """Whether it has no record, intact or not."""
+        return self.head() < 0
+
+    def payloads(self) -> set[str]:
+        """Digests of the payloads that are there, named by a record or not."""
+        names = self._store.names(f"{self._folder}/data")
+        return {sha256 for name in names if (sha256 := digest_of_payload(name))}
 
     def commit(
         self,
@@ -191,10 +240,34 @@ class CheckpointLog:
 
         return self._log.update("evaluation", draft).parse(EvaluationRecord)
 
+    def _check_not_retired(self, record: CheckpointRecord) -> None:
+        """Raise `CheckpointRetired` where the log says that retention removed that payload."""
+        listing = self._log.list_records()
+        if found := removed(listing) or retired(listing).get(record.digest):
+            name = f"checkpoint {record.iteration} of {self._what}"
+            raise CheckpointRetired(self._sentence(name, found))
+
+    def _sentence(self, name: str, found: Record) -> str:
+        return (
+            f"{name} was removed by retention on {found.created_at[:10]}"
+            f" ({found.content.get('reason')}): ask for one that is kept, or train it again"
+        )
+
+    def _is_absent(self) -> str:
+        return (
+            f"{self._what} has no checkpoint in {self._store.url}: it was not trained, or retention"
+            " removed it; ask for one that is kept, or train it again"
+        )
+
     def _is_same(self, content: CheckpointRecord) -> Callable[[Record], bool]:
         """Tells whether a record is that checkpoint; `RunConflict` if it is another one."""
 
         def accept(winner: Record) -> bool:
+            if winner.kind == removal:
+                raise RunConflict(
+                    f"{self._what} was removed by {winner.writer} at {winner.created_at}, while it was"
+                    " trained: start again"
+                )
             if winner.kind != "checkpoint":
                 return False
             theirs = (winner.content.get("iteration"), winner.content.get("digest"))
@@ -214,10 +287,10 @@ def newest_run(store: Store, model: str) -> str:
     Of runs without a number, which come before the others, the one trained last.
     """
     numbers, found = orders(store, model), []
-    for run_id in filter(is_run_id, store.names(f"models/{model}/runs")):
-        log = Log(store, f"{run_folder(model, run_id)}/log")
-        record = next(log.list_records().newest_first("checkpoint"), None)
-        if record:
+    for run_id in runs_of(store, model):
+        listing = Log(store, f"{run_folder(model, run_id)}/log").list_records()
+        record = next(listing.newest_first("checkpoint"), None)
+        if record and not removed(listing):
             found.append((numbers.get(run_id, unknown), record.created_at, run_id))
     if not found:
         raise UnknownObject(f"model {model} has no checkpoint in {store.url}: train it first")

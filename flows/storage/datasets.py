@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import stat
 from itertools import accumulate
 from pathlib import Path
@@ -12,17 +13,15 @@ from typing import ClassVar, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from flows.exceptions import DamagedObject, ObjectMissing, StoreError, UnknownObject
+from flows.exceptions import DamagedObject, ObjectMissing, UnknownObject
 from flows.storage import bounds
-from flows.storage.backends.local import LocalStore
-from flows.storage.cache import Cache
 from flows.storage.canonical import canonical_json, digest, identity, strict_json
+from flows.storage.copies import cached_copy
 from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.documents import Document, create_document, load_document
 from flows.storage.failures import reason, store_error
 from flows.storage.stores import Store
 from flows.text import Blocks, Division, Split, SplitMethod, TokenArray, Vocabulary, divide, split
-from rnncore.folders import cache_folders, first_writable
 
 dataset_format = 1
 
@@ -185,6 +184,11 @@ def load_split(store: Store, dataset_id: str, share: float, method: SplitMethod)
     return store.cache.get("split", key, lambda: split(load_division(store, *key)))
 
 
+def is_dataset_id(name: str) -> bool:
+    """Whether a folder of that name can be a dataset's."""
+    return re.fullmatch("[0-9a-f]{16}", name) is not None
+
+
 def dataset_folder(dataset_id: str) -> str:
     """Folder of a dataset in the store."""
     return f"datasets/{dataset_id}"
@@ -237,7 +241,10 @@ def _map_tokens(
     size = len(header) + manifest.characters * vocabulary.dtype.itemsize
     if manifest.tokens_dtype != vocabulary.dtype.name:
         raise DamagedObject(name, f"is of {manifest.tokens_dtype}, its vocabulary of another type")
-    file = store.local_file(path) or _cached_copy(store, path, manifest.tokens_sha256, size)
+    file = store.local_file(path)
+    if file is None:
+        sha256 = manifest.tokens_sha256
+        file = cached_copy(sha256, size, lambda: _read_part(store, path, size))
     try:
         _verify(file, name, manifest.tokens_sha256, size, header)
     except FileNotFoundError as error:
@@ -264,24 +271,3 @@ def _verify(file: Path, name: str, sha256: str, size: int, header: bytes) -> Non
         stream.seek(0)
         if found != size or stream.read(len(header)) != header:
             raise DamagedObject(name, "not an array of tokens as its manifest says")
-
-
-def cache_folder() -> Path:
-    """The local folder of copies of remote objects."""
-    if (folder := first_writable(cache_folders("rnn-retraining"))) is None:
-        message = "no folder can be written for copies of remote objects: set XDG_CACHE_HOME to one"
-        raise StoreError(message)
-    return folder
-
-
-def _cached_copy(store: Store, path: str, sha256: str, size: int) -> Path:
-    """A local copy of a remote object, made once: only a file can be mapped."""
-    cache = LocalStore(str(cache_folder()), Cache())
-    copy = f"tokens/{sha256}.npy"
-    try:
-        intact = digest(cache.read(copy, size)) == sha256
-    except (ObjectMissing, DamagedObject):
-        intact = False
-    if not intact:
-        cache.put(copy, _read_part(store, path, size))
-    return Path(cache.location(copy))

@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
-import math
 import time
+from contextlib import suppress
 
+from flows.exceptions import NewerFormat
+from flows.storage.clock import last_write, store_time
 from flows.storage.log import Log
 from flows.storage.names import is_payload, is_probe
-from flows.storage.runs import run_folder
+from flows.storage.runs import models, run_folder, runs_of
 from flows.storage.stores import Store
 
 places = ("sources", "datasets", "models", "reports")  # all folders of a store
 grace_seconds = 24 * 3600.0  # far longer than a commit takes, and than clocks may differ
 
 
-def collect_garbage(
-    store: Store, model: str, run_id: str, *, grace: float = grace_seconds
-) -> list[str]:
-    """Remove what is older than `grace` seconds and will never be read.
+def collect_garbage(store: Store, *, grace: float = grace_seconds) -> list[str]:
+    """Remove what is older than `grace` seconds and will never be read, anywhere in the store.
 
-    That is temporary files and probes anywhere in the store, and payloads of the run whose record
-    was never written. Records are never removed, nor files of other names. Returns the removed
-    paths.
+    That is temporary files, probes, and payloads whose record was never written. Records are never
+    removed, nor files of other names. Returns the removed paths.
     """
-    folder = run_folder(model, run_id)
-    logs = [f"{folder}/log", f"models/{model}/versions", f"models/{model}/reports"]
-    limit = _now(store, logs) - grace
+    if store.is_new():
+        return []
+    limit = store_time(store) - grace
     found = {name: at for name, at in store.written("").items() if is_probe(name)}
     for place in places:
         found |= store.temporary(place)
     garbage = sorted(path for path, at in found.items() if at < limit)
-    garbage += _unnamed_payloads(store, folder, grace)
     for path in garbage:
         store.remove(path)
+    for model in models(store):
+        for run_id in runs_of(store, model):
+            with suppress(NewerFormat):  # a newer program's run
+                garbage += collect_unnamed(store, model, run_id, grace=grace)
     return garbage
 
 
-def _now(store: Store, logs: list[str]) -> float:
-    """When the newest record in `logs` was written, if not later than now.
-
-    That and the age of garbage are told by one clock, while this host's may be ahead of others.
-    """
-    newest = max((at for log in logs for at in store.written(log).values()), default=math.inf)
-    return min(newest, time.time())
+def collect_unnamed(
+    store: Store, model: str, run_id: str, *, grace: float = grace_seconds
+) -> list[str]:
+    """The same for the payloads of one run."""
+    garbage = _unnamed_payloads(store, run_folder(model, run_id), grace)
+    for path in garbage:
+        store.remove(path)
+    return garbage
 
 
 def _unnamed_payloads(store: Store, folder: str, grace: float) -> list[str]:
@@ -50,7 +53,8 @@ def _unnamed_payloads(store: Store, folder: str, grace: float) -> list[str]:
     log = f"{folder}/log"
     if not store.written(log):
         return []  # the first payload may just have been put
-    limit = _now(store, [log]) - grace
+    # By the clock that dates the newest record too: this host's may be ahead of it.
+    limit = min(last_write(store, log), time.time()) - grace
 
     def old() -> set[str]:
         found = store.written(f"{folder}/data").items()

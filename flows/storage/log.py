@@ -87,13 +87,18 @@ class Log:
 
     def list_records(self) -> Listing:
         """List the log afresh; its records are read as they are asked for."""
-        pattern = re.compile(rf"([0-9]{{{number_digits}}})\.json")
-        matches = (pattern.fullmatch(name) for name in self.store.names(self._folder))
-        return Listing(self, [int(match[1]) for match in matches if match])
+        names = filter(is_record, self.store.names(self._folder))
+        return Listing(self, [int(name[:number_digits]) for name in names])
 
     def read(self, number: int) -> Record:
         """Record `number`, read once; `DamagedObject` if it is corrupt."""
         return self.store.cache.get("record", self.path(number), lambda: self._read(number))
+
+    def remove(self) -> None:
+        """Remove all records, the newest last: it says what becomes of the others."""
+        for name in self.store.names(self._folder):
+            if is_record(name):
+                self.store.remove(f"{self._folder}/{name}")
 
     def update(self, kind: str, draft: Draft) -> Record:
         """Append what `draft` makes of the log as it is; again, where another writer was first.
@@ -199,6 +204,12 @@ class Listing:
             if record and record.kind == kind:
                 yield record
 
+    def intact(self) -> Iterator[Record]:
+        """Intact records of every kind, newest first; the others are skipped without a word."""
+        for number in reversed(self._numbers):
+            with suppress(DamagedObject, ObjectMissing):
+                yield self._log.read(number)
+
     def oldest(self, kind: str) -> Record | None:
         """The first intact record of `kind`."""
         records = map(self._read, self._numbers)
@@ -227,6 +238,11 @@ class Listing:
     def _skip(self, error: DamagedObject) -> None:
         self.damaged.append(error)
         warn(error)
+
+
+def is_record(name: str) -> bool:
+    """Whether that is the name of a record."""
+    return re.fullmatch(rf"[0-9]{{{number_digits}}}\.json", name) is not None
 
 
 def parse_record(name: str, data: bytes, number: int) -> Record:

@@ -9,7 +9,7 @@ temporary_prefix = ".tmp-"  # of files that are being written
 _random = "[0-9a-f]{16}"
 _temporary = re.compile(re.escape(temporary_prefix) + _random)
 _probe = re.compile(f"probe-{_random}")
-_payload = re.compile(r"[0-9a-f]{64}\.safetensors")
+_payload = re.compile(r"([0-9a-f]{64})\.safetensors")
 
 
 def temporary_name() -> str:
@@ -34,4 +34,10 @@ def is_probe(name: str) -> bool:
 
 def is_payload(name: str) -> bool:
     """Whether that is the name of a training state."""
-    return _payload.fullmatch(name) is not None
+    return digest_of_payload(name) is not None
+
+
+def digest_of_payload(name: str) -> str | None:
+    """The digest in the name of a training state; None for another name."""
+    match = _payload.fullmatch(name)
+    return match[1] if match else None

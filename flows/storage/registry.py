@@ -41,6 +41,14 @@ class Registry:
         self._model = model
         self._log = Log(store, f"models/{model}/versions")
 
+    def listing(self) -> Listing:
+        """The log of versions as it is now."""
+        return self._log.list_records()
+
+    def location(self, number: int) -> str:
+        """Where a person finds the record of a version."""
+        return self._log.location(number)
+
     def history(self) -> History:
         """The versions, newest first; corrupt ones are reported and skipped."""
         return History.of(self._log.list_records())
@@ -62,6 +70,10 @@ class Registry:
             if entry.version.digest == digest:
                 return self.checkpoint(entry)
         raise UnknownObject(f"model {self._model} has no version with checkpoint {digest}")
+
+    def decided_runs(self) -> set[str]:
+        """The runs about which something was decided, in the store or removed since."""
+        return {entry.version.run_id for entry in self.history().entries}
 
     def version(self, number: int) -> Entry:
         """The version of that number; `UnknownObject` says which there are."""

@@ -111,6 +111,21 @@ def is_run_id(name: str) -> bool:
     return re.fullmatch("[0-9a-f]{16}", name) is not None
 
 
+def models(store: Store) -> list[str]:
+    """The models in a store."""
+    return [name for name in store.names("models") if is_model_name(name)]
+
+
+def runs_of(store: Store, model: str) -> list[str]:
+    """The runs of a model, and what an interrupted removal left of some."""
+    return list(filter(is_run_id, store.names(f"models/{model}/runs")))
+
+
+def is_model_name(name: str) -> bool:
+    """Whether a model can have that name."""
+    return re.fullmatch("[a-z0-9][a-z0-9-]{0,63}", name) is not None
+
+
 def run_folder(model: str, run_id: str) -> str:
     """Folder of a run in the store."""
     return f"models/{model}/runs/{run_id}"

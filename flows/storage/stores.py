@@ -61,6 +61,9 @@ class Store(Protocol):
     def remove(self, path: str) -> None:
         """Remove an object; none is no error."""
 
+    def remove_folders(self, folder: str) -> None:
+        """Remove `folder` and those in it, as far as they are empty, where a store has folders."""
+
     def location(self, path: str) -> str:
         """Where a person finds the object: a path or a URL."""
 

@@ -131,6 +131,29 @@ class History:
         until = History([entry for entry in self.entries if entry.number <= number])
         return next(until.champions(), None)
 
+    def reigned(self) -> Iterator[Entry]:
+        """Versions whose checkpoint became champion, the last time first; rolled back ones too."""
+        for entry in self.entries:
+            target = entry.version.to_version
+            found = entry if target is None else self.get(target)
+            if found and entry.version.decision != "rejected":
+                yield found
+
+    def kept(self, count: int) -> list[Entry]:
+        """Versions of the last `count` distinct checkpoints that were champion, and of as many that
+        rollbacks would go to.
+        """
+        returns = (found for number in self.champions() if (found := self.get(number)))
+        kept: dict[int, Entry] = {}
+        for entries in (self.reigned(), returns):
+            distinct: dict[tuple[str, str], Entry] = {}
+            for entry in entries:
+                distinct.setdefault((entry.version.run_id, entry.version.digest), entry)
+                if len(distinct) == count:
+                    break
+            kept |= {entry.number: entry for entry in distinct.values()}
+        return list(kept.values())
+
     def get(self, number: int) -> Entry | None:
         """The version of that number; a rollback is none."""
         return next(

@@ -12,6 +12,8 @@ __all__ = [  # modules: each is imported by its name
     "prepare_run",
     "promote_checkpoint",
     "publish_page",
+    "retain_model",
+    "retain_store",
     "train_chunk",
     "write_report",
 ]

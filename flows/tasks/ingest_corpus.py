@@ -10,6 +10,7 @@ from flows.parameters import Corpus, Encoding, SingleWriter, StoreUrl
 from flows.references import DatasetRef
 from flows.runtime.decorators import task
 from flows.storage import datasets
+from flows.storage.dataset_use import take_up
 from flows.storage.stores import check_store, open_store
 from flows.storage.urls import public_url, urls_of
 
@@ -31,6 +32,8 @@ def ingest_corpus(
     target = open_store(store)
     limits_of(target).check(estimate(target, dataset, request))
     check_store(target, single_writer=single_writer)
+    # Before it is read: from then on the dataset stays for a day, until a run names it.
+    take_up(target, manifest.dataset_id, "read by a flow")
     if not datasets.is_intact(target, manifest.dataset_id):
         datasets.save(target, dataset)
     return DatasetRef(

@@ -9,7 +9,7 @@ import pytest
 from flows.exceptions import LimitExceeded
 from flows.lifecycle.estimates import Estimate, operations_per_second
 from flows.lifecycle.limits import limits_of, memory_limit
-from flows.storage.datasets import cache_folder
+from flows.storage.copies import cache_folder
 from flows.storage.stores import open_store
 
 hour = 3600 * operations_per_second

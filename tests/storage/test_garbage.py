@@ -62,9 +62,9 @@ def test_a_payload_without_a_record_is_removed_after_the_grace_period(
     """Only that payload is removed; checkpoints are read as before."""
     before = log.records()
 
-    assert [] == collect_garbage(store, "default", run_id)
-    assert [orphan] == collect_garbage(store, "default", run_id, grace=-1)
-    assert [] == collect_garbage(store, "default", run_id, grace=-1)
+    assert [] == collect_garbage(store)
+    assert [orphan] == collect_garbage(store, grace=-1)
+    assert [] == collect_garbage(store, grace=-1)
     assert before == log.records()
     for record in before:
         log.read(record)
@@ -74,7 +74,7 @@ def test_no_payload_is_removed_while_a_record_is_corrupt(log: CheckpointLog, sto
     """The corrupt record may be the one that names the payload."""
     overwrite(store, f"{folder}/log/000000000000.json", b"not a record")
 
-    assert [] == collect_garbage(store, "default", run_id, grace=-1)
+    assert [] == collect_garbage(store, grace=-1)
     assert 2 == len(store.names(f"{folder}/log"))
     assert log.newest() is not None
 
@@ -86,7 +86,7 @@ def test_temporary_files_are_removed_after_the_grace_period(local: Store) -> Non
         local.put(f"{folder}/log/{name}", b"")
     make_old(local, f"{folder}/log/{old}")
 
-    assert [f"{folder}/log/{old}"] == collect_garbage(local, "default", run_id)
+    assert [f"{folder}/log/{old}"] == collect_garbage(local)
     left = Path(local.location(f"{folder}/log")).iterdir()
     assert [young] == [path.name for path in left]
 
@@ -117,8 +117,8 @@ def test_temporary_files_and_probes_are_removed_everywhere(local: Store) -> None
     for path in [*left, "datasets/d/tokens.npy"]:
         local.put(path, b"")
 
-    assert [] == collect_garbage(local, "default", run_id)
-    assert sorted(left) == sorted(collect_garbage(local, "default", run_id, grace=-1))
+    assert [] == collect_garbage(local)
+    assert sorted(left) == sorted(collect_garbage(local, grace=-1))
     assert ["tokens.npy"] == local.names("datasets/d")
 
 
@@ -131,7 +131,7 @@ def test_a_file_of_a_user_is_never_removed(local: Store) -> None:
     for path in kept:
         local.put(path, b"mine")
 
-    assert [orphan] == collect_garbage(local, "default", run_id, grace=-1)
+    assert [orphan] == collect_garbage(local, grace=-1)
     assert [b"mine"] * len(kept) == [local.read(path) for path in kept]
 
 
@@ -143,7 +143,7 @@ def test_a_link_is_never_followed_to_what_it_names(local: Store, tmp_path: Path)
     local.put("models/object", b"")
     Path(local.location("models/link")).symlink_to(outside)
 
-    assert [] == collect_garbage(local, "default", run_id, grace=-1)
+    assert [] == collect_garbage(local, grace=-1)
 
 
 @pytest.mark.parametrize("records", [0, 2])
@@ -158,7 +158,7 @@ def test_a_payload_newer_than_the_newest_record_is_kept_whatever_the_clock_says(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 5 * grace_seconds)
 
-    assert [] == collect_garbage(local, "default", run_id)
+    assert [] == collect_garbage(local)
     assert b"a payload whose record comes next" == local.read(orphan)
 
 
@@ -172,7 +172,7 @@ def test_a_temporary_file_newer_than_the_newest_record_is_kept(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 5 * grace_seconds)
 
-    assert [] == collect_garbage(local, "default", run_id)
+    assert [] == collect_garbage(local)
     assert b"half" == local.read(path)
 
 
@@ -197,7 +197,7 @@ def test_a_payload_that_a_writer_puts_again_is_kept(store: Store) -> None:
             later = 60 if self.is_put_again else 0
             return {name: at + later for name, at in super().written(folder).items()}
 
-    assert [] == collect_garbage(BusyStore(store), "default", run_id, grace=-1)
+    assert [] == collect_garbage(BusyStore(store), grace=-1)
     assert orphan.rpartition("/")[2] in store.names(f"{folder}/data")
 
 
@@ -205,5 +205,5 @@ def test_a_run_that_does_not_exist_has_no_garbage(store_url: str) -> None:
     """Nothing is removed or created."""
     store = open_store(store_url)
 
-    assert [] == collect_garbage(store, "default", run_id, grace=-1)
+    assert [] == collect_garbage(store, grace=-1)
     assert [] == store.names("")

@@ -109,7 +109,7 @@ mutants = [
     ),
     Mutant(
         "payload's digest not checked",
-        *(checkpoints.CheckpointLog, "read"),
+        *(checkpoints.CheckpointLog, "_read"),
         *("digest(data) != record.digest", "False"),
         "test_faults.py::test_damage_is_reported[local]",
     ),
@@ -133,7 +133,7 @@ mutants = [
     ),
     Mutant(
         "garbage removed without a grace period",
-        *(garbage, "_unnamed_payloads", "_now(store, [log]) - grace", "_now(store, [log]) + 1"),
+        *(garbage, "_unnamed_payloads", "time.time()) - grace", "time.time()) + 1"),
         "test_garbage.py::test_a_payload_without_a_record_is_removed_after_the_grace_period[local]",
     ),
 ]

@@ -46,6 +46,9 @@ class StoreWrapper:
         self.cache.forget(path)
         self.inner.remove(path)
 
+    def remove_folders(self, folder: str) -> None:
+        self.inner.remove_folders(folder)
+
     def location(self, path: str) -> str:
         return self.inner.location(path)
 

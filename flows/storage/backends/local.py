@@ -143,6 +143,11 @@ class LocalStore:
             self.cache.forget(path)
             (self._root / path).unlink(missing_ok=True)
 
+    def remove_folders(self, folder: str) -> None:
+        for place, _, _ in os.walk(self._root / folder, topdown=False):
+            with suppress(OSError):  # it is not empty
+                Path(place).rmdir()
+
     def location(self, path: str) -> str:
         return str(self._root / path)
 
@@ -160,9 +165,14 @@ class LocalStore:
     def _temporary(self, path: str, data: bytes, mode: int) -> Iterator[Path]:
         """A complete, synced sibling of `path`; what the body made of it is synced too."""
         folder = (self._root / path).parent
-        self._make_folders(folder)
         temporary = folder / temporary_name()
-        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, mode)
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
+        self._make_folders(folder)
+        try:
+            descriptor = os.open(temporary, flags, mode)
+        except FileNotFoundError:  # another process found the folder empty, and removed it
+            self._make_folders(folder)
+            descriptor = os.open(temporary, flags, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -206,7 +216,9 @@ class LocalStore:
         try:
             yield
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and verb != "write":
+            is_missing = isinstance(error, FileNotFoundError) and verb != "write"
+            # What is listed may be below a file that somebody put among folders.
+            if is_missing or (isinstance(error, NotADirectoryError) and verb == "list"):
                 raise ObjectMissing(f"object not found: {self.location(path)}") from error
             message = f"cannot {verb} {self.location(path)}: {reason(error)}"
             message += advice(error) if verb == "write" else ""

@@ -118,6 +118,9 @@ class RemoteStore:
         except ObjectMissing:
             pass
 
+    def remove_folders(self, folder: str) -> None:
+        pass  # an object store has none
+
     def location(self, path: str) -> str:
         return f"{self.url.rstrip('/')}/{path}"
 

@@ -86,7 +86,7 @@ def fail_once(
 
 def write_again(log: CheckpointLog, root: Path) -> str:
     """Continue as the next run does; the digest of its last checkpoint."""
-    collect_garbage(open_store(str(root)), "default", run_id, grace=-1)
+    collect_garbage(open_store(str(root)), grace=-1)
     newest = log.newest()
     assert newest is not None
     if newest.record.iteration == 0:
