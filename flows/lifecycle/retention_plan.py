@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +17,7 @@ from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.clock import last_write, store_time
 from flows.storage.log import Listing, Log
 from flows.storage.registry import Registry
-from flows.storage.retirement import removed
+from flows.storage.retirement import removal, removed, restoration, retirement
 from flows.storage.runs import run_folder, runs_of
 from flows.storage.stores import Store
 from flows.storage.versions import Entry, History
@@ -163,11 +164,18 @@ class _Look:
                 return None
             decision = entry.version.decision
             return f"{decision} as version {entry.number}, not kept, and a newer run was decided"
-        folder = run_folder(self.model, run_id)
-        places = (folder, f"{folder}/log", f"{folder}/data")
-        if last_write(self.store, *places) < self.now - abandoned_seconds:
+        if self._last_work(run_id, listing) < self.now - abandoned_seconds:
             return "undecided, and nothing was written for 30 days"
         return None
+
+    def _last_work(self, run_id: str, listing: Listing) -> float:
+        """When a run was written to last, but for what retention wrote."""
+        folder, ours = run_folder(self.model, run_id), (retirement, removal, restoration)
+        path = self._log(run_id).path
+        skipped = {path(record.number) for record in listing.intact() if record.kind in ours}
+        records = self.store.written(f"{folder}/log").items()
+        times = [at for name, at in records if f"{folder}/log/{name}" not in skipped]
+        return max(last_write(self.store, folder, f"{folder}/data"), *times, -math.inf)
 
     def _whole(self, run_id: str, listing: Listing, reason: str) -> Removal:
         there = CheckpointLog(self.store, self.model, run_id).payloads()

@@ -90,6 +90,7 @@ class CheckpointLog:
 
     def __init__(self, store: Store, model: str, run_id: str) -> None:
         self._store = store
+        self.run_id = run_id
         self._folder = run_folder(model, run_id)
         self._log = Log(store, f"{self._folder}/log")
         self._what = f"run {run_id} of model {model}"

@@ -97,7 +97,8 @@ class RemoteStore:
                 found = self._fs.ls(self._at(folder), detail=True, refresh=True)
         except ObjectMissing:
             return {}
-        return {entry["name"].rpartition("/")[2]: _written(entry) for entry in found}
+        objects = (entry for entry in found if entry.get("type") != "directory")
+        return {entry["name"].rpartition("/")[2]: _written(entry) for entry in objects}
 
     def temporary(self, folder: str) -> dict[str, float]:  # noqa: ARG002 - objects appear whole
         return {}
