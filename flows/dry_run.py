@@ -27,6 +27,7 @@ from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
+from flows.storage.runs import check_model
 from flows.storage.stores import Store, check_store, open_store
 
 Lines = dict[str, str]
@@ -172,8 +173,7 @@ def report(request: Request) -> Lines:
 
 def retention(request: Request) -> Lines:
     """What would be removed, and why."""
-    if request.store.is_new():
-        return {"to remove": "nothing"}
+    check_model(request.store, request["model"])
     plan = plan_retention(request.store, request["model"], request["retention"])
     tidying = plan_tidying(request.store)
     lines = {

@@ -13,6 +13,7 @@ from flows.retention_result import RetentionResult, retention_result
 from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.run_names import numbered
+from flows.tasks.find_model import find_model
 from flows.tasks.retain_model import retain_model
 from flows.tasks.retain_store import retain_store
 
@@ -28,6 +29,7 @@ def retention(
 
     Every retrain does the same at its end; `--dry_run` shows what would be removed, and why.
     """
+    find_model(store, model)
     with exclusive_run(store, model, when_busy):
         retained = retain_model(store, model, retention)
     return retention_result(model, retained, retain_store(store))

@@ -116,6 +116,13 @@ def models(store: Store) -> list[str]:
     return [name for name in store.names("models") if is_model_name(name)]
 
 
+def check_model(store: Store, model: str) -> None:
+    """Refuse a model of which nothing is in a store; the message names those that are."""
+    if not set(store.names(f"models/{model}")) - {"lock"}:
+        known = ", ".join(models(store)) or "none yet"
+        raise UnknownObject(f"no model {model} in {store.url}: there are {known}")
+
+
 def runs_of(store: Store, model: str) -> list[str]:
     """The runs of a model, and what an interrupted removal left of some."""
     return list(filter(is_run_id, store.names(f"models/{model}/runs")))

@@ -7,6 +7,7 @@ __all__ = [  # modules: each is imported by its name
     "check_text",
     "evaluate_checkpoint",
     "find_checkpoint",
+    "find_model",
     "find_work",
     "ingest_corpus",
     "prepare_run",

@@ -23,6 +23,7 @@ every_deployment = {
     "ingest/manual",
     "report/manual",
     "report/weekly",
+    "retention/manual",
     "retrain/manual",
     "retrain/nightly",
     "retrain/on-corpus-change",
