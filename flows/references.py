@@ -76,6 +76,7 @@ class WorkRef(Reference):
     goal: int  # iterations
     checkpoint_every: int  # iterations
     evaluate_every: int | None  # epochs, where there is patience
+    is_done: bool  # trained and decided
     answer: AnswerRef | None = None
 
 

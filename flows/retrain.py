@@ -94,7 +94,7 @@ def retrain(
         if work.answer:
             result = answered_result(dataset, work, work.answer, time.monotonic() - started)
             return completed(result, result.outcome, result.sentence)
-        findings = check_text(dataset, model, gates, most)
+        findings = check_text(work, gates, most)
         start = prepare_run(work, request)
         try:
             end = train_run(start, most)

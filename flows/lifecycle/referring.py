@@ -29,6 +29,7 @@ def work_reference(dataset: DatasetRef, model: str, store: Store, work: Work) ->
         goal=work.schedule.goal,
         checkpoint_every=work.schedule.checkpoint_every,
         evaluate_every=work.schedule.evaluate_every,
+        is_done=work.is_done,
         answer=_answer(run, store, work),
     )
 

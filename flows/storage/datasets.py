@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from flows.exceptions import DamagedObject, ObjectMissing, StoreError, UnknownObject
 from flows.storage import bounds
@@ -72,6 +72,7 @@ class Dataset(BaseModel):
     manifest: DatasetManifest
     vocabulary: Vocabulary
     tokens: TokenArray
+    _divisions: dict[tuple[float, SplitMethod], Division] = PrivateAttr(default_factory=dict)
 
     @property
     def file_ends(self) -> list[int]:
@@ -83,8 +84,11 @@ class Dataset(BaseModel):
         return split(self.divide(share, method))
 
     def divide(self, share: float, method: SplitMethod) -> Division:
-        """As `split`, as blocks."""
-        return divide(self.blocks(), share, method)
+        """As `split`, as blocks; their digests are computed once."""
+        key = share, method
+        if key not in self._divisions:
+            self._divisions[key] = divide(self.blocks(), share, method)
+        return self._divisions[key]
 
     def blocks(self) -> Blocks:
         """All blocks of the text."""
@@ -171,18 +175,6 @@ def load_manifest(store: Store, dataset_id: str) -> DatasetManifest:
 def load(store: Store, dataset_id: str) -> Dataset:
     """Open a dataset and verify every byte; tokens of a remote store go through a local cache."""
     return store.cache.get("dataset", dataset_id, lambda: _load(store, dataset_id))
-
-
-def load_division(store: Store, dataset_id: str, share: float, method: SplitMethod) -> Division:
-    """The blocks of a stored dataset, to train on and to hold out."""
-    key = dataset_id, share, method
-    return store.cache.get("division", key, lambda: load(store, dataset_id).divide(share, method))
-
-
-def load_split(store: Store, dataset_id: str, share: float, method: SplitMethod) -> Split:
-    """The split of a stored dataset."""
-    key = dataset_id, share, method
-    return store.cache.get("split", key, lambda: split(load_division(store, *key)))
 
 
 def dataset_folder(dataset_id: str) -> str:

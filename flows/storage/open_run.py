@@ -49,7 +49,7 @@ class OpenRun:
     def division(self) -> Division:
         """Its texts as blocks, in tokens of the dataset."""
         run = self.run
-        return datasets.load_division(self.store, run.dataset_id, run.held_out, run.split)
+        return self.dataset.divide(run.held_out, run.split)
 
     @property
     def split(self) -> Split:
