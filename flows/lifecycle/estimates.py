@@ -8,9 +8,9 @@ from typing import NamedTuple
 from flows.lifecycle.evaluation import shortest_training_sample
 from flows.lifecycle.request import TrainingRequest
 from flows.parameters import SamplingOptions
-from flows.reporting.samples import samples_at_once
+from flows.reporting.samples import samples_at_once, snapshot_length
 from flows.reporting.writing import report_identity
-from flows.storage import datasets, reports
+from flows.storage import bounds, datasets, reports
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import OpenRun
@@ -24,6 +24,7 @@ token_copies = 4  # of a corpus while it is stored
 state_copies = 5  # of a state while it is written or read
 text_copies = 6  # of samples: rows, columns, the file, and read back
 row_bytes = 3000  # of a sample without its texts
+table_row_bytes = 300  # the same in a table
 record_bytes = 4096  # of a small object, with a checkpoint's header
 checkpoint_operations = 0.05 * operations_per_second  # a task of Prefect
 
@@ -35,6 +36,7 @@ class Estimate(NamedTuple):
     disk: int = 0  # bytes
     files: int = 0
     operations: float = 0
+    objects: tuple[bounds.Planned, ...] = ()  # those that may be too large to be read back
 
     @property
     def hours(self) -> float:
@@ -61,7 +63,8 @@ def estimate_report(
     """What it takes to report on a checkpoint; a report that exists takes nothing."""
     if _is_reported(opened.store, opened.model, opened.run_id, record, sampling):
         return Estimate(program_bytes)
-    samples = _samples(opened.vocabulary, opened.run.network(), sampling)
+    snapshots = len(opened.log.records())
+    samples = _samples(opened.vocabulary, opened.run.network(), sampling, snapshots)
     if opened.store.local_file(".") is None:
         samples = samples._replace(disk=0)
     return _together([samples], program_bytes)
@@ -71,25 +74,30 @@ def _training(store: Store, dataset: Dataset, request: TrainingRequest) -> list[
     """Training from the newest checkpoint on, evaluation, and the samples."""
     texts, network = request.split(dataset), request.training.network()
     run_id = request.run_on(dataset.manifest.dataset_id).run_id
-    record = next(reversed(CheckpointLog(store, request.model, run_id).records()), None)
+    records = CheckpointLog(store, request.model, run_id).records()
+    record = records[-1] if records else None
     left = request.goal(request.iterations_per_epoch(texts)) - (record.iteration if record else 0)
-    parts = [_chunks(texts, dataset.vocabulary, request, max(0, left), is_new=record is None)]
+    checkpoints = math.ceil(max(0, left) / request.training.checkpoint_every) + (record is None)
+    parts = [_chunks(texts, dataset.vocabulary, request, max(0, left), checkpoints)]
     if request.sampling and (
         left > 0
         or record is None
         or not _is_reported(store, request.model, run_id, record, request.sampling)
     ):
-        parts.append(_samples(dataset.vocabulary, network, request.sampling))
+        snapshots = len(records) + checkpoints
+        parts.append(_samples(dataset.vocabulary, network, request.sampling, snapshots))
     return parts
 
 
 def _chunks(
-    texts: Split, vocabulary: Vocabulary, request: TrainingRequest, left: int, *, is_new: bool
+    texts: Split, vocabulary: Vocabulary, request: TrainingRequest, left: int, checkpoints: int
 ) -> Estimate:
     """`left` iterations in chunks, each with a checkpoint; then an evaluation."""
     network, V = request.training.network(), len(vocabulary)
     state = estimates.state_bytes(V, network)
-    checkpoints = math.ceil(left / request.training.checkpoint_every) + is_new
+    payload = state + 16 * V + record_bytes
+    smaller = "make hidden_size or batch_size smaller"
+    planned = bounds.Planned("a checkpoint", payload, bounds.payload, "bytes", smaller)
     read = len(texts.held_out) + max(len(texts.held_out), shortest_training_sample)
     return Estimate(
         memory=max(
@@ -98,21 +106,26 @@ def _chunks(
             estimates.reading_bytes(V, network),
             state_copies * state,
         ),
-        disk=checkpoints * (state + 16 * V + record_bytes),
-        files=2 * checkpoints + 5 * is_new,  # and run, lock, evaluation, decision
+        disk=checkpoints * payload,
+        files=2 * checkpoints + 5 * (checkpoints > 0),  # and run, lock, evaluation, decision
         operations=left * estimates.training_operations(V, network)
         + checkpoints * checkpoint_operations
         + 2 * read * estimates.reading_operations(V, network.hidden_size),
+        objects=(planned,) if checkpoints else (),
     )
 
 
 def _samples(
-    vocabulary: Vocabulary, network: Hyperparameters, options: SamplingOptions
+    vocabulary: Vocabulary, network: Hyperparameters, options: SamplingOptions, snapshots: int
 ) -> Estimate:
-    """The samples of a report, each read again for its surprise, and the file."""
+    """The samples of a report, each read again for its surprise, and the file with snapshots."""
     V, count = len(vocabulary), len(options.temperatures) * options.samples_each
     widest = len(vocabulary.characters[-1].encode("utf-8", "surrogatepass"))
-    text = widest * options.length + len(options.priming.encode("utf-8", "surrogatepass"))
+    priming = len(options.priming.encode("utf-8", "surrogatepass"))
+    text = widest * options.length + priming
+    taken = snapshots * (widest * snapshot_length + table_row_bytes)
+    file = taken + count * (widest * options.length + 100) + priming + record_bytes
+    table = taken + count * (text + table_row_bytes)
     drawn = 4 * 8 * min(count, samples_at_once) * options.length  # numbers and tokens
     return Estimate(
         memory=max(
@@ -120,12 +133,13 @@ def _samples(
             state_copies * estimates.state_bytes(V, network),
         )
         + count * (row_bytes + text_copies * text),
-        disk=count * (widest * options.length + 100) + text + record_bytes,
+        disk=file,
         files=2,
         operations=2
         * count
         * options.length
         * estimates.reading_operations(V, network.hidden_size),
+        objects=reports.planned("a report", rows=count + snapshots, file=file, table=table),
     )
 
 
@@ -142,4 +156,5 @@ def _together(parts: list[Estimate], memory: int) -> Estimate:
         disk=sum(part.disk for part in parts),
         files=sum(part.files for part in parts),
         operations=sum(part.operations for part in parts),
+        objects=tuple(planned for part in parts for planned in part.objects),
     )
