@@ -72,17 +72,18 @@ def test_a_run_of_before_goes_on_as_version_0_1_0_would(opened: OpenRun) -> None
 
 
 @pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("other", [1024, 2], ids=["too wide", "half of the smallest"])
 def test_vectors_that_this_processor_has_not_are_replaced_and_reported(
-    opened: OpenRun, *, transposed: bool
+    opened: OpenRun, *, other: int, transposed: bool
 ) -> None:
     """The weights stay transposed, or not."""
-    wide = Arithmetic(1024, transposed)
-    record = newest(opened).record.model_copy(update={"arithmetic": wide})
+    named = Arithmetic(other, transposed)
+    record = newest(opened).record.model_copy(update={"arithmetic": named})
     lanes = Arithmetic.fastest(network).lanes
 
-    assert [f"vectors of 1024 floats then, {lanes} now"] == differences(record, network)
-    assert replace(wide, lanes=lanes) == arithmetic_of(record, network)
-    assert replace(wide, lanes=lanes) == trained(opened, record, 2).arithmetic
+    assert [f"vectors of {other} floats then, {lanes} now"] == differences(record, network)
+    assert replace(named, lanes=lanes) == arithmetic_of(record, network)
+    assert replace(named, lanes=lanes) == trained(opened, record, 2).arithmetic
 
 
 def test_a_run_that_lost_its_payloads_starts_again_with_its_arithmetic(opened: OpenRun) -> None:
