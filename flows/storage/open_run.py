@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flows.exceptions import CorpusError
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
+from flows.storage.payload import Payload
 from flows.storage.runs import Run, load_run
 from flows.storage.stores import Store, open_store
 from flows.text import Split, Vocabulary
@@ -29,7 +30,12 @@ class OpenRun:
     @property
     def log(self) -> CheckpointLog:
         """Its checkpoints and evaluations."""
-        return CheckpointLog(self.store, self.model, self.run_id)
+        return CheckpointLog(self.store, self.model, self.run_id, self._wrote)
+
+    def _wrote(self, payload: Payload) -> bool:
+        """Whether a training state is of this run, as its description and its dataset say."""
+        mine = self.run.network(), self.vocabulary
+        return mine == (payload.state.hyperparameters, payload.vocabulary)
 
     @property
     def vocabulary(self) -> Vocabulary:
