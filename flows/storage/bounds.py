@@ -18,6 +18,7 @@ payload = 4 << 30  # a training state; its record says how large it is
 payload_header = 20 << 20  # every character of Unicode, escaped twice, takes 16 MB
 report = 256 << 20  # compressed
 report_table = 1 << 30  # the same in memory
+report_footer = 1 << 20  # its size does not depend on the rows
 report_rows = 1_000_000
 probe = 100
 
