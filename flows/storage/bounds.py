@@ -19,6 +19,7 @@ payload_header = 20 << 20  # every character of Unicode, escaped twice, takes 16
 report = 256 << 20  # compressed
 report_table = 1 << 30  # the same in memory
 report_footer = 1 << 20  # its size does not depend on the rows
+report_groups = 16  # of rows: one is written
 report_rows = 1_000_000
 probe = 100
 

@@ -15,6 +15,7 @@ count = 1  # field of all of these: values in the page
 expected_encodings = {0, 2, 3, 4, 8}  # plain, by dictionary, by runs: others repeat parts of texts
 boolean, whole_number, text, struct = (1, 2), 5, 8, 12  # types of fields
 skipped_numbers, widths = (4, 6), {3: 1, 7: 8}
+most_pages = 5000  # of a column: they have a megabyte, or so many rows
 most_fields = 100
 most_varint = 10  # bytes
 
@@ -25,8 +26,11 @@ def unpacked_size(data: bytes, start: int, length: int, most_values: int) -> int
     """Bytes that the pages in `length` bytes from `start` unpack to; ValueError if they are none."""
     if not 0 <= start <= start + length <= len(data):
         raise ValueError("its pages are outside of the file")
-    stream, size = io.BytesIO(data[start : start + length]), 0
-    while stream.tell() < length:
+    stream, size, pages = io.BytesIO(data), 0, 0  # no copy
+    stream.seek(start)
+    while stream.tell() < start + length:
+        if (pages := pages + 1) > most_pages:
+            raise ValueError(f"more than {most_pages:,} pages in a column")
         header = _fields(stream, depth=3)
         if not {unpacked, packed} <= header.keys() or min(header[unpacked], header[packed]) < 0:
             raise ValueError("a page has no size")

@@ -96,6 +96,8 @@ def _check_footer(name: str, file: pq.ParquetFile, data: bytes) -> None:
         raise DamagedObject(name, "its columns are not those of a report")
     if metadata.num_rows > bounds.report_rows:
         raise ValueError(f"{metadata.num_rows:,} rows, at most {bounds.report_rows:,} are read")
+    if metadata.num_row_groups > bounds.report_groups:
+        raise ValueError(f"{metadata.num_row_groups:,} groups of rows, not one")
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     for group in groups:
         columns = {group.column(number).num_values for number in range(group.num_columns)}

@@ -75,6 +75,7 @@ def test_the_size_is_that_of_the_footer_of_an_honest_file(compression: str, vers
         (b"\x05" + varint(2**14) + varint(5), "malformed"),
         (b"\x19\x15", "a field of type 9"),
         (b"PAR1", "type 0"),
+        (page(0) * 5001, "more than 5,000 pages"),  # to count millions would take minutes
     ],
 )
 def test_headers_that_no_report_has_are_refused(data: bytes, reason: str) -> None:
@@ -106,6 +107,17 @@ def test_the_headers_of_pages_decide_not_the_footer(
 
     assert 20_000 == pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0).total_byte_size
     with pytest.raises(DamagedObject, match=r"50.,... bytes unpacked, at most 100,000 are read"):
+        load(local, shared.model, shared.report_id)
+
+
+def test_many_groups_of_rows_are_not_read(local: Store) -> None:
+    """Each takes as long as a small report."""
+    record = shared._asdict() | rows[0]._asdict() | {"characters": 5}
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist([record] * 17, schema=schema), buffer, row_group_size=1)
+    local.put(report_path(shared.model, shared.report_id), buffer.getvalue())
+
+    with pytest.raises(DamagedObject, match="17 groups of rows, not one"):
         load(local, shared.model, shared.report_id)
 
 
