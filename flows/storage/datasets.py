@@ -19,7 +19,7 @@ from flows.storage.cache import Cache
 from flows.storage.canonical import canonical_json, digest, identity, strict_json
 from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.documents import Document, create_document, load_document
-from flows.storage.failures import reason, store_error
+from flows.storage.failures import not_files, reason, store_error
 from flows.storage.stores import Store
 from flows.text import Blocks, Division, Split, SplitMethod, TokenArray, Vocabulary, divide, split
 from rnncore.folders import cache_folders, first_writable
@@ -235,6 +235,8 @@ def _map_tokens(
     except FileNotFoundError as error:
         raise DamagedObject(name, "is missing from its dataset") from error
     except OSError as error:
+        if error.errno in not_files:
+            raise DamagedObject(name, "is not a file") from error
         raise store_error(f"cannot read {name}: {reason(error)}", error) from error
     if not manifest.characters:
         raise DamagedObject(name, "has no tokens")

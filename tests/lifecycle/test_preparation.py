@@ -14,7 +14,7 @@ from flows.storage.garbage import grace_seconds
 from flows.storage.names import temporary_name
 from flows.storage.runs import make_run
 from rnncore import Hyperparameters
-from tests.support.states import commit, facts, stored, text
+from tests.support.states import facts, stored, text
 
 network = Hyperparameters(hidden_size=4)
 schedule = Schedule(per_epoch=30, goal=60, checkpoint_every=10, evaluate_every=None)
@@ -47,7 +47,11 @@ def test_another_processor_is_reported(
 ) -> None:
     """And every library of another version: bits may differ from here on."""
     prepared(opened, store)
-    commit(opened.log, 3)
+    newest = opened.log.newest()
+    assert newest
+    state, vocabulary = newest.payload
+    state.iteration = 3
+    opened.log.commit(state, vocabulary, facts, after=newest.after)
 
     assert 3 == prepared(opened, store)
     assert f"from here on: processor {facts['cpu']} then, " in caplog.text
