@@ -109,7 +109,7 @@ def test_free_disk_is_respected(
     ("kind", "most", "expected"),
     [
         ("payload", 5000, r"a checkpoint: it has [0-9,]+ bytes, .* make hidden_size or batch_size"),
-        ("report_rows", 13, r"a report: it has 14 rows, .* make samples_each"),
+        ("report_rows", 13, r"a report: it has 15 rows, .* make samples_each"),
         ("report", 2000, r"a report: it has [0-9,]+ bytes, .* the length of samples"),
         ("report_table", 5000, r"the table of a report: it has [0-9,]+ bytes"),
     ],
