@@ -55,6 +55,7 @@ class VersionRef(Reference):
     champion_bits_per_character: float | None  # of the champion it was compared with, on its text
     warnings: tuple[str, ...] = ()
     is_new: bool = True  # decided just now
+    copied: dict[str, tuple[float | None, float | None]] = {}  # samples, held-out text; by length
 
 
 class AnswerRef(Reference):

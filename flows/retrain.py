@@ -101,8 +101,8 @@ def retrain(
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)
-        decided = promote_checkpoint(work, measured, judging, findings)
         written = write_report(measured.checkpoint, sampling)
+        decided = promote_checkpoint(work, measured, judging, findings, written)
     seconds = time.monotonic() - started
     result = retrain_result(dataset, start, end, measured, decided, written, seconds)
     publish_page(measured.checkpoint, decided, written, result)

@@ -97,4 +97,7 @@ def version_reference(decided: Decision) -> VersionRef:
         champion_bits_per_character=version.champion_bits_per_character,
         warnings=version.warnings,
         is_new=decided.is_new,
+        copied={
+            length: (found.samples, found.held_out_text) for length, found in version.copied.items()
+        },
     )

@@ -119,6 +119,12 @@ def load(store: Store, model: str, report_id: str) -> pa.Table:
     return _load(store, model, report_id, manifest(store, model, report_id))[1]
 
 
+def samples(store: Store, model: str, report_id: str) -> list[str]:
+    """The texts of a report's samples."""
+    rows = load(store, model, report_id).select(["kind", "text"]).to_pylist()
+    return [row["text"] for row in rows if row["kind"] == "sample"]
+
+
 @removable()
 @read_again_if_damaged
 def _load(

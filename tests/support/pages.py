@@ -68,6 +68,7 @@ def hostile_result(model: str) -> RetrainResult:
         starts_from=text,
         end_iteration=1,
         warnings=(text,),
+        copied={text: (0.5, 0.5)},
         trained_iterations=1,
         characters_per_second=1,
         seconds=1,
