@@ -132,6 +132,7 @@ class RetrainResult(TrainResult):
     decision: Literal["promoted", "rejected", "rolled_back"]
     reason: str
     warnings: tuple[str, ...]
+    copied: dict[str, tuple[float | None, float | None]]  # samples, held-out text; by length
     champion: int | None  # number of the model's champion now
     report_id: str | None
     report_url: str | None
@@ -153,9 +154,18 @@ class RetrainResult(TrainResult):
             "training text": "-" if trained is None else f"{trained:.3f} bits per character",
             "held-out text": "none" if held_out is None else f"{held_out:.3f} bits per character",
             "decision": self.sentence,
+            **({"copied": copied} if (copied := self._copied()) else {}),
             **({"warnings": "; ".join(self.warnings)} if self.warnings else {}),
             **report,
         }
+
+    def _copied(self) -> str:
+        """How much of the samples stands in the training text, in words."""
+        return ", ".join(
+            f"{length} characters {mine:.1%} (held-out text {theirs:.1%})"
+            for length, (mine, theirs) in self.copied.items()
+            if mine is not None and theirs is not None
+        )
 
 
 def report_lines(url: str) -> dict[str, str]:
@@ -289,5 +299,6 @@ def _decided(decided: VersionRef) -> dict[str, Any]:
         "decision": decided.decision,
         "reason": decided.reason,
         "warnings": decided.warnings,
+        "copied": decided.copied,
         "champion": decided.champion,
     }

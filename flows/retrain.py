@@ -97,15 +97,15 @@ def retrain(
         if work.answer:
             result = answered_result(dataset, work, work.answer, time.monotonic() - started)
             return completed(result, result.outcome, result.sentence)
-        findings = check_text(dataset, model, gates, most)
+        findings = check_text(work, gates, most)
         start = prepare_run(work, request)
         try:
             end = train_run(start, most)
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)
-        decided = promote_checkpoint(work, measured, judging, findings)
         written = write_report(measured.checkpoint, sampling)
+        decided = promote_checkpoint(work, measured, judging, findings, written)
         seconds = time.monotonic() - started
         result = retrain_result(dataset, start, end, measured, decided, written, seconds)
         has_changed = result.outcome != "unchanged"

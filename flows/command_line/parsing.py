@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from flows.exceptions import CorpusError, StoreError
+from flows.parameters.flow_parameters import longest_address
 from flows.storage.urls import check_url, public_url, urls_of
 
 longest_shown = 200  # characters of a value, in a message
@@ -122,7 +123,9 @@ def describe_validation(error: ValidationError, flow: Flow[..., Any]) -> str:
     meaning = flow.parameters.properties.get(name, {}).get("description")
     about = f" ({name}: {meaning[0].lower()}{meaning[1:]})" if meaning else ""
     given = first["input"]
-    found = public_url(given)[:longest_shown] if isinstance(given, str) else given
+    found = given
+    if isinstance(given, str):  # a part of a longer one could end within a password
+        found = public_url(given)[:longest_shown] if len(given) <= longest_address else "…"
     return f"--{name}: {expected}, found {found!r}{about}; see --help"
 
 

@@ -16,6 +16,7 @@ from flows.parameters import RetentionOptions
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.clock import last_write, store_time
 from flows.storage.log import Listing, Log
+from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
 from flows.storage.retirement import removal, removed, restoration, retirement
 from flows.storage.runs import run_folder, runs_of
@@ -111,7 +112,7 @@ class _Look:
             if why := self._why_whole(run_id, listing):
                 return self._whole(run_id, listing, why)
             return self._some(run_id, listing)
-        except NewerFormat as error:
+        except (DamagedObject, NewerFormat, UnknownObject) as error:
             return f"nothing of run {run_id} is removed: {error}"
 
     def is_restored(self, run_id: str) -> bool:
@@ -199,7 +200,8 @@ class _Look:
             return None
         if listing.damaged:
             return f"nothing of run {run_id} is removed, since its log is corrupt: {listing.damaged[0]}"
-        newest = log.newest()  # verified in every byte before others are dispensable
+        # Verified in every byte, as to go on from it, before others are dispensable.
+        newest = OpenRun(self.store, self.model, run_id).log.newest()
         if newest is None or newest.record.digest != records[0].digest:
             return f"nothing of run {run_id} is removed, since its newest checkpoint is corrupt"
         size = sum(sizes[digest] for digest in gone)

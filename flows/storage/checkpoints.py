@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from flows.exceptions import (
     CheckpointRetired,
     DamagedObject,
@@ -16,65 +14,26 @@ from flows.exceptions import (
 )
 from flows.storage import bounds
 from flows.storage.canonical import digest
+from flows.storage.checkpoint_records import CheckpointRecord, EvaluationRecord, Snapshot
 from flows.storage.damage import read_again_if_damaged, warn
 from flows.storage.log import Listing, Log, Record
 from flows.storage.names import digest_of_payload
-from flows.storage.order import Order, orders, unknown
+from flows.storage.order import orders, unknown
 from flows.storage.payload import Payload, read_payload, write_payload
 from flows.storage.retirement import removal, removed, retired
 from flows.storage.runs import run_folder, runs_of
 from flows.storage.stores import Store
 from flows.text import Vocabulary
-from rnncore import Arithmetic, TrainingState
+from rnncore import TrainingState
 
-
-class Snapshot(BaseModel):
-    """A short text sampled from the training's own hidden state, as the notebook prints it."""
-
-    model_config = ConfigDict(frozen=True)
-
-    seed: int  # the generator is numpy's default_rng([seed, iteration])
-    priming: str  # the training's next input character
-    text: str
-    nats_per_character: float
-
-
-class CheckpointRecord(BaseModel):
-    """A checkpoint in the log. Losses are in nats per character: the records are the loss curve."""
-
-    model_config = ConfigDict(frozen=True)
-
-    iteration: int = Field(ge=0)
-    digest: str = Field(pattern=r"^[0-9a-f]{64}$")  # SHA-256 of the payload
-    size: int = Field(ge=0)  # bytes
-    loss: float | None  # mean over the iterations since the checkpoint before
-    smooth_loss: float
-    characters_per_second: float | None
-    held_out_bits_per_character: float | None
-    rule: str | None = None  # by which those were measured; a run keeps it for all of its curve
-    snapshot: Snapshot | None
-    corpus: tuple[str, ...]  # URLs, without secrets
-    cpu: str
-    versions: dict[str, str]
-    arithmetic: Arithmetic | None = None  # the order of its additions; None: of version 0.1.0
-    order: Order | None = None  # of the run among the model's; in its first record
-
-
-class EvaluationRecord(BaseModel):
-    """How well a checkpoint predicts text, in the log, by one rule of reading it.
-
-    The rule "blocks" reads each block from a hidden state of zeros; None, as in records of before,
-    reads the whole text as one.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    iteration: int
-    digest: str
-    train_bits_per_character: float
-    held_out_bits_per_character: float | None
-    rule: str | None = None
-    characters: int | None = None  # of the held-out text that were read; None: all of it
+__all__ = [
+    "Checkpoint",
+    "CheckpointLog",
+    "CheckpointRecord",
+    "EvaluationRecord",
+    "Snapshot",
+    "newest_run",
+]
 
 
 class Checkpoint(NamedTuple):
@@ -88,12 +47,20 @@ class Checkpoint(NamedTuple):
 class CheckpointLog:
     """The checkpoints and evaluations of one run."""
 
-    def __init__(self, store: Store, model: str, run_id: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        model: str,
+        run_id: str,
+        is_of_run: Callable[[Payload], bool] = lambda _: True,
+    ) -> None:
+        """`is_of_run` tells whether a payload has the network and the characters of the run."""
         self._store = store
         self.run_id = run_id
         self._folder = run_folder(model, run_id)
         self._log = Log(store, f"{self._folder}/log")
         self._what = f"run {run_id} of model {model}"
+        self._is_of_run = is_of_run
 
     def payload_path(self, sha256: str) -> str:
         """Path of a payload in the store."""
@@ -148,6 +115,10 @@ class CheckpointLog:
         payload = read_payload(name, data)
         if payload.state.iteration != record.iteration:
             raise DamagedObject(name, f"holds iteration {payload.state.iteration}")
+        if not self._is_of_run(payload):
+            raise DamagedObject(
+                name, f"its network or its characters are not those of {self._what}"
+            )
         return payload
 
     def record(self, sha256: str) -> CheckpointRecord:
@@ -176,9 +147,10 @@ class CheckpointLog:
         if listing.head < 0:
             raise UnknownObject(self._is_absent())
 
-    def is_empty(self) -> bool:
-        """Whether it has no record, intact or not."""
-        return self.head() < 0
+    def is_removed(self) -> bool:
+        """Whether retention has removed the log, or begun to remove the run; or nothing was trained."""
+        listing = self._log.list_records()
+        return listing.head < 0 or removed(listing) is not None
 
     def payloads(self) -> set[str]:
         """Digests of the payloads that are there, named by a record or not."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 from flows.exceptions import NewerFormat
 from flows.storage.clock import last_write, store_time
 from flows.storage.log import Log
-from flows.storage.names import is_payload, is_probe
+from flows.storage.names import is_own, is_payload
 from flows.storage.runs import models, run_folder, runs_of
 from flows.storage.stores import Store
 
@@ -25,7 +25,7 @@ def collect_garbage(store: Store, *, grace: float = grace_seconds) -> list[str]:
     if store.is_new():
         return []
     limit = store_time(store) - grace
-    found = {name: at for name, at in store.written("").items() if is_probe(name)}
+    found = {name: at for name, at in store.written("").items() if is_own(name)}
     for place in places:
         found |= store.temporary(place)
     garbage = sorted(path for path, at in found.items() if at < limit)

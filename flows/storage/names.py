@@ -27,9 +27,9 @@ def is_temporary(name: str) -> bool:
     return _temporary.fullmatch(name) is not None
 
 
-def is_probe(name: str) -> bool:
-    """Whether this program gave that name to a probe."""
-    return _probe.fullmatch(name) is not None
+def is_own(name: str) -> bool:
+    """Whether this program gave that name to a probe, or to a file that it was writing."""
+    return is_temporary(name) or _probe.fullmatch(name) is not None
 
 
 def is_payload(name: str) -> bool:

@@ -95,16 +95,21 @@ def test_a_run_whose_removal_was_interrupted_is_answered_or_trained_again(
     options: Options, store: Path
 ) -> None:
     """As if it had been removed whole: nothing of it is half used."""
-    first = retrained(options(retention=all_of_them))
+    retrained(options())
+    worse = options(seed=1, training={"start_from": "scratch", "epochs": 1})
+    first = retrained(worse | {"retention": all_of_them})
     opened = OpenRun(reopened(str(store)), "default", first.run_id)
     log = Log(opened.store, f"{run_folder('default', first.run_id)}/log")
     content = Retirement(reason="for the test").model_dump(mode="json")
     log.append(removal, content, after=opened.log.head())
 
-    assert "unchanged" == retrained(options()).outcome
-    forced = retrained(options(force=True, training={"start_from": "scratch"}))
-    assert (first.run_id, first.checkpoint_digest) == (forced.run_id, forced.checkpoint_digest)
-    assert first.iteration == forced.trained_iterations
+    answer = retrained(worse)
+    assert ("unchanged", first.version) == (answer.outcome, answer.version)
+    assert opened.log.is_being_removed()
+    again = retrained(worse | {"force": True})
+    assert (first.run_id, first.checkpoint_digest) == (again.run_id, again.checkpoint_digest)
+    assert first.trained_iterations == again.trained_iterations
+    assert not OpenRun(reopened(str(store)), "default", first.run_id).log.is_being_removed()
 
 
 def test_a_rejected_night_retains_too(options: Options, store: Path) -> None:

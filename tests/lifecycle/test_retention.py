@@ -32,6 +32,7 @@ from tests.support.retention import (
     paths_in,
     roll_back,
 )
+from tests.support.states import facts, make_state, vocabulary
 from tests.support.stores import StoreWrapper, overwrite, reopened
 
 few = RetentionOptions(latest=1, best=1, versions=1)
@@ -125,6 +126,16 @@ def test_nothing_of_a_run_is_removed_while_its_newest_checkpoint_is_corrupt(
 
     assert before == paths_in(store)
     assert ["its newest checkpoint is corrupt"] == [o.split("since ")[1] for o in plan.obstacles]
+
+
+def test_a_newest_checkpoint_of_another_run_is_corrupt_too(store: Store) -> None:
+    """What could not be gone on from makes nothing dispensable."""
+    log = add_run(store)
+    state = make_state("float32", iterations=4)
+    log.commit(state, vocabulary, facts, after=log.head())
+    before = paths_in(store)
+    assert "its newest checkpoint is corrupt" in retain(store).obstacles[0]
+    assert before == paths_in(store)
 
 
 def test_nothing_of_a_run_is_removed_while_a_record_is_corrupt(store: Store) -> None:

@@ -25,7 +25,8 @@ from tests.support.retention import (
     folders_in,
     paths_in,
 )
-from tests.support.states import stored, text
+from tests.support.retention import corpus_text as text
+from tests.support.states import stored
 from tests.support.stores import overwrite, reopened
 
 few = RetentionOptions(latest=1, best=1, versions=1)

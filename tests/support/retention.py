@@ -9,17 +9,17 @@ import fsspec
 
 from flows.storage import bounds, datasets
 from flows.storage.checkpoints import CheckpointLog, EvaluationRecord
-from flows.storage.names import is_probe
+from flows.storage.names import is_own
 from flows.storage.registry import Decision, Registry
 from flows.storage.runs import make_run, save_run
 from flows.storage.stores import Store
 from flows.storage.versions import Version
-from rnncore import Hyperparameters
 from tests.support.states import facts, make_state, text, vocabulary
 from tests.support.stores import StoreWrapper
 
 day = 24 * 3600.0
-network = Hyperparameters(hidden_size=4)
+corpus_text = text + "gag\n"  # with all characters of the states
+network = make_state().hyperparameters
 
 
 class ClockedStore(StoreWrapper):
@@ -95,7 +95,7 @@ def add_run(
     seed: int = 0,
     bits: Sequence[float] = (4.0, 2.0, 2.5, 3.0),
     *,
-    corpus: str = text,
+    corpus: str = corpus_text,
 ) -> CheckpointLog:
     """A run with a checkpoint at iteration 0, 1, 2 … with those bits per character."""
     dataset = datasets.tokenise([corpus])
@@ -161,13 +161,13 @@ def iterations(log: CheckpointLog) -> list[int]:
 
 
 def paths_in(store: Store) -> list[str]:
-    """All objects of a store, but probes."""
+    """All objects of a store, but probes and temporary files."""
     if (root := store.local_file(".")) is not None:
         found = [path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()]
     else:
         filesystem, root_path = fsspec.core.url_to_fs(store.url)
         found = [path.removeprefix(f"{root_path}/") for path in filesystem.find(root_path)]
-    return sorted(path for path in found if not is_probe(Path(path).name))
+    return sorted(path for path in found if not is_own(Path(path).name))
 
 
 def folders_in(store: Store) -> list[str]:
