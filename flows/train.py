@@ -8,10 +8,11 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
     main("train")
 
 import time
+from contextlib import suppress
 
 from flows import dry_run
 from flows.chain import train_run
-from flows.exceptions import RunCancelled
+from flows.exceptions import RunCancelled, StorageError
 from flows.lifecycle.request import TrainingRequest
 from flows.parameters import (
     Corpus,
@@ -33,6 +34,7 @@ from flows.runtime.run_names import numbered
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
+from flows.tasks.retain_store import retain_store
 
 
 @flow(run_name=numbered("train"), dry_run=(dry_run.corpus, dry_run.training, dry_run.resources))
@@ -58,4 +60,8 @@ def train(
             end = train_run(start, evaluation.maximum_characters)
         except RunCancelled as stopped:
             return cancelled(stopped)
-    return unless_cancelled(train_result(dataset, start, end, time.monotonic() - started))
+    result = train_result(dataset, start, end, time.monotonic() - started)
+    with suppress(StorageError):  # its task failed visibly; what was trained stands
+        if result.trained_iterations:
+            retain_store(store)
+    return unless_cancelled(result)
