@@ -201,13 +201,11 @@ def watch_result(found: Comparison) -> WatchResult:
 
 
 def train_result(
-    dataset: DatasetRef, start: StartRef, end: CheckpointRef, seconds: float
+    dataset: DatasetRef, work: WorkRef, end: CheckpointRef, trained_iterations: int, seconds: float
 ) -> TrainResult:
-    """The result of the `train` flow: from `start` to checkpoint `end`."""
+    """The result of the `train` flow, which ended at checkpoint `end`."""
     return TrainResult(
-        **_trained(dataset, start.work, end),
-        trained_iterations=end.iteration - start.checkpoint.iteration,
-        seconds=seconds,
+        **_trained(dataset, work, end), trained_iterations=trained_iterations, seconds=seconds
     )
 
 

@@ -55,6 +55,7 @@ from flows.tasks.write_report import write_report
     dry_run=(
         dry_run.corpus,
         dry_run.training,
+        dry_run.gates,
         dry_run.decision,
         dry_run.report_of_run,
         dry_run.resources,

@@ -55,13 +55,22 @@ def train(
     dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
     with exclusive_run(store, model, when_busy):
         work = find_work(dataset, request)
+        if work.answer:
+            return train_result(
+                dataset, work, work.answer.checkpoint, 0, time.monotonic() - started
+            )
         start = prepare_run(work, request)
         try:
             end = train_run(start, evaluation.maximum_characters)
         except RunCancelled as stopped:
             return cancelled(stopped)
+<<<<<<< HEAD
     result = train_result(dataset, start, end, time.monotonic() - started)
     with suppress(StorageError):  # its task failed visibly; what was trained stands
         if result.trained_iterations:
             retain_store(store)
+=======
+    trained = end.iteration - start.checkpoint.iteration
+    result = train_result(dataset, work, end, trained, time.monotonic() - started)
+>>>>>>> life
     return unless_cancelled(result)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,7 +20,7 @@ from flows.storage.log import Listing, Log
 from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
 from flows.storage.retirement import removal, removed, restoration, retirement
-from flows.storage.runs import run_folder, runs_of
+from flows.storage.runs import load_run, run_folder, runs_of
 from flows.storage.stores import Store
 from flows.storage.versions import Entry, History
 
@@ -109,6 +110,8 @@ class _Look:
         """What to remove of a run, None for nothing, or what stands in the way."""
         try:
             listing = self._log(run_id).list_records()
+            if self.is_restored(run_id):
+                return None
             if why := self._why_whole(run_id, listing):
                 return self._whole(run_id, listing, why)
             return self._some(run_id, listing)
@@ -117,10 +120,11 @@ class _Look:
 
     def is_restored(self, run_id: str) -> bool:
         """Whether the removal of a run was begun, though one of its versions is kept now."""
-        return (
-            run_id in self.kept_digests
-            and CheckpointLog(self.store, self.model, run_id).is_being_removed()
-        )
+        if run_id not in self.kept_digests:
+            return False
+        with suppress(NewerFormat):  # it is left alone
+            return CheckpointLog(self.store, self.model, run_id).is_being_removed()
+        return False
 
     def damage_of_champion(self) -> str | None:
         """Why no run is removed: the champion, which makes them dispensable, cannot be read."""
@@ -179,6 +183,8 @@ class _Look:
         return max(last_write(self.store, folder, f"{folder}/data"), *times, -math.inf)
 
     def _whole(self, run_id: str, listing: Listing, reason: str) -> Removal:
+        with suppress(DamagedObject, UnknownObject):
+            load_run(self.store, self.model, run_id)  # not where a newer program wrote it
         there = CheckpointLog(self.store, self.model, run_id).payloads()
         found = [record for record in listing.intact() if record.kind == "checkpoint"]
         sizes = {record.content.get("digest"): record.content.get("size") for record in found}

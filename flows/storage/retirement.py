@@ -32,8 +32,9 @@ def retired(listing: Listing) -> dict[str, Record]:
     newest: dict[str, Record] = {}
     for record in listing.intact():
         digests = [record.content.get("digest")] if record.kind == "checkpoint" else []
-        if record.kind == retirement:
-            digests = list(record.content.get("digests", ()))
+        found = record.content.get("digests")
+        if record.kind == retirement and isinstance(found, list):
+            digests = found
         for digest in digests:
             newest.setdefault(str(digest), record)
     return {digest: record for digest, record in newest.items() if record.kind == retirement}

@@ -9,6 +9,7 @@ from flows.lifecycle.gates import refuse_failed
 from flows.parameters import GateOptions
 from flows.references import WorkRef
 from flows.runtime.decorators import task
+from flows.storage import datasets
 from flows.storage.stores import open_store
 from flows.storage.versions import Finding
 
@@ -23,7 +24,8 @@ def check_text(work: WorkRef, options: GateOptions, most: int) -> tuple[Finding,
     if work.is_done:
         return ()
     store = open_store(run.store)
-    findings = check_against_champion(store, run.model, run.dataset_id, options, most)
+    dataset = datasets.load(store, run.dataset_id)
+    findings = check_against_champion(store, run.model, dataset, options, most)
     for finding in findings:
         get_run_logger().warning("%s", finding.sentence)
     refuse_failed(findings)

@@ -7,6 +7,7 @@ from threading import Event
 
 import pytest
 
+from flows.exceptions import TrainingStopped
 from flows.lifecycle.chunk import advance, commit_initial
 from flows.lifecycle.machine import arithmetic_of, differences
 from flows.storage import CheckpointLog, CheckpointRecord, OpenRun, Store
@@ -116,3 +117,19 @@ def test_a_run_that_lost_its_payloads_starts_again_with_its_arithmetic(opened: O
     again = commit_initial(opened, ())
 
     assert first_version == again.arithmetic
+
+
+def test_a_loss_that_explodes_stops_the_run_and_keeps_its_checkpoints(store: Store) -> None:
+    """Though it is a number: it is above twice that of a uniform guess."""
+    wild = replace(network, batch_size=1, learning_rate=30.0)
+    dataset = stored(store, text).manifest.dataset_id
+    run = make_run(dataset, held_out=0.1, split="content", seed=0, network=wild)
+    save_run(store, "wild", run)
+    opened = OpenRun(store, "wild", run.run_id)
+    first = commit_initial(opened, ())
+
+    with pytest.raises(TrainingStopped) as stopped:
+        advance(opened, newest(opened), 2000, (), lambda *_: None, Event())
+    assert "(twice that of a uniform guess) expected, became" in str(stopped.value)
+    assert "with learning_rate 30: train again with a smaller" in str(stopped.value)
+    assert [first] == opened.log.records()

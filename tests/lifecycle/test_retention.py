@@ -261,10 +261,16 @@ def test_nothing_is_removed_while_a_decision_that_counts_is_corrupt(store: Store
     assert {logs[4].run_id, logs[5].run_id} <= set(store.names("models/default/runs"))
 
 
-def test_what_a_newer_program_wrote_is_left_alone(store: Store) -> None:
+@pytest.mark.parametrize("what", ["record", "description"])
+def test_what_a_newer_program_wrote_is_left_alone(store: Store, what: str) -> None:
     logs = nights(store, "rrp")
-    newest = f"{run_folder('default', logs[0].run_id)}/log/{logs[0].head():012}.json"
-    overwrite(store, newest, sealed_record(store.read(newest), place=[2], value=99))
+    folder = run_folder("default", logs[0].run_id)
+    path = f"{folder}/log/{logs[0].head():012}.json"
+    if what == "description":
+        path = f"{folder}/run.json"
+        overwrite(store, path, store.read(path).replace(b'"format":1', b'"format":99'))
+    else:
+        overwrite(store, path, sealed_record(store.read(path), place=[2], value=99))
     plan = retain(store)
 
     assert [0, 2] == there(store, logs)
