@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from flows.answers import answer
 from flows.corpus.changes import compare
 from flows.lifecycle.estimates import Estimate, estimate, estimate_report
 from flows.lifecycle.ingestion import read_dataset
@@ -166,6 +167,11 @@ def report(request: Request) -> Lines:
     if selected.version is not None:
         source = _champion(selected.version, selected.record.iteration)
     return _report(request["sampling"], source)
+
+
+def registry(request: Request) -> Lines:
+    """What would be answered, or decided."""
+    return answer(**request.parameters, dry_run=True).table()
 
 
 def resources(request: Request) -> Lines:

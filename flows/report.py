@@ -11,12 +11,12 @@ from flows import dry_run
 from flows.parameters import ModelName, RunId, Sampling, StoreUrl, default
 from flows.results import ReportResult, report_result
 from flows.runtime.decorators import flow
-from flows.runtime.run_names import numbered
+from flows.runtime.run_names import of_model
 from flows.tasks.find_checkpoint import find_checkpoint
 from flows.tasks.write_report import write_report
 
 
-@flow(run_name=numbered("report"), dry_run=(dry_run.report, dry_run.resources_of_report))
+@flow(run_name=of_model("report"), dry_run=(dry_run.report, dry_run.resources_of_report))
 def report(
     model: ModelName = default(ModelName),
     run_id: RunId = default(RunId),

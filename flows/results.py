@@ -31,6 +31,10 @@ class FlowResult(Reference):
     def table(self) -> dict[str, str]:
         """Name and value of each row of the closing table."""
 
+    def content(self) -> Any:
+        """What `--json` prints."""
+        return self.model_dump(mode="json")
+
 
 class IngestResult(FlowResult):
     """A corpus as a dataset."""

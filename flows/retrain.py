@@ -36,7 +36,7 @@ from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
-from flows.runtime.run_names import numbered
+from flows.runtime.run_names import of_model
 from flows.tasks.check_text import check_text
 from flows.tasks.evaluate_checkpoint import evaluate_checkpoint
 from flows.tasks.find_work import find_work
@@ -48,7 +48,7 @@ from flows.tasks.write_report import write_report
 
 
 @flow(
-    run_name=numbered("retrain"),
+    run_name=of_model("retrain"),
     dry_run=(
         dry_run.corpus,
         dry_run.training,

@@ -29,13 +29,13 @@ from flows.results import TrainResult, train_result
 from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled, unless_cancelled
-from flows.runtime.run_names import numbered
+from flows.runtime.run_names import of_model
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
 
 
-@flow(run_name=numbered("train"), dry_run=(dry_run.corpus, dry_run.training, dry_run.resources))
+@flow(run_name=of_model("train"), dry_run=(dry_run.corpus, dry_run.training, dry_run.resources))
 def train(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),

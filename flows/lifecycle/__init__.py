@@ -10,6 +10,7 @@ __all__ = [  # modules: each is imported by its name
     "gates",
     "ingestion",
     "limits",
+    "lineage",
     "machine",
     "preparation",
     "promotion",

@@ -120,11 +120,7 @@ def _by_hand(chosen: Champion, champion: int | None, note: str) -> dict[str, Any
 
 def _champion_of(registry: Registry, history: History) -> int | None:
     """Number of the champion; `UnknownObject` for a model without versions."""
-    if not history.entries:
-        raise UnknownObject(
-            f"model {registry.model} has no versions in {registry.store.url}: check the names of"
-            " model and store, or retrain it first"
-        )
+    registry.refuse_empty(history)
     return next(history.champions(), None)
 
 

@@ -2,7 +2,9 @@
 
 __all__ = [  # modules: each is imported by its name
     "curve",
+    "page",
     "samples",
     "selection",
+    "story",
     "writing",
 ]

@@ -17,6 +17,7 @@ payload_header = 20 << 20  # every character of Unicode, escaped twice, takes 16
 report = 256 << 20  # compressed
 report_table = 1 << 30  # the same in memory
 report_rows = 1_000_000
+page = 64 << 20  # of a model, as HTML; it is never read
 probe = 100
 
 

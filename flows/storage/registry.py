@@ -45,6 +45,14 @@ class Registry:
         """The versions, newest first; corrupt ones are reported and skipped."""
         return History.of(self._log.list_records())
 
+    def refuse_empty(self, history: History) -> None:
+        """Refuse a model without versions."""
+        if not history.entries:
+            raise UnknownObject(
+                f"model {self.model} has no versions in {self.store.url}: check the names of model"
+                " and store, or retrain it first"
+            )
+
     def champion(self) -> Champion | None:
         """The champion; where it is corrupt, which is reported, the one before it."""
         return self._champion(self.history())
