@@ -11,7 +11,6 @@ if __name__ == "__main__":  # before the other imports, which are not needed
     main("registry")
 
 from flows import dry_run
-from flows.answers import Answer
 from flows.parameters import (
     CheckpointDigest,
     DatasetId,
@@ -25,6 +24,7 @@ from flows.parameters import (
     VersionNumber,
     default,
 )
+from flows.registry_results import Answer
 from flows.runtime.decorators import flow
 from flows.runtime.interruption import OrCancelled
 from flows.runtime.outcome import completed

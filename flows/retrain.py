@@ -43,6 +43,7 @@ from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
 from flows.tasks.promote_checkpoint import promote_checkpoint
+from flows.tasks.publish_model_page import publish_model_page
 from flows.tasks.publish_page import publish_page
 from flows.tasks.write_report import write_report
 
@@ -106,4 +107,5 @@ def retrain(
     seconds = time.monotonic() - started
     result = retrain_result(dataset, start, end, measured, decided, written, seconds)
     publish_page(measured.checkpoint, decided, written, result)
+    publish_model_page(store, model)
     return completed(result, result.outcome, result.sentence, result.warnings)

@@ -6,7 +6,7 @@ import inspect
 import io
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
@@ -124,7 +124,7 @@ def parse_form(form: Form, arguments: Sequence[str], prog: str | None = None) ->
     given: dict[str, Any] = {"corpus": _addresses(corpora)} if corpora else {}
     # pydantic-settings takes the arguments by names that a created model's type does not show
     return model(
-        _cli_parse_args=list(others),
+        _cli_parse_args=list(_with_all_lines(others)),
         _cli_prog_name=prog or f"python -m flows.{form.name}",
         **given,
     )
@@ -145,6 +145,17 @@ def _take_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[st
         else:
             values.append(value)
     return values, others
+
+
+def _with_all_lines(arguments: Sequence[str]) -> Iterator[str]:
+    """Arguments, those of several lines in two: pydantic-settings takes the first line after an =.
+
+    >>> list(_with_all_lines(["--a=b", "--reason=one\\ntwo"]))
+    ['--a=b', '--reason', 'one\\ntwo']
+    """
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        yield from [name, value] if name.startswith("--") and "\n" in value else [argument]
 
 
 def _addresses(values: Sequence[str]) -> str | list[str]:

@@ -6,10 +6,10 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from flows.exceptions import DamagedObject, UnknownObject
+from flows.exceptions import UnknownObject
 from flows.storage.registry import Champion, Decision, Registry
 from flows.storage.stores import Store
-from flows.storage.versions import Entry, History, Version
+from flows.storage.versions import History, Version
 
 logger = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def promotion(registry: Registry, version: int, note: str) -> Draft:
                 f"version {version} of model {registry.model} has the checkpoint of the champion,"
                 f" version {champion}, already: nothing to promote"
             )
-        chosen = _intact(registry, entry)
+        chosen = registry.intact(entry)
         return Version(
             decision="promoted",
             reason=f"version {version} was promoted by hand",
@@ -131,7 +131,7 @@ def _previous(registry: Registry, history: History, champion: int) -> Champion:
         if number == champion or entry is None:
             continue
         try:
-            return _intact(registry, entry)
+            return registry.intact(entry)
         except UnknownObject as error:
             logger.warning("version %d is passed over: %s", number, error)
     raise UnknownObject(
@@ -153,15 +153,4 @@ def _earlier(registry: Registry, history: History, champion: int, number: int) -
     if wrong:
         hint = "" if number == champion else ": promote it instead"
         raise UnknownObject(f"version {number} of model {registry.model} {wrong}{hint}")
-    return _intact(registry, entry)
-
-
-def _intact(registry: Registry, entry: Entry) -> Champion:
-    """A version with its checkpoint, read back."""
-    try:
-        return registry.checkpoint(entry)
-    except (DamagedObject, UnknownObject) as error:
-        raise UnknownObject(
-            f"the checkpoint of version {entry.number} of model {registry.model} was removed or is"
-            f" corrupt ({error}): choose another version"
-        ) from error
+    return registry.intact(entry)

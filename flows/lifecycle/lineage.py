@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from flows.exceptions import DamagedObject, UnknownObject
-from flows.storage import reports
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.datasets import DatasetManifest, load_manifest
 from flows.storage.registry import Registry
@@ -81,6 +80,7 @@ class Lineage(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    model: str
     report_id: str | None  # where one was asked about
     dataset_id: str | None  # as above; then there is no chain
     chain: tuple[Origin, ...]
@@ -100,6 +100,7 @@ def lineage(store: Store, model: str, subject: Subject) -> Lineage:
     if subject.dataset:
         first = family.trained_on(subject.dataset)
         return Lineage(
+            model=model,
             report_id=None,
             dataset_id=subject.dataset,
             chain=(),
@@ -108,6 +109,7 @@ def lineage(store: Store, model: str, subject: Subject) -> Lineage:
     made = family.find(subject)
     children = {run_id for run_id, parent in family.parents.items() if parent == made.digest}
     return Lineage(
+        model=model,
         report_id=subject.report,
         dataset_id=None,
         chain=tuple(family.chain(made)),
@@ -149,6 +151,8 @@ class _Family:
     def find(self, subject: Subject) -> _Made:
         """The checkpoint that is asked about."""
         if subject.report:
+            from flows.storage import reports  # pyarrow is slow to import
+
             return _Made(*reports.checkpoint_of(self._store, self._model, subject.report)[::-1])
         if subject.run_id:
             return self._of_run(subject.run_id)
@@ -238,6 +242,8 @@ class _Family:
         )
 
     def _reports(self, runs: set[str], digests: set[str]) -> Iterator[str]:
+        from flows.storage import reports  # as above
+
         for known in reports.manifests(self._store, self._model):
             name = known.report_id
             about = _if_there(reports.checkpoint_of, self._store, self._model, name, known)

@@ -109,6 +109,14 @@ VersionNumber = Annotated[
     ),
     Default(None),
 ]
+ReportedVersion = Annotated[
+    Annotated[int, Field(ge=0, lt=10**12)] | None,
+    described(
+        "Version",
+        "Number of the version to sample, as `registry list` shows it; the champion if not given",
+    ),
+    Default(None),
+]
 Reason = Annotated[
     str,
     Field(max_length=longest_reason),

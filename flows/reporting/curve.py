@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from importlib import import_module
 from typing import Any
 
 from flows.exceptions import FlowError
@@ -54,7 +55,9 @@ def champion_curve_png(story: Story) -> bytes:
         dots = [
             (night.time, night.entry.version.bits_per_character)
             for night in nights
-            if night.decision == decision and night.entry.version.bits_per_character
+            if night.decision == decision
+            and night.entry.version.decision != "rolled_back"
+            and night.entry.version.bits_per_character
         ]
         if dots:
             name = decision.replace("_", " ")
@@ -63,10 +66,18 @@ def champion_curve_png(story: Story) -> bytes:
     axes.set_ylabel("bits per character, own held-out text", color=text)
     axes.grid(alpha=0.35)
     axes.spines[["right", "top"]].set_visible(False)
-    axes.tick_params(axis="x", labelrotation=30)
+    _show_days(axes)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, labelcolor=text)
     return _as_png(figure)
+
+
+def _show_days(axes: Any) -> None:
+    """Name the day of each time, or the time of the day where all are of one."""
+    dates: Any = import_module("matplotlib.dates")  # its types leave these out
+    locator = dates.AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 
 
 def _as_png(figure: Any) -> bytes:

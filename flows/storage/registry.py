@@ -64,6 +64,16 @@ class Registry:
         record = log.record(version.digest)
         return Champion(entry.number, version, record, log.read(record))
 
+    def intact(self, entry: Entry) -> Champion:
+        """As `checkpoint`; `UnknownObject` says what to do where it is gone or corrupt."""
+        try:
+            return self.checkpoint(entry)
+        except (DamagedObject, UnknownObject) as error:
+            raise UnknownObject(
+                f"the checkpoint of version {entry.number} of model {self.model} was removed or is"
+                f" corrupt ({error}): choose another version"
+            ) from error
+
     def find_checkpoint(self, digest: str) -> Champion:
         """The checkpoint of that digest, of any version of the model."""
         for entry in self.history().entries:

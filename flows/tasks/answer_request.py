@@ -6,7 +6,8 @@ from typing import Any
 
 from prefect import get_run_logger
 
-from flows.answers import Answer, answer
+from flows.answers import answer
+from flows.registry_results import Answer
 from flows.runtime.decorators import task
 
 

@@ -15,39 +15,22 @@ from flows.storage.checkpoints import CheckpointLog
 from flows.storage.log import Log
 from flows.storage.registry import Decision, Registry
 from flows.storage.stores import Store
-from flows.storage.versions import Version
-from tests.support.states import facts, make_state, vocabulary
+from tests.support.decisions import decided
 from tests.support.stores import flipped, in_parallel, overwrite
-
-run_id = "0123456789abcdef"
-
-
-def decided(store: Store, decisions: str) -> Registry:
-    """A model `m` whose versions are promoted (p) or rejected (r), each of its own checkpoint."""
-    registry, log = Registry(store, "m"), CheckpointLog(store, "m", run_id)
-    for number, letter in enumerate(decisions):
-        state = make_state(iterations=log.head() + 2)
-        record = log.commit(state, vocabulary, facts, after=log.head())
-        version = Version(
-            decision="promoted" if letter == "p" else "rejected",
-            reason="for the test",
-            run_id=run_id,
-            iteration=record.iteration,
-            digest=record.digest,
-            bits_per_character=4.0 - number / 10,
-            champion=None,
-            champion_bits_per_character=None,
-            dataset_id="d" * 16,
-            corpus=("corpus.txt",),
-        )
-        registry.append(lambda _history, _number, version=version: version)
-    return registry
 
 
 def champion_of(registry: Registry) -> int:
     champion = registry.champion()
     assert champion
     return champion.number
+
+
+def payload_path(registry: Registry, number: int) -> str:
+    """Path of the checkpoint of a version."""
+    version = registry.version(number).version
+    return CheckpointLog(registry.store, registry.model, version.run_id).payload_path(
+        version.digest
+    )
 
 
 def samples(registry: Registry) -> list[str]:
@@ -118,7 +101,7 @@ def test_a_promotion_by_hand_is_a_new_version(store: Store) -> None:
         version.note,
     )
     assert registry.version(1).version.digest == version.digest
-    assert ("d" * 16, ("corpus.txt",), 0.0) == (
+    assert (registry.version(0).version.dataset_id, ("corpus.txt",), 0.0) == (
         version.dataset_id,
         version.corpus,
         version.lost_bits,
@@ -132,8 +115,7 @@ def test_a_champion_that_is_gone_is_passed_over(
 ) -> None:
     """The log says so; with its number it is refused."""
     registry = decided(store, "ppp")
-    log = CheckpointLog(store, "m", run_id)
-    store.remove(log.payload_path(registry.version(1).version.digest))
+    store.remove(payload_path(registry, 1))
 
     with pytest.raises(UnknownObject, match="checkpoint of version 1 of model m was removed"):
         roll_back(store, "m", 1, "")
@@ -206,7 +188,7 @@ def test_a_promotion_of_the_champion_is_refused(store: Store) -> None:
 
 def test_a_corrupt_checkpoint_is_not_promoted(store: Store) -> None:
     registry = decided(store, "rp")
-    path = CheckpointLog(store, "m", run_id).payload_path(registry.version(0).version.digest)
+    path = payload_path(registry, 0)
     overwrite(store, path, flipped(store.read(path), 500))
 
     with pytest.raises(UnknownObject, match=r"was removed or is corrupt .*sha256 mismatch"):
