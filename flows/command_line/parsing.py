@@ -148,10 +148,10 @@ def _take_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[st
 
 
 def _with_all_lines(arguments: Sequence[str]) -> Iterator[str]:
-    """Arguments, those of several lines in two: pydantic-settings takes the first line after an =.
+    r"""Arguments, those of several lines in two: pydantic-settings takes the first line after an =.
 
-    >>> list(_with_all_lines(["--a=b", "--reason=one\\ntwo"]))
-    ['--a=b', '--reason', 'one\\ntwo']
+    >>> list(_with_all_lines(["--a=b", "--reason=one\ntwo"]))
+    ['--a=b', '--reason', 'one\ntwo']
     """
     for argument in arguments:
         name, _, value = argument.partition("=")

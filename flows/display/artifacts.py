@@ -163,8 +163,8 @@ def _publish(key: str, description: str, lines: Sequence[str]) -> None:
 def artifact_key(kind: str, store: str, model: str) -> str:
     """The key of a model's artifact; it names the store where that is not the default one.
 
-    >>> artifact_key("model", "data/store", "kjv"), artifact_key("model", "s3://b/store/", "kjv")
-    ('model-kjv', 'model-kjv-9d0b6b6e')
+    >>> artifact_key("model", "data/store", "kjv"), artifact_key("model", "s3://b/store", "kjv")
+    ('model-kjv', 'model-kjv-95797b9d')
     """
     place = _place(store)
     suffix = "" if place == _place(default(StoreUrl)) else f"-{digest(place.encode())[:8]}"
