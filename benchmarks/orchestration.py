@@ -22,7 +22,7 @@ from flows.storage.stores import open_store
 from flows.train import train as train_flow
 from rnncore import TrainingState, iterations_per_epoch, train
 
-chunks = 12
+chunks, every = 12, 100_000  # iterations
 
 
 def measure() -> list[str]:
@@ -33,11 +33,11 @@ def measure() -> list[str]:
 def tax() -> str:
     """How much longer chunks take under Prefect than the same iterations in one call."""
     text = king_james() or "the tide goes out, the tide comes in, and the lamp is lit.\n" * 20_000
-    options, evaluation = TrainingOptions(), EvaluationOptions()
+    options, evaluation = TrainingOptions(checkpoint_every=every), EvaluationOptions()
     dataset = datasets.tokenise([text])
     training = dataset.split(evaluation.held_out, evaluation.split).training
     per_epoch = iterations_per_epoch(len(training), options.network())
-    epochs = max(1, round(chunks * options.checkpoint_every / per_epoch))
+    epochs = max(1, round(chunks * every / per_epoch))
     iterations = epochs * per_epoch
 
     state = TrainingState.initial(len(dataset.vocabulary), options.network(), seed=0)

@@ -11,7 +11,9 @@ from typing import Any
 
 from flows.answers import answer
 from flows.corpus.changes import compare
+from flows.lifecycle.checking import check_against_champion
 from flows.lifecycle.estimates import Estimate, estimate, estimate_report
+from flows.lifecycle.gates import refuse_failed
 from flows.lifecycle.ingestion import read_dataset
 from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
@@ -147,6 +149,18 @@ def training(request: Request) -> Lines:
         "checkpoints": f"{work.schedule.checkpoints(iteration) if iteration < goal else 0:,}"
         f" to write, one at least every {every:,} iterations",
     }
+
+
+def gates(request: Request) -> Lines:
+    """What the gates find in the text; one that fails is refused here too."""
+    if request.work.is_done:
+        return {"gates": "not asked, since the work is done"}
+    most = request.training.evaluation.maximum_characters
+    found = check_against_champion(
+        request.store, request["model"], request.dataset, request["gates"], most
+    )
+    refuse_failed(found)
+    return {"gates": "; ".join(finding.sentence for finding in found) or "nothing found"}
 
 
 def decision(request: Request) -> Lines:

@@ -55,6 +55,7 @@ class VersionRef(Reference):
     champion_bits_per_character: float | None  # of the champion it was compared with, on its text
     warnings: tuple[str, ...] = ()
     is_new: bool = True  # decided just now
+    copied: dict[str, tuple[float | None, float | None]] = {}  # samples, held-out text; by length
 
 
 class AnswerRef(Reference):
@@ -76,6 +77,7 @@ class WorkRef(Reference):
     goal: int  # iterations
     checkpoint_every: int  # iterations
     evaluate_every: int | None  # epochs, where there is patience
+    is_done: bool  # trained and decided
     answer: AnswerRef | None = None
 
 

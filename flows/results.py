@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
 from abc import abstractmethod
-from pathlib import Path
 from typing import Any, Literal
 
 from flows.corpus.changes import Comparison
@@ -21,7 +17,7 @@ from flows.references import (
     VersionRef,
     WorkRef,
 )
-from flows.visible import visible
+from flows.reporting.reading import report_lines
 
 
 class FlowResult(Reference):
@@ -136,6 +132,7 @@ class RetrainResult(TrainResult):
     decision: Literal["promoted", "rejected", "rolled_back"]
     reason: str
     warnings: tuple[str, ...]
+    copied: dict[str, tuple[float | None, float | None]]  # samples, held-out text; by length
     champion: int | None  # number of the model's champion now
     report_id: str | None
     report_url: str | None
@@ -157,21 +154,18 @@ class RetrainResult(TrainResult):
             "training text": "-" if trained is None else f"{trained:.3f} bits per character",
             "held-out text": "none" if held_out is None else f"{held_out:.3f} bits per character",
             "decision": self.sentence,
+            **({"copied": copied} if (copied := self._copied()) else {}),
             **({"warnings": "; ".join(self.warnings)} if self.warnings else {}),
             **report,
         }
 
-
-def report_lines(url: str) -> dict[str, str]:
-    """Where a report is, and a command that reads it."""
-    python = Path(sys.executable)
-    if python.is_relative_to(Path.cwd()):
-        python = python.relative_to(Path.cwd())
-    table = (
-        f"p.read_table({visible(json.dumps(url, ensure_ascii=False))})"  # escapes of Python, too
-    )
-    code = f'import pyarrow.parquet as p; print(*{table}["text"], sep="\\n---\\n")'
-    return {"report": url, "read it with": f"{shlex.quote(str(python))} -c {shlex.quote(code)}"}
+    def _copied(self) -> str:
+        """How much of the samples stands in the training text, in words."""
+        return ", ".join(
+            f"{length} characters {mine:.1%} (held-out text {theirs:.1%})"
+            for length, (mine, theirs) in self.copied.items()
+            if mine is not None and theirs is not None
+        )
 
 
 def ingest_result(dataset: DatasetRef) -> IngestResult:
@@ -195,13 +189,11 @@ def watch_result(found: Comparison) -> WatchResult:
 
 
 def train_result(
-    dataset: DatasetRef, start: StartRef, end: CheckpointRef, seconds: float
+    dataset: DatasetRef, work: WorkRef, end: CheckpointRef, trained_iterations: int, seconds: float
 ) -> TrainResult:
-    """The result of the `train` flow: from `start` to checkpoint `end`."""
+    """The result of the `train` flow, which ended at checkpoint `end`."""
     return TrainResult(
-        **_trained(dataset, start.work, end),
-        trained_iterations=end.iteration - start.checkpoint.iteration,
-        seconds=seconds,
+        **_trained(dataset, work, end), trained_iterations=trained_iterations, seconds=seconds
     )
 
 
@@ -293,5 +285,6 @@ def _decided(decided: VersionRef) -> dict[str, Any]:
         "decision": decided.decision,
         "reason": decided.reason,
         "warnings": decided.warnings,
+        "copied": decided.copied,
         "champion": decided.champion,
     }

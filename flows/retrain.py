@@ -53,6 +53,7 @@ from flows.tasks.write_report import write_report
     dry_run=(
         dry_run.corpus,
         dry_run.training,
+        dry_run.gates,
         dry_run.decision,
         dry_run.report_of_run,
         dry_run.resources,
@@ -95,15 +96,15 @@ def retrain(
         if work.answer:
             result = answered_result(dataset, work, work.answer, time.monotonic() - started)
             return completed(result, result.outcome, result.sentence)
-        findings = check_text(dataset, model, gates, most)
+        findings = check_text(work, gates, most)
         start = prepare_run(work, request)
         try:
             end = train_run(start, most)
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)
-        decided = promote_checkpoint(work, measured, judging, findings)
         written = write_report(measured.checkpoint, sampling)
+        decided = promote_checkpoint(work, measured, judging, findings, written)
     seconds = time.monotonic() - started
     result = retrain_result(dataset, start, end, measured, decided, written, seconds)
     publish_page(measured.checkpoint, decided, written, result)

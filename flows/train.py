@@ -53,9 +53,15 @@ def train(
     dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
     with exclusive_run(store, model, when_busy):
         work = find_work(dataset, request)
+        if work.answer:
+            return train_result(
+                dataset, work, work.answer.checkpoint, 0, time.monotonic() - started
+            )
         start = prepare_run(work, request)
         try:
             end = train_run(start, evaluation.maximum_characters)
         except RunCancelled as stopped:
             return cancelled(stopped)
-    return unless_cancelled(train_result(dataset, start, end, time.monotonic() - started))
+    trained = end.iteration - start.checkpoint.iteration
+    result = train_result(dataset, work, end, trained, time.monotonic() - started)
+    return unless_cancelled(result)

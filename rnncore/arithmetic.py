@@ -35,9 +35,10 @@ class Arithmetic:
         return cls(kernels.first_lanes(bits_of(options)), transposed=False)
 
     def fits(self, options: Hyperparameters) -> bool:
-        """Whether a register of this processor holds such a vector."""
-        most = kernels.most_lanes(bits_of(options))
-        return 1 < self.lanes <= most and self.lanes & (self.lanes - 1) == 0
+        """Whether such a vector is a register of this processor: LLVM ends the process if not."""
+        bits = bits_of(options)
+        is_between = kernels.least_lanes(bits) <= self.lanes <= kernels.most_lanes(bits)
+        return is_between and self.lanes & (self.lanes - 1) == 0
 
 
 def bits_of(options: Hyperparameters) -> int:

@@ -21,7 +21,7 @@ from flows.command_line.parsing import (
     read_arguments,
 )
 from flows.command_line.server import prefect_server
-from flows.command_line.signals import end_at_once, raise_interrupts, stopped
+from flows.command_line.signals import end_at_once, interrupts, raise_interrupts, stopped
 from flows.display.tables import show_result
 from flows.display.terminal import terminal
 from flows.dry_run import make_plan
@@ -49,6 +49,10 @@ def run_and_exit(
         status = run(flow, arguments, prog, server)
     except KeyboardInterrupt:
         status = _stopped(signal.SIGINT)
+    except Exception:
+        if not interrupts:  # of which pydantic makes errors of its own
+            raise
+        status = _stopped(interrupts[0])
     finally:
         end_at_once()  # from here on, the server alone has something to finish
     sys.exit(status)

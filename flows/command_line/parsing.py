@@ -16,6 +16,7 @@ from pydantic_settings.exceptions import SettingsError
 
 from flows.command_line.output import standard_output
 from flows.exceptions import CorpusError, StoreError
+from flows.parameters.flow_parameters import longest_address
 from flows.storage.urls import check_url, public_url, urls_of
 
 if TYPE_CHECKING:  # the command `registry` needs no Prefect
@@ -183,7 +184,9 @@ def describe_validation(error: ValidationError, meanings: Mapping[str, str]) -> 
     meaning = meanings.get(name)
     about = f" ({name}: {meaning[0].lower()}{meaning[1:]})" if meaning else ""
     given = first["input"]
-    found = public_url(given)[:longest_shown] if isinstance(given, str) else given
+    found = given
+    if isinstance(given, str):  # a part of a longer one could end within a password
+        found = public_url(given)[:longest_shown] if len(given) <= longest_address else "…"
     return f"--{name}: {expected}, found {found!r}{about}; see --help"
 
 

@@ -36,7 +36,7 @@ def prefect_server(embedded: EmbeddedServer | None) -> Iterator[None]:
             elif embedded:
                 embedded.stop()  # a profile or prefect.toml names another
             held.enter_context(SyncClientContext.get_or_create())
-        except (RuntimeError, OSError, httpx.HTTPError) as error:
+        except (RuntimeError, OSError, httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServerUnavailable(_describe(error)) from error
         yield
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 stopped = "stopped: run the same command again to go on"
+interrupts: list[int] = []  # that were raised: a library may have made an error of its own of one
 
 
 def end_at_once() -> None:
@@ -26,7 +27,12 @@ def end_at_once() -> None:
 def raise_interrupts() -> None:
     """Let Ctrl-C be a KeyboardInterrupt again, after which work ends in order."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _raise)
+
+
+def _raise(number: int, _: object) -> NoReturn:
+    interrupts.append(number)
+    raise KeyboardInterrupt
 
 
 def _end(number: int, _: object) -> NoReturn:

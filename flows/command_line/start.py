@@ -26,7 +26,7 @@ def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = N
     import gc
 
     from flows.command_line.home import ensure_prefect_home
-    from flows.command_line.output import prepare_streams
+    from flows.command_line.output import prepare_streams, say
     from flows.runtime.embedded import EmbeddedServer
 
     prepare_streams()
@@ -39,7 +39,7 @@ def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = N
     notice = ensure_prefect_home()
     server = EmbeddedServer() if may_need_server(arguments) else None
     if notice and server:
-        print(notice, file=sys.stderr)
+        say(notice)
     gc.disable()  # as in the server: what is imported stays
     atexit.register(gc.freeze)  # nor is it looked through at the end, which takes half a second
     flow = load_flow(name)

@@ -51,7 +51,8 @@ def _expand(url: str) -> list[SourceFile]:
     check_url(url, "corpus", CorpusError)
     link = url.rpartition("::")[2]
     local = protocol_of(url) in local_protocols
-    check_allowed(_start_of(link, local=local), "corpus", CorpusError)
+    start = link if "::" in url else _start_of(link, local=local)  # an archive is no pattern
+    check_allowed(start, "corpus", CorpusError)
     expanded(link, "corpus", CorpusError)  # it is sent later, but refused now
     check_host(url, "corpus", CorpusError)
     files = reading(public_url(url), lambda: _find(url, local=local))
@@ -74,7 +75,10 @@ def _find(url: str, *, local: bool) -> list[SourceFile]:
 def _start_of(link: str, *, local: bool) -> str:
     """`link`, or the folder that all matches of a pattern are below."""
     start, *rest = re.split(r"[*?\[]" if local else r"[*]", link, maxsplit=1)
-    return start[: start.rfind("/") + 1] or "." if rest else link
+    if not rest:
+        return link
+    # Matches outside would be refused later, but that says which files exist there.
+    return (start[: start.rfind("/") + 1] or "./") + "../" * rest[0].split("/").count("..")
 
 
 def _expand_pattern(given: str, filesystem: Any, path: str, *, local: bool) -> list[SourceFile]:

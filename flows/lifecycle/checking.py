@@ -10,6 +10,7 @@ from flows.lifecycle.gates import check_text
 from flows.parameters import GateOptions
 from flows.storage import datasets
 from flows.storage.damage import warn
+from flows.storage.datasets import Dataset
 from flows.storage.registry import Champion, Registry
 from flows.storage.runs import load_run
 from flows.storage.stores import Store
@@ -19,7 +20,7 @@ from rnncore import bits_per_character
 
 
 def check_against_champion(
-    store: Store, model: str, dataset_id: str, options: GateOptions, most: int
+    store: Store, model: str, dataset: Dataset, options: GateOptions, most: int
 ) -> tuple[Finding, ...]:
     """What the gates find in a dataset; nothing where there is no champion, or its own text.
 
@@ -30,9 +31,9 @@ def check_against_champion(
         return ()
     try:
         old_id = load_run(store, model, champion.version.run_id).dataset_id
-        if old_id == dataset_id:
+        if old_id == dataset.manifest.dataset_id:
             return ()
-        new, old = (datasets.load(store, name).blocks() for name in (dataset_id, old_id))
+        new, old = dataset.blocks(), datasets.load(store, old_id).blocks()
     except (DamagedObject, UnknownObject) as error:
         warn(DamagedObject(f"the text of version {champion.number}", str(error)), "no gates")
         return ()

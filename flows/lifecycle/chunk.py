@@ -38,7 +38,7 @@ class Watcher(NamedTuple):
     stop: Event
 
 
-def advance(
+def advance_on_schedule(
     opened: OpenRun,
     newest: Checkpoint,
     schedule: Schedule,
@@ -47,15 +47,14 @@ def advance(
     most: int,
     watcher: Watcher,
 ) -> CheckpointRecord:
-    """Train from `newest` to iteration `goal`, or until it is told to stop; the last checkpoint.
+    """As `advance`, with more checkpoints: wherever the schedule has an evaluation.
 
-    It is committed, and so is one wherever the schedule has an evaluation, on at most `most`
-    characters. `corpus` are URLs for the records. Raises `TrainingStopped` when training diverges.
+    It is made there, on at most `most` characters of held-out text. Returns the last checkpoint.
     """
     evaluated = {at for at in schedule.evaluations(goal) if at > newest.record.iteration}
     record = newest.record
     for step in sorted({*evaluated, goal}):
-        record = _advance(opened, newest, step, corpus, watcher)
+        record = advance(opened, newest, step, corpus, watcher.on_slice, watcher.stop)
         watcher.on_checkpoint(record)
         if record.iteration < step:
             break
@@ -67,21 +66,29 @@ def advance(
     return record
 
 
-def _advance(
-    opened: OpenRun, newest: Checkpoint, step: int, corpus: tuple[str, ...], watcher: Watcher
+def advance(
+    opened: OpenRun,
+    newest: Checkpoint,
+    goal: int,
+    corpus: tuple[str, ...],
+    on_slice: OnSlice,
+    stop: Event,
 ) -> CheckpointRecord:
-    """Train from `newest` to iteration `step` and commit that."""
+    """Train from `newest` to iteration `goal`, or until `stop` is set, and commit that.
+
+    `corpus` are URLs for the record. Raises `TrainingStopped` when training diverges.
+    """
     state, vocabulary = newest.payload
     arithmetic = arithmetic_of(newest.record, state.hyperparameters)
     training = opened.split_for(vocabulary).training
     try:
-        trained = train_until(state, training, step, watcher.on_slice, watcher.stop, arithmetic)
+        trained = train_until(state, training, goal, on_slice, stop, arithmetic)
         check_loss(state)
     except TrainingDiverged as error:
         good = newest.record.iteration
         message = f"{error}; the last good checkpoint, of iteration {good}, is kept"
         raise TrainingStopped(message) from error
-    kept, planned = Kept(newest.record.rule, arithmetic), state.iteration == step
+    kept, planned = Kept(newest.record.rule, arithmetic), state.iteration == goal
     payload = newest.payload._replace(state=state)
     return _commit(opened, payload, trained, corpus, kept, after=newest.after, planned=planned)
 

@@ -51,20 +51,21 @@ def compare(
     unseen = held_out.without({*candidate.trained_on, *other.trained_on})
     if not len(unseen):
         return None
-    blocks = _in_pieces(unseen.by_digest().first(most))
+    blocks = unseen.by_digest().first(most)
     mine, theirs = candidate.payload.vocabulary, other.payload.vocabulary
     vocabulary = mine.union(theirs).union(held_out.vocabulary)
     tokens = vocabulary.places_of(blocks.vocabulary)[blocks.joined()]
     known = mine.knows(vocabulary) & theirs.knows(vocabulary)
     predicted = np.ones(len(tokens), bool)
-    predicted[blocks.ends[blocks.lengths > 0] - blocks.lengths[blocks.lengths > 0]] = False
+    predicted[blocks.ends - blocks.lengths] = False  # the first of a block is given
     scored = predicted & known[tokens]
     if not scored.any():
         return None
     networks = [grown(side.payload, vocabulary, seed) for side in (candidate, other)]
     nats = [nats_of_characters(restrict(p, known), tokens, blocks.ends) for p in networks]
-    sums = [_by_piece(np.where(scored, each, 0), blocks.ends) for each in nats]
-    counts = _by_piece(scored.astype(float), blocks.ends)
+    ends = piece_ends(blocks)
+    sums = [_by_piece(np.where(scored, each, 0), ends) for each in nats]
+    counts = _by_piece(scored.astype(float), ends)
     gain, error = ratio(sums[1] - sums[0], counts)
     unknown = predicted & ~known[tokens]
     cost: list[float | None] = [None, None]
@@ -116,12 +117,16 @@ def errors_needed(sample: int) -> float:
     return 2.0 if sample >= large_sample else quantiles[max(sample, 2) - 2]
 
 
-def _in_pieces(blocks: Blocks) -> Blocks:
-    """The blocks themselves, or pieces of them where they are few."""
+def piece_ends(blocks: Blocks) -> NDArray[np.int64]:
+    """Where the pieces end over which a difference is averaged: blocks, or parts of a few blocks.
+
+    Parts are read as their block is, with the hidden state of the text before them.
+    """
     if len(blocks) >= few_blocks:
-        return blocks
-    parts = [pieces(start, end, piece_length) for start, end in blocks.bounds.tolist()]
-    return Blocks(blocks.tokens, blocks.vocabulary, np.concatenate(parts))
+        return blocks.ends
+    starts = blocks.ends - blocks.lengths
+    bounds = zip(starts.tolist(), blocks.ends.tolist(), strict=True)
+    return np.concatenate([pieces(start, end, piece_length)[:, 1] for start, end in bounds])
 
 
 def _by_piece(values: NDArray[np.float64], ends: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -9,9 +9,9 @@ from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import operations_per_second
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import SamplingOptions
-from flows.reporting.samples import samples_at_once
+from flows.reporting.samples import samples_at_once, snapshot_length
 from flows.reporting.writing import report_identity
-from flows.storage import datasets, reports
+from flows.storage import bounds, datasets, reports
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import OpenRun
@@ -24,6 +24,7 @@ token_copies = 4  # of a corpus while it is stored
 state_copies = 5  # of a state while it is written or read
 text_copies = 6  # of samples: rows, columns, the file, and read back
 row_bytes = 3000  # of a sample without its texts
+table_row_bytes = 300  # the same in a table
 record_bytes = 4096  # of a small object, with a checkpoint's header
 checkpoint_operations = 0.05 * operations_per_second  # a task of Prefect
 
@@ -35,6 +36,7 @@ class Estimate(NamedTuple):
     disk: int = 0  # bytes
     files: int = 0
     operations: float = 0
+    objects: tuple[bounds.Planned, ...] = ()  # those that may be too large to be read back
 
     @property
     def hours(self) -> float:
@@ -61,7 +63,8 @@ def estimate_report(
     """What it takes to report on a checkpoint; a report that exists takes nothing."""
     if _is_reported(opened.store, opened.model, opened.run_id, record, sampling):
         return Estimate(program_bytes)
-    samples = _samples(opened.vocabulary, opened.run.network(), sampling)
+    snapshots = len(opened.log.records())
+    samples = _samples(opened.vocabulary, opened.run.network(), sampling, snapshots)
     if opened.store.local_file(".") is None:
         samples = samples._replace(disk=0)
     return _together([samples], program_bytes)
@@ -72,30 +75,37 @@ def _training(store: Store, dataset: Dataset, request: TrainingRequest) -> list[
     work = find_work(store, dataset, request)
     if work.answer:
         return []
-    record = next(reversed(CheckpointLog(store, request.model, work.run.run_id).records()), None)
-    parts = [_chunks(request, dataset, work, record.iteration if record else None)]
+    records = CheckpointLog(store, request.model, work.run.run_id).records()
+    record = records[-1] if records else None
+    iteration = record.iteration if record else 0
+    checkpoints = int(record is None)
+    if iteration < work.schedule.goal:
+        checkpoints += work.schedule.checkpoints(iteration)
+    parts = [_chunks(request, dataset, work, iteration, checkpoints)]
     if request.sampling and (
         record is None
         or record.iteration < work.schedule.goal
         or not _is_reported(store, request.model, work.run.run_id, record, request.sampling)
     ):
-        parts.append(_samples(work.vocabulary, request.training.network(), request.sampling))
+        network, snapshots = request.training.network(), len(records) + checkpoints
+        parts.append(_samples(work.vocabulary, network, request.sampling, snapshots))
     return parts
 
 
 def _chunks(
-    request: TrainingRequest, dataset: Dataset, work: Work, iteration: int | None
+    request: TrainingRequest, dataset: Dataset, work: Work, iteration: int, checkpoints: int
 ) -> Estimate:
-    """The iterations after `iteration` in chunks, each with a checkpoint; then the evaluations."""
+    """The iterations after `iteration`, `checkpoints` and evaluations."""
     network, V = request.training.network(), len(work.vocabulary)
-    left = max(0, work.schedule.goal - (iteration or 0))
+    left = max(0, work.schedule.goal - iteration)
     state = estimates.state_bytes(V, network)
-    checkpoints = work.schedule.checkpoints(iteration or 0) if left else 0
-    checkpoints += iteration is None
     held_out = request.divide(dataset).held_out.characters
     read = min(held_out, request.evaluation.maximum_characters)
-    evaluated = sum(1 for at in work.schedule.evaluations(work.schedule.goal))
+    evaluated = sum(1 for at in work.schedule.evaluations(work.schedule.goal) if at > iteration)
     both = (evaluated + 2) * (read + max(read, shortest_training_sample))
+    payload = state + 16 * V + record_bytes
+    smaller = "make hidden_size or batch_size smaller"
+    planned = bounds.Planned("a checkpoint", payload, bounds.payload, "bytes", smaller)
     return Estimate(
         memory=max(
             estimates.training_bytes(V, network),
@@ -103,21 +113,26 @@ def _chunks(
             estimates.reading_bytes(V, network),
             state_copies * state,
         ),
-        disk=checkpoints * (state + 16 * V + record_bytes),
-        files=2 * checkpoints + evaluated + 5 * (iteration is None),  # and run, lock, decision
+        disk=checkpoints * payload,
+        files=2 * checkpoints + evaluated + 5 * (checkpoints > 0),  # and run, lock, decision
         operations=left * estimates.training_operations(V, network)
         + checkpoints * checkpoint_operations
         + both * estimates.reading_operations(V, network.hidden_size),
+        objects=(planned,) if checkpoints else (),
     )
 
 
 def _samples(
-    vocabulary: Vocabulary, network: Hyperparameters, options: SamplingOptions
+    vocabulary: Vocabulary, network: Hyperparameters, options: SamplingOptions, snapshots: int
 ) -> Estimate:
-    """The samples of a report, each read again for its surprise, and the file."""
+    """The samples of a report, each read again for its surprise, and the file with snapshots."""
     V, count = len(vocabulary), len(options.temperatures) * options.samples_each
     widest = len(vocabulary.characters[-1].encode("utf-8", "surrogatepass"))
-    text = widest * options.length + len(options.priming.encode("utf-8", "surrogatepass"))
+    priming = len(options.priming.encode("utf-8", "surrogatepass"))
+    text = widest * options.length + priming
+    taken = snapshots * (widest * snapshot_length + table_row_bytes)
+    file = taken + count * (widest * options.length + 100) + priming + record_bytes
+    table = taken + count * (text + table_row_bytes)
     drawn = 4 * 8 * min(count, samples_at_once) * options.length  # numbers and tokens
     return Estimate(
         memory=max(
@@ -125,12 +140,13 @@ def _samples(
             state_copies * estimates.state_bytes(V, network),
         )
         + count * (row_bytes + text_copies * text),
-        disk=count * (widest * options.length + 100) + text + record_bytes,
+        disk=file,
         files=2,
         operations=2
         * count
         * options.length
         * estimates.reading_operations(V, network.hidden_size),
+        objects=reports.planned("a report", rows=count + snapshots, file=file, table=table),
     )
 
 
@@ -147,4 +163,5 @@ def _together(parts: list[Estimate], memory: int) -> Estimate:
         disk=sum(part.disk for part in parts),
         files=sum(part.files for part in parts),
         operations=sum(part.operations for part in parts),
+        objects=tuple(planned for part in parts for planned in part.objects),
     )

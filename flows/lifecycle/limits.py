@@ -39,7 +39,10 @@ class Limits(NamedTuple):
         )
 
     def check(self, found: Estimate) -> None:
-        """Raise `LimitExceeded` for an estimate above one of these limits."""
+        """Raise `LimitExceeded` for an estimate above one of these limits.
+
+        `StoreError` for an object that could not be read back.
+        """
         if found.memory > self.memory:
             raise LimitExceeded(
                 f"the run needs about {_megabytes(found.memory)} of memory, this machine or its"
@@ -66,6 +69,8 @@ class Limits(NamedTuple):
                 f" operations per second, RNN_MAXIMUM_HOURS allows {self.hours:,g}: make epochs, the"
                 " network or the samples smaller, or set RNN_MAXIMUM_HOURS"
             )
+        for planned in found.objects:
+            planned.check()
 
 
 def limits_of(store: Store) -> Limits:

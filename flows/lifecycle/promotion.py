@@ -21,7 +21,11 @@ from flows.storage.damage import warn
 from flows.storage.open_run import OpenRun
 from flows.storage.payload import Payload
 from flows.storage.registry import Champion, Decision, Registry
-from flows.storage.versions import Comparison, Finding, History, Version
+from flows.storage.versions import Comparison, Copied, Finding, History, Version
+from flows.text.copying import copied_share
+
+copied_lengths = (10, 20, 40)  # characters; at 10 much of a language is the same anywhere
+least_excerpt = 10_000  # characters of the held-out text
 
 
 class Judging(BaseModel):
@@ -44,6 +48,7 @@ class Case(NamedTuple):
     goal: int  # iterations that were asked for
     judging: Judging
     findings: Sequence[Finding] = ()
+    samples: Sequence[str] = ()
 
     @classmethod
     def of(
@@ -54,11 +59,12 @@ class Case(NamedTuple):
         goal: int,
         judging: Judging,
         findings: Sequence[Finding],
+        samples: Sequence[str] = (),
     ) -> Case:
         """The case of a checkpoint of a run."""
         measured = evaluate(opened, digest, judging.most)
         payload = opened.log.read(opened.log.record(digest))
-        return cls(opened, measured, payload, corpus, goal, judging, findings)
+        return cls(opened, measured, payload, corpus, goal, judging, findings, samples)
 
 
 def promote_or_reject(case: Case) -> Decision:
@@ -96,6 +102,7 @@ def judge(case: Case, history: History, champion: Champion | None) -> Version:
         judge_on=case.judging.options.judge_on,
         comparisons=comparisons,
         lost_bits=_lost_bits(champion, comparisons),
+        copied=_copied(case),
         warnings=(*(f.sentence for f in case.findings), *verdict.warnings),
         findings=tuple(case.findings),
         goal=case.goal,
@@ -195,3 +202,22 @@ def _lost_bits(champion: Champion | None, comparisons: Sequence[Comparison]) -> 
     if own is None or champion is None:
         return None
     return (champion.version.lost_bits or 0.0) - own.gain
+
+
+def _copied(case: Case) -> dict[str, Copied]:
+    """How much of the samples, and of the held-out text, stands in the training text, by length."""
+    if not case.samples:
+        return {}
+    division = case.opened.division
+    characters = division.training.vocabulary.code_points
+    source = characters[division.training.joined()]
+    drawn = [np.frombuffer(text.encode("utf-32-le"), np.uint32) for text in case.samples]
+    size = max(sum(map(len, drawn)), least_excerpt)
+    excerpt = characters[division.held_out.joined()[:size]]
+    return {
+        str(length): Copied(
+            samples=copied_share(drawn, source, length),
+            held_out_text=copied_share([excerpt], source, length),
+        )
+        for length in copied_lengths
+    }

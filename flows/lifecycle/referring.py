@@ -29,6 +29,7 @@ def work_reference(dataset: DatasetRef, model: str, store: Store, work: Work) ->
         goal=work.schedule.goal,
         checkpoint_every=work.schedule.checkpoint_every,
         evaluate_every=work.schedule.evaluate_every,
+        is_done=work.is_done,
         answer=_answer(run, store, work),
     )
 
@@ -96,4 +97,7 @@ def version_reference(decided: Decision) -> VersionRef:
         champion_bits_per_character=version.champion_bits_per_character,
         warnings=version.warnings,
         is_new=decided.is_new,
+        copied={
+            length: (found.samples, found.held_out_text) for length, found in version.copied.items()
+        },
     )

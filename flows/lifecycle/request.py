@@ -45,18 +45,18 @@ class TrainingRequest(BaseModel):
                 " check the corpus, or set training.maximum_vocabulary"
             )
 
-    def run_on(self, dataset: Dataset, parent: str | None) -> Run:
-        """The training run on a dataset, from scratch or from the checkpoint `parent`."""
+    def run_on(self, dataset_id: str, training_characters: int, parent: str | None) -> Run:
+        """The training run on so many characters of a dataset, from scratch or from a checkpoint."""
         order = self.training.order or ("interleaved" if parent else "as_given")
         patience = self.evaluation.patience
         return make_run(
-            dataset.manifest.dataset_id,
+            dataset_id,
             held_out=self.evaluation.held_out,
             split=self.evaluation.split,
             seed=self.seed,
             network=self.training.network(),
             parent=parent,
-            adagrad_decay=self._decay(dataset) if parent else None,
+            adagrad_decay=self._decay(training_characters) if parent else None,
             order="interleaved" if order == "interleaved" else None,
             patience=patience,
             evaluate_every=self.evaluation.evaluate_every if patience else None,
@@ -66,8 +66,7 @@ class TrainingRequest(BaseModel):
         """Passes through the training text that are asked for."""
         return self.training.epochs_warm if run.parent else self.training.epochs
 
-    def _decay(self, dataset: Dataset) -> float:
+    def _decay(self, training_characters: int) -> float:
         if self.training.adagrad_decay is not None:
             return self.training.adagrad_decay
-        training = dataset.divide(self.evaluation.held_out, self.evaluation.split).training
-        return 1.0 if training.characters < short_text else usual_decay
+        return 1.0 if training_characters < short_text else usual_decay

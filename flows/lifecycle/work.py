@@ -5,21 +5,26 @@ docs/architecture.md says when two requests are the same work.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
 from flows.exceptions import DamagedObject, UnknownObject
+from flows.lifecycle.evaluation import is_exhausted
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import Schedule, schedule_of
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import Dataset
+from flows.storage.open_run import OpenRun
 from flows.storage.order import orders
 from flows.storage.registry import Champion, Registry
-from flows.storage.runs import Run, load_run
+from flows.storage.runs import Run, is_there, load_run
 from flows.storage.stores import Store
 from flows.storage.versions import Entry
 from flows.text import Vocabulary
 from rnncore import Hyperparameters, iterations_per_epoch
+
+RunFrom = Callable[[str | None], Run]  # the run that a request makes from a checkpoint, or none
 
 
 class Parent(NamedTuple):
@@ -37,6 +42,7 @@ class Work(NamedTuple):
     schedule: Schedule
     vocabulary: Vocabulary  # of the run
     starts_from: str  # for people
+    is_done: bool = False  # trained and decided
     answer: Entry | None = None  # where the run is done, and removed since
 
 
@@ -46,40 +52,63 @@ def find_work(store: Store, dataset: Dataset, request: TrainingRequest) -> Work:
     The newest run that is the same work goes on, whoever is champion now. Raises `CorpusError` for a
     text that cannot serve, and `UnknownObject` for a checkpoint to start from that is not there.
     """
-    texts, registry = request.divide(dataset), Registry(store, request.model)
-    per_epoch = iterations_per_epoch(texts.training.characters, request.training.network())
+    characters = request.divide(dataset).training.characters
+    per_epoch = iterations_per_epoch(characters, request.training.network())
+    registry = Registry(store, request.model)
+    run_from = partial(request.run_on, dataset.manifest.dataset_id, characters)
 
-    def work_of(run: Run, vocabulary: Vocabulary, start: str, answer: Entry | None = None) -> Work:
+    def work_of(run: Run, vocabulary: Vocabulary, start: str) -> Work:
         schedule = schedule_of(request, run, len(vocabulary), per_epoch)
-        return Work(run, schedule, vocabulary, start, answer)
+        is_done = _is_done(store, request.model, run, schedule, registry)
+        return Work(run, schedule, vocabulary, start, is_done)
 
     if not request.force:
-        for run in _same_runs(store, dataset, request, registry):
+        if run := next(_same_runs(store, request, run_from, registry), None):
             vocabulary = _vocabulary_of(store, request.model, run, dataset)
-            return work_of(run, vocabulary, "the run that is in the store")
-        if (answer := _answer(registry, dataset, request, per_epoch)) is not None:
-            run = request.run_on(dataset, answer.version.parent)
-            return work_of(run, dataset.vocabulary, f"version {answer.number}", answer)
+            return work_of(run, vocabulary, _start_of(run, registry))
+        if answer := _answer(store, registry, run_from, request, per_epoch):
+            run = run_from(answer.version.parent)
+            work = work_of(run, dataset.vocabulary, f"version {answer.number}")
+            return work._replace(is_done=True, answer=answer)
     parent, why = _parent(registry, request)
-    run = request.run_on(dataset, parent.digest if parent else None)
     vocabulary = dataset.vocabulary
     if parent:
         vocabulary = parent.vocabulary.union(vocabulary)
         request.check_vocabulary(vocabulary)
-    return work_of(run, vocabulary, why)
+    return work_of(run_from(parent.digest if parent else None), vocabulary, why)
+
+
+def _is_done(store: Store, model: str, run: Run, schedule: Schedule, registry: Registry) -> bool:
+    """Whether a run is trained as far as is asked for, and was decided about."""
+    records = CheckpointLog(store, model, run.run_id).records()
+    if not records:
+        return False
+    trained = records[-1].iteration >= schedule.goal or is_exhausted(
+        OpenRun(store, model, run.run_id), schedule, run.patience
+    )
+    decided = (entry.version.run_id for entry in registry.history().entries)
+    return trained and run.run_id in decided
 
 
 def _same_runs(
-    store: Store, dataset: Dataset, request: TrainingRequest, registry: Registry
+    store: Store, request: TrainingRequest, run_from: RunFrom, registry: Registry
 ) -> Iterator[Run]:
     """Runs of the model that are the same work, newest first."""
     numbers = orders(store, request.model)
+    digests = {entry.version.digest for entry in registry.history().entries}
+    expected = {run.run_id: run for run in map(run_from, (None, *digests))}
     for run_id in sorted(numbers, key=lambda name: (numbers[name], name), reverse=True):
         try:
             run = load_run(store, request.model, run_id)
-        except (DamagedObject, UnknownObject):
-            continue  # it cannot be told what it trained on
-        if run == request.run_on(dataset, run.parent) and _agrees(request, run.parent, registry):
+        except UnknownObject:  # its description is lost; where its records are not, it goes on
+            if run_id not in expected or not CheckpointLog(store, request.model, run_id).records():
+                continue
+            run = expected[run_id]
+        except DamagedObject:
+            if run_id in expected:
+                raise
+            continue  # it is other work, or it cannot be told
+        if run == run_from(run.parent) and _agrees(request, run.parent, registry):
             yield run
 
 
@@ -94,7 +123,11 @@ def _agrees(request: TrainingRequest, parent: str | None, registry: Registry) ->
 
 
 def _answer(
-    registry: Registry, dataset: Dataset, request: TrainingRequest, per_epoch: int
+    store: Store,
+    registry: Registry,
+    run_from: RunFrom,
+    request: TrainingRequest,
+    per_epoch: int,
 ) -> Entry | None:
     """The decision about a run that is the same work and was removed; it holds until the champion
     changes.
@@ -105,12 +138,14 @@ def _answer(
         version = entry.version
         if version.decision == "rolled_back" or version.goal is None:
             continue
-        run = request.run_on(dataset, version.parent)
+        run = run_from(version.parent)
         if (
             run.run_id == version.run_id
             and request.epochs(run) * per_epoch <= version.goal
             and history.champion_after(entry.number) == champion
             and _agrees(request, version.parent, registry)
+            and not is_there(store, request.model, run.run_id)
+            and not CheckpointLog(store, request.model, run.run_id).records()
         ):
             return entry
     return None
@@ -137,6 +172,15 @@ def _parent(registry: Registry, request: TrainingRequest) -> tuple[Parent | None
         return None, f"scratch, since version {champion.number} has {difference}"
     _check_fits(champion, request)
     return _as_parent(champion), f"the champion, version {champion.number}"
+
+
+def _start_of(run: Run, registry: Registry) -> str:
+    """What a run in the store started from, in words."""
+    if run.parent is None:
+        return "scratch"
+    entries = registry.history().entries
+    numbers = [entry.number for entry in entries if entry.version.digest == run.parent]
+    return f"version {numbers[-1]}" if numbers else f"checkpoint {run.parent[:16]}"
 
 
 def _as_parent(found: Champion) -> Parent:

@@ -3,6 +3,7 @@
 __all__ = [  # modules: each is imported by its name
     "curve",
     "page",
+    "reading",
     "samples",
     "selection",
     "story",

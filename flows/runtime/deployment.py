@@ -29,10 +29,20 @@ wait_seconds = 60  # a new server makes its database first
 
 def main() -> None:
     """Bring the server that PREFECT_API_URL names in line with prefect.yaml."""
-    with get_client(sync_client=True) as client:
+    with server_client() as client:
         prepare_work_pool(client)
         put_automations(client)
         deploy(client)
+
+
+def server_client() -> SyncPrefectClient:
+    """A client of the server; end with what to do where its URL is none."""
+    try:
+        return get_client(sync_client=True)
+    except httpx.InvalidURL as error:
+        sys.exit(
+            f"error: PREFECT_API_URL is no URL ({visible(str(error))}): use http://host:port/api"
+        )
 
 
 def prepare_work_pool(client: SyncPrefectClient) -> None:

@@ -6,16 +6,14 @@ import os
 import sys
 from typing import NoReturn
 
-from prefect.client.orchestration import get_client
-
 from flows.runtime.automations import work_pool
-from flows.runtime.deployment import prepare_work_pool
+from flows.runtime.deployment import prepare_work_pool, server_client
 from flows.storage import boundary
 
 
 def main() -> NoReturn:
     """Become a worker that runs what the server at PREFECT_API_URL schedules."""
-    with get_client(sync_client=True) as client:
+    with server_client() as client:
         prepare_work_pool(client)
     for warning in boundary.warnings():
         print(warning, flush=True)

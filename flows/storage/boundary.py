@@ -20,6 +20,8 @@ allow_variables = {"corpus": "RNN_CORPUS_ALLOW", "store": "RNN_STORE_ALLOW"}
 variables_variable = "RNN_URL_VARIABLES"
 run_variable = "PREFECT__FLOW_RUN_ID"  # set by what starts the runs of deployments
 same_protocols = {"local": "file", "s3a": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs"}
+# Others take dots and percent-escapes as they are, so that a path may be two: both have to be allowed.
+resolved = {"file", "http", "https"}
 default_ports = {"http": "80", "https": "443", "sftp": "22"}
 # Their endpoints are of the operator's own configuration, or of a public service.
 configured = {"s3", "gs", "abfs", "github", "memory"}
@@ -55,7 +57,11 @@ def is_below(url: str, prefix: str) -> bool:
     False
     """
     place, (protocol, host, path) = _place(url), _place(prefix, escaped=True)
-    within = place[2] == path or place[2].startswith(path.rstrip("/") + "/")
+    found = {place[2]}
+    if protocol not in resolved:
+        rest = url.rpartition("::")[2].partition("://")[2]
+        found.add(rest[re.match(r"[^/?#\\]*", rest).end() :] or "/")  # type: ignore[union-attr]
+    within = all(each == path or each.startswith(path.rstrip("/") + "/") for each in found)
     return place[:2] == (protocol, host) and within
 
 

@@ -5,6 +5,8 @@ A size is compared before the first byte is read, so a hostile object cannot use
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from flows.exceptions import StoreError
 
 record = 4 << 20  # of a log
@@ -16,15 +18,31 @@ payload = 4 << 30  # a training state; its record says how large it is
 payload_header = 20 << 20  # every character of Unicode, escaped twice, takes 16 MB
 report = 256 << 20  # compressed
 report_table = 1 << 30  # the same in memory
+report_footer = 1 << 20  # its size does not depend on the rows
+report_groups = 16  # of rows: one is written
 report_rows = 1_000_000
 page = 64 << 20  # of a model, as HTML; it is never read
 probe = 100
 
 
+class Planned(NamedTuple):
+    """An object that is to be written, and the most that is read back of its kind."""
+
+    name: str
+    size: int
+    most: int
+    unit: str = "bytes"
+    advice: str = "ask for less in one object"
+
+    def check(self) -> None:
+        """Refuse to write an object that no reader would read."""
+        if self.size > self.most:
+            raise StoreError(
+                f"cannot write {self.name}: it has {self.size:,} {self.unit}, and at most"
+                f" {self.most:,} are read back: {self.advice}"
+            )
+
+
 def check(name: str, size: int, most: int) -> None:
-    """Refuse to write an object that no reader would read."""
-    if size > most:
-        raise StoreError(
-            f"cannot write {name}: it has {size:,} bytes, and at most {most:,} are read back:"
-            " ask for less in one object"
-        )
+    """Refuse to write so many bytes if no reader would read them."""
+    Planned(name, size, most).check()

@@ -7,14 +7,13 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Literal, TypeVar
 
-Kind = Literal["record", "document", "dataset", "division", "split", "vocabulary"]
+Kind = Literal["record", "document", "dataset", "split", "vocabulary"]
 Found = TypeVar("Found")
 
 sizes: dict[Kind, int] = {
     "record": 16_384,  # of a few kB each; a log is read from its newest record to its oldest
     "document": 256,
-    "dataset": 2,  # mapped from disk
-    "division": 4,  # places and digests of blocks
+    "dataset": 4,  # mapped from disk: a run's, and those that it is compared with
     "vocabulary": 16,  # of runs that started from a checkpoint
     "split": 2,  # copies of the tokens: a run asks for the same ones at each chunk
 }

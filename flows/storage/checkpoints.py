@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,11 +13,13 @@ from flows.storage.canonical import digest
 from flows.storage.damage import read_again_if_damaged, warn
 from flows.storage.log import Listing, Log, Record
 from flows.storage.order import Order, orders, unknown
-from flows.storage.payload import Payload, read_payload, write_payload
+from flows.storage.payload import Payload, largest_loss, read_payload, write_payload
 from flows.storage.runs import is_run_id, run_folder
 from flows.storage.stores import Store
 from flows.text import Vocabulary
 from rnncore import Arithmetic, TrainingState
+
+Number = Annotated[float, Field(ge=-largest_loss, le=largest_loss)]
 
 
 class Snapshot(BaseModel):
@@ -28,7 +30,7 @@ class Snapshot(BaseModel):
     seed: int  # the generator is numpy's default_rng([seed, iteration])
     priming: str  # the training's next input character
     text: str
-    nats_per_character: float
+    nats_per_character: Number
 
 
 class CheckpointRecord(BaseModel):
@@ -39,10 +41,10 @@ class CheckpointRecord(BaseModel):
     iteration: int = Field(ge=0)
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")  # SHA-256 of the payload
     size: int = Field(ge=0)  # bytes
-    loss: float | None  # mean over the iterations since the checkpoint before
-    smooth_loss: float
-    characters_per_second: float | None
-    held_out_bits_per_character: float | None
+    loss: Number | None  # mean over the iterations since the checkpoint before
+    smooth_loss: Number
+    characters_per_second: Number | None
+    held_out_bits_per_character: Number | None
     rule: str | None = None  # by which those were measured; a run keeps it for all of its curve
     snapshot: Snapshot | None
     corpus: tuple[str, ...]  # URLs, without secrets
@@ -64,8 +66,8 @@ class EvaluationRecord(BaseModel):
 
     iteration: int
     digest: str
-    train_bits_per_character: float
-    held_out_bits_per_character: float | None
+    train_bits_per_character: Number
+    held_out_bits_per_character: Number | None
     rule: str | None = None
     characters: int | None = None  # of the held-out text that were read; None: all of it
 
@@ -81,11 +83,19 @@ class Checkpoint(NamedTuple):
 class CheckpointLog:
     """The checkpoints and evaluations of one run."""
 
-    def __init__(self, store: Store, model: str, run_id: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        model: str,
+        run_id: str,
+        is_of_run: Callable[[Payload], bool] = lambda _: True,
+    ) -> None:
+        """`is_of_run` tells whether a payload has the network and the characters of the run."""
         self._store = store
         self._folder = run_folder(model, run_id)
         self._log = Log(store, f"{self._folder}/log")
         self._what = f"run {run_id} of model {model}"
+        self._is_of_run = is_of_run
 
     def payload_path(self, sha256: str) -> str:
         """Path of a payload in the store."""
@@ -127,6 +137,10 @@ class CheckpointLog:
         payload = read_payload(name, data)
         if payload.state.iteration != record.iteration:
             raise DamagedObject(name, f"holds iteration {payload.state.iteration}")
+        if not self._is_of_run(payload):
+            raise DamagedObject(
+                name, f"its network or its characters are not those of {self._what}"
+            )
         return payload
 
     def record(self, sha256: str) -> CheckpointRecord:

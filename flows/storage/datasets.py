@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
 from flows.exceptions import DamagedObject, ObjectMissing, StoreError, UnknownObject
 from flows.storage import bounds
@@ -19,7 +19,7 @@ from flows.storage.cache import Cache
 from flows.storage.canonical import canonical_json, digest, identity, strict_json
 from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.documents import Document, create_document, load_document
-from flows.storage.failures import reason, store_error
+from flows.storage.failures import not_files, reason, store_error
 from flows.storage.stores import Store
 from flows.text import Blocks, Division, Split, SplitMethod, TokenArray, Vocabulary, divide, split
 from rnncore.folders import cache_folders, first_writable
@@ -72,6 +72,7 @@ class Dataset(BaseModel):
     manifest: DatasetManifest
     vocabulary: Vocabulary
     tokens: TokenArray
+    _divisions: dict[tuple[float, SplitMethod], Division] = PrivateAttr(default_factory=dict)
 
     @property
     def file_ends(self) -> list[int]:
@@ -83,8 +84,11 @@ class Dataset(BaseModel):
         return split(self.divide(share, method))
 
     def divide(self, share: float, method: SplitMethod) -> Division:
-        """As `split`, as blocks."""
-        return divide(self.blocks(), share, method)
+        """As `split`, as blocks; their digests are computed once."""
+        key = share, method
+        if key not in self._divisions:
+            self._divisions[key] = divide(self.blocks(), share, method)
+        return self._divisions[key]
 
     def blocks(self) -> Blocks:
         """All blocks of the text."""
@@ -173,18 +177,6 @@ def load(store: Store, dataset_id: str) -> Dataset:
     return store.cache.get("dataset", dataset_id, lambda: _load(store, dataset_id))
 
 
-def load_division(store: Store, dataset_id: str, share: float, method: SplitMethod) -> Division:
-    """The blocks of a stored dataset, to train on and to hold out."""
-    key = dataset_id, share, method
-    return store.cache.get("division", key, lambda: load(store, dataset_id).divide(share, method))
-
-
-def load_split(store: Store, dataset_id: str, share: float, method: SplitMethod) -> Split:
-    """The split of a stored dataset."""
-    key = dataset_id, share, method
-    return store.cache.get("split", key, lambda: split(load_division(store, *key)))
-
-
 def dataset_folder(dataset_id: str) -> str:
     """Folder of a dataset in the store."""
     return f"datasets/{dataset_id}"
@@ -243,6 +235,8 @@ def _map_tokens(
     except FileNotFoundError as error:
         raise DamagedObject(name, "is missing from its dataset") from error
     except OSError as error:
+        if error.errno in not_files:
+            raise DamagedObject(name, "is not a file") from error
         raise store_error(f"cannot read {name}: {reason(error)}", error) from error
     if not manifest.characters:
         raise DamagedObject(name, "has no tokens")

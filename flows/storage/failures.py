@@ -24,6 +24,7 @@ explanations = {
     "SignatureDoesNotMatch": "the secret key is not the access key's: check AWS_SECRET_ACCESS_KEY",
 }
 transient_errnos = {errno.EAGAIN, errno.EIO, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ESTALE}
+not_files = {errno.ELOOP, errno.ENXIO, errno.ENODEV}  # links in a circle, sockets, devices
 unwritable = {errno.EACCES, errno.EPERM, errno.EROFS}
 transient_statuses = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 

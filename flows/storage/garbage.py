@@ -6,7 +6,7 @@ import math
 import time
 
 from flows.storage.log import Log
-from flows.storage.names import is_payload, is_probe
+from flows.storage.names import is_own, is_payload
 from flows.storage.runs import run_folder
 from flows.storage.stores import Store
 
@@ -26,7 +26,7 @@ def collect_garbage(
     folder = run_folder(model, run_id)
     logs = [f"{folder}/log", f"models/{model}/versions", f"models/{model}/reports"]
     limit = _now(store, logs) - grace
-    found = {name: at for name, at in store.written("").items() if is_probe(name)}
+    found = {name: at for name, at in store.written("").items() if is_own(name)}
     for place in places:
         found |= store.temporary(place)
     garbage = sorted(path for path, at in found.items() if at < limit)

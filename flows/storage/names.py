@@ -34,9 +34,9 @@ def check_derived(path: str) -> None:
         raise ValueError(f"{path} is not in {derived_folder}")
 
 
-def is_probe(name: str) -> bool:
-    """Whether this program gave that name to a probe."""
-    return _probe.fullmatch(name) is not None
+def is_own(name: str) -> bool:
+    """Whether this program gave that name to a probe, or to a file that it was writing."""
+    return is_temporary(name) or _probe.fullmatch(name) is not None
 
 
 def is_payload(name: str) -> bool:

@@ -8,6 +8,7 @@ from flows.exceptions import CorpusError, DamagedObject
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import Dataset
+from flows.storage.payload import Payload
 from flows.storage.runs import Run, load_run
 from flows.storage.stores import Store, open_store
 from flows.text import Division, Split, Vocabulary, split
@@ -30,7 +31,13 @@ class OpenRun:
     @property
     def log(self) -> CheckpointLog:
         """Its checkpoints and evaluations."""
-        return CheckpointLog(self.store, self.model, self.run_id)
+        return CheckpointLog(self.store, self.model, self.run_id, self._wrote)
+
+    def _wrote(self, payload: Payload) -> bool:
+        """Whether a training state is of this run, as its description and its dataset say."""
+        run, characters = self.run, self.dataset.vocabulary
+        mine = characters if run.parent is None else payload.vocabulary.union(characters)
+        return (run.network(), mine) == (payload.state.hyperparameters, payload.vocabulary)
 
     @property
     def dataset(self) -> Dataset:
@@ -49,7 +56,7 @@ class OpenRun:
     def division(self) -> Division:
         """Its texts as blocks, in tokens of the dataset."""
         run = self.run
-        return datasets.load_division(self.store, run.dataset_id, run.held_out, run.split)
+        return self.dataset.divide(run.held_out, run.split)
 
     @property
     def split(self) -> Split:

@@ -24,6 +24,7 @@ payload_format = 1
 metadata_key = "training_state"
 type_codes = {"float32": "F32", "float64": "F64"}
 largest_count = 2**62  # of characters and iterations, whose sums must fit 64 bits
+largest_loss = 1e100  # far above any that options allow, far below what overflows in a picture
 
 
 class Payload(NamedTuple):
@@ -62,6 +63,8 @@ def read_payload(name: str, data: bytes) -> Payload:
         check_format(name, metadata["format"], payload_format)
         hyperparameters = Hyperparameters(**metadata["hyperparameters"])
         vocabulary = Vocabulary.from_list(list(metadata["vocabulary"]))
+        if len(vocabulary) < 2:  # noqa: PLR2004 - with fewer there is nothing to predict
+            raise ValueError("its vocabulary has fewer than 2 characters")
         layout = _layout(hyperparameters, len(vocabulary))
         # Compared as text: in Python true equals 1 and 1.0 equals 1, in a header they do not.
         if canonical_json(header) != canonical_json(layout):
@@ -158,6 +161,6 @@ def _read_numbers(metadata: dict[str, Any]) -> tuple[int, int, float]:
         if type(number) is not int or not 0 <= number <= largest_count:
             raise ValueError("position and iteration must be whole numbers from 0 to 2**62")
     smooth_loss = metadata["smooth_loss"]
-    if type(smooth_loss) is not float:
-        raise ValueError("the smooth loss must be a number")
+    if type(smooth_loss) is not float or abs(smooth_loss) > largest_loss:
+        raise ValueError(f"the smooth loss must be a number, at most {largest_loss:g}")
     return position, iteration, smooth_loss

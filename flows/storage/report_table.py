@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from flows.exceptions import DamagedObject
 from flows.storage import bounds
 from flows.storage.damage import check_format
+from flows.storage.parquet_pages import unpacked_size
 
 report_format = 1
 
@@ -67,7 +68,9 @@ texts = [field.name for field in schema if pa.types.is_string(field.type)]
 def parse_report(name: str, data: bytes, expected: Mapping[str, str]) -> pa.Table:
     """The table in `data`, whose every row must have the `expected` values."""
     try:
-        _check_footer(name, pq.ParquetFile(io.BytesIO(data)))
+        if int.from_bytes(data[-8:-4], "little") > bounds.report_footer:
+            raise ValueError(f"its footer is larger than {bounds.report_footer:,} bytes")
+        _check_footer(name, pq.ParquetFile(io.BytesIO(data)), data)
         # Each different text once: the table is as small as the file until it is expanded.
         file = pq.ParquetFile(
             io.BytesIO(data), read_dictionary=texts, page_checksum_verification=True
@@ -84,7 +87,7 @@ def parse_report(name: str, data: bytes, expected: Mapping[str, str]) -> pa.Tabl
         raise DamagedObject(name, f"not a Parquet report ({reason})") from error
 
 
-def _check_footer(name: str, file: pq.ParquetFile) -> None:
+def _check_footer(name: str, file: pq.ParquetFile, data: bytes) -> None:
     """Refuse a footer, which has no checksum, that is not a report's, or whose counts differ."""
     metadata, found = file.metadata, file.schema_arrow
     if version := (found.metadata or {}).get(b"report_format"):
@@ -93,6 +96,8 @@ def _check_footer(name: str, file: pq.ParquetFile) -> None:
         raise DamagedObject(name, "its columns are not those of a report")
     if metadata.num_rows > bounds.report_rows:
         raise ValueError(f"{metadata.num_rows:,} rows, at most {bounds.report_rows:,} are read")
+    if metadata.num_row_groups > bounds.report_groups:
+        raise ValueError(f"{metadata.num_row_groups:,} groups of rows, not one")
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     for group in groups:
         columns = {group.column(number).num_values for number in range(group.num_columns)}
@@ -100,9 +105,20 @@ def _check_footer(name: str, file: pq.ParquetFile) -> None:
             raise ValueError(f"{group.num_rows} rows, but columns of {sorted(columns)}")
     if sum(group.num_rows for group in groups) != metadata.num_rows:
         raise ValueError(f"not the {metadata.num_rows} rows that it claims")
-    size = sum(group.total_byte_size for group in groups)
+    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
+    size = sum(_unpacked(data, chunk) for chunk in chunks)
     if not 0 <= size <= bounds.report_table:
         raise ValueError(f"{size:,} bytes unpacked, at most {bounds.report_table:,} are read")
+
+
+def _unpacked(data: bytes, chunk: pq.ColumnChunkMetaData) -> int:
+    """Bytes that a column of a group unpacks to, by the headers of its pages."""
+    if not chunk.num_values:  # then none is read
+        return 0
+    start = chunk.data_page_offset
+    if chunk.has_dictionary_page and 0 < (dictionary := chunk.dictionary_page_offset) < start:
+        start = dictionary
+    return unpacked_size(data, start, chunk.total_compressed_size, bounds.report_rows)
 
 
 def _check_column(column: pa.ChunkedArray, name: str, value: str) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.exceptions import DamagedObject, StoreError, UnknownObject
+from flows.exceptions import DamagedObject, UnknownObject
 from flows.storage import bounds
 from flows.storage.canonical import digest
 from flows.storage.damage import read_again_if_damaged, removable
@@ -71,26 +71,27 @@ def exists(store: Store, model: str, report_id: str) -> bool:
     return name in store.names(folder)
 
 
-def check_rows(count: int) -> None:
-    """Refuse a report that no reader would read."""
-    if count > bounds.report_rows:
-        raise StoreError(
-            f"a report of {count:,} rows is too large, at most {bounds.report_rows:,} are read back:"
-            " ask for less, such as fewer samples_each"
-        )
+def planned(name: str, *, rows: int, file: int, table: int) -> tuple[bounds.Planned, ...]:
+    """A report with so many rows, bytes in its file and bytes in memory, and what is read back."""
+    advice = "make samples_each, the length of samples or the priming text smaller"
+    return (
+        bounds.Planned(name, rows, bounds.report_rows, "rows", advice),
+        bounds.Planned(name, file, bounds.report, "bytes", advice),
+        bounds.Planned(f"the table of {name}", table, bounds.report_table, "bytes", advice),
+    )
 
 
 def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
     """Write a report whole, then its manifest; one that exists already is left as it is."""
     model, report_id = shared.model, shared.report_id
-    check_rows(len(rows))
     records = [shared._asdict() | row._asdict() | {"characters": len(row.text)} for row in rows]
     buffer = io.BytesIO()
     table = pa.Table.from_pylist(records, schema=schema)
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     data, path = buffer.getvalue(), report_path(model, report_id)
-    bounds.check(store.location(path), len(data), bounds.report)
-    bounds.check(f"the table of {store.location(path)}", table.nbytes, bounds.report_table)
+    sizes = {"rows": len(rows), "file": len(data), "table": table.nbytes}
+    for part in planned(store.location(path), **sizes):
+        part.check()
 
     def complete_existing() -> bool | None:
         return complete(store, model, report_id) or None
@@ -139,6 +140,12 @@ def checkpoint_of(
 def load(store: Store, model: str, report_id: str) -> pa.Table:
     """A report as a table, compared with its manifest if it has one."""
     return _load(store, model, report_id, manifest(store, model, report_id))[1]
+
+
+def samples(store: Store, model: str, report_id: str) -> list[str]:
+    """The texts of a report's samples."""
+    rows = load(store, model, report_id).select(["kind", "text"]).to_pylist()
+    return [row["text"] for row in rows if row["kind"] == "sample"]
 
 
 @removable()

@@ -116,6 +116,11 @@ def run_folder(model: str, run_id: str) -> str:
     return f"models/{model}/runs/{run_id}"
 
 
+def is_there(store: Store, model: str, run_id: str) -> bool:
+    """Whether a run of that name is in the store, intact or not."""
+    return "run.json" in store.names(run_folder(model, run_id))
+
+
 def save_run(store: Store, model: str, run: Run) -> None:
     """Write `run.json` if it does not exist yet."""
     create_document(store, _path(model, run.run_id), run)

@@ -12,7 +12,6 @@ from fsspec.registry import known_implementations
 from flows.exceptions import StorageError
 from flows.storage.url_pattern import (
     address_pattern,
-    escaped,
     names_variable,
     networks,
     one_of,
@@ -30,7 +29,7 @@ protocols = (  # others may read what they should not, or run code
 )
 protocols_variable = "RNN_URL_PROTOCOLS"  # of the environment: more protocols
 _one_slash = rf"(?i:[a-z][a-z0-9+.-]*:[/\\](?!/)|(?:{'|'.join(networks)}):(?!//))"
-_query = rf"[?#]|;(?=[^/?#]*=)|{escaped('?#')}|{escaped(';')}(?=[^/?#]*=)"
+_query = rf"{one_of('?#')}|{one_of(';')}(?=[^?#]*?{one_of('=')})"  # what is refused is not shown
 
 
 def urls_of(corpus: str | Sequence[str]) -> list[str]:

@@ -47,6 +47,15 @@ class Finding(BaseModel):
     sentence: str
 
 
+class Copied(BaseModel):
+    """Share of the substrings of a length that stand in the training text; None in no text."""
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    samples: float | None
+    held_out_text: float | None  # for comparison: what any text of the kind has
+
+
 class Version(BaseModel):
     """What was decided about a checkpoint, and why. Fields with a default came later."""
 
@@ -69,9 +78,7 @@ class Version(BaseModel):
     judge_on: Literal["both", "new"] = "both"
     comparisons: tuple[Comparison, ...] = ()
     lost_bits: float | None = None  # on champions' own texts, since the last promotion by hand
-    copied: dict[str, float] | None = (
-        None  # share of the samples that stands in the text, by length
-    )
+    copied: dict[str, Copied] = {}  # by length in characters
     warnings: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     goal: int | None = None  # iterations that were asked for; the run itself may be gone

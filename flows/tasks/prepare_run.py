@@ -19,7 +19,8 @@ def prepare_run(work: WorkRef, request: TrainingRequest) -> StartRef:
     """The newest checkpoint of a run; a new run gets the state before the first iteration."""
     reference = work.run
     opened = open_run(reference.store, request.model, reference.run_id)
-    run = request.run_on(datasets.load(opened.store, reference.dataset_id), work.parent)
+    texts = request.divide(datasets.load(opened.store, reference.dataset_id))
+    run = request.run_on(reference.dataset_id, texts.training.characters, work.parent)
     prepared = prepare(opened, run, reference.corpus, schedule_of_work(work))
     if prepared.is_new:
         live_training().show(prepared.record)

@@ -37,7 +37,9 @@ def train_chunk(work: WorkRef, goal: int, most: int) -> CheckpointRef:
 
     def train(stop: Event) -> CheckpointRef:
         watcher = chunk.Watcher(live.on_slice, show, stop)
-        record = chunk.advance(opened, newest, schedule, goal, run.corpus, most, watcher)
+        record = chunk.advance_on_schedule(
+            opened, newest, schedule, goal, run.corpus, most, watcher
+        )
         if stop.is_set():
             get_run_logger().warning(
                 "stopped at iteration %d, checkpoint written: run again to go on",

@@ -6,12 +6,13 @@ vocabulary that all of them are written in.
 """
 
 from rnncore.kernels.inference import nats_of_tokens, nats_of_units, read, sample
-from rnncore.kernels.simd.widths import fastest_lanes, first_lanes, most_lanes
+from rnncore.kernels.simd.widths import fastest_lanes, first_lanes, least_lanes, most_lanes
 from rnncore.kernels.training import train
 
 __all__ = [
     "fastest_lanes",
     "first_lanes",
+    "least_lanes",
     "most_lanes",
     "nats_of_tokens",
     "nats_of_units",

@@ -175,6 +175,23 @@ def test_every_file_of_a_pattern_is_checked(
         assert "RNN_CORPUS_ALLOW" in str(refusal(f"{tmp_path}/{corpus}"))
 
 
+def test_a_pattern_does_not_tell_what_exists_outside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two dots after a wildcard are refused alike, whether they lead to a file or to none."""
+    (tmp_path / "in/folder").mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text(sentence)
+    monkeypatch.setenv("RNN_CORPUS_ALLOW", str(tmp_path / "in"))
+
+    for start in ("in/*/../../", "in/[f]older/../../", f"file://{tmp_path}/in/**/../../"):
+        patterns = (
+            start + name if "://" in start else f"{tmp_path}/{start}{name}" for name in "sn"
+        )
+        found, missing = (str(refusal(f"{pattern}*")) for pattern in patterns)
+        assert found == missing
+        assert "RNN_CORPUS_ALLOW" in found
+
+
 def test_every_link_of_a_chain_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A member is read of an allowed archive alone."""
     for folder in ("in", "out"):
@@ -187,3 +204,5 @@ def test_every_link_of_a_chain_is_checked(tmp_path: Path, monkeypatch: pytest.Mo
     assert [sentence] == read_corpus(f"zip://*.txt::file://{tmp_path}/in/a.zip", "utf-8")
     assert "RNN_CORPUS_ALLOW" in str(refusal(f"zip://a.txt::{tmp_path}/out/a.zip"))
     assert "RNN_CORPUS_ALLOW" in str(refusal("zip://a.txt::https://example.org/a.zip"))
+    (tmp_path / "in/[1].zip").symlink_to(tmp_path / "out/a.zip")
+    assert "RNN_CORPUS_ALLOW" in str(refusal(f"zip://a.txt::{tmp_path}/in/[1].zip"))

@@ -25,7 +25,7 @@ from tests.support.stores import reopened
 Count = Callable[[str], None]
 corpus = Path(__file__).parents[2] / "data" / "corpus"
 shape = ("--training.hidden_size=16", "--sampling.length=20", "--training.epochs=2")
-often = "--training.checkpoint_every=20"
+often = "--training.checkpoint_every=5"  # so many that no run is finished before it is killed
 rarely = "--training.checkpoint_every=1000"
 networks = {
     "one stream, float32": (),

@@ -16,7 +16,14 @@ from prefect.settings import (
 )
 from prefect.testing.utilities import prefect_test_harness
 
-from flows.parameters import EvaluationOptions, SamplingOptions, TrainingOptions
+from flows.parameters import (
+    EvaluationOptions,
+    GateOptions,
+    PromotionOptions,
+    RetentionOptions,
+    SamplingOptions,
+    TrainingOptions,
+)
 
 sentences = (
     "the keeper lit the lamp and the tide came in.\n",
@@ -74,6 +81,7 @@ def store(tmp_path: Path) -> Path:
 @pytest.fixture
 def options(corpus: Path, store: Path) -> Callable[..., dict[str, Any]]:
     """Parameters of a small `retrain`, with sections changed by keyword."""
+    sections = {"gates": GateOptions, "promotion": PromotionOptions, "retention": RetentionOptions}
 
     def make(**changes: Any) -> dict[str, Any]:
         training = {"hidden_size": 8, "epochs": 2, "checkpoint_every": 300}
@@ -83,6 +91,7 @@ def options(corpus: Path, store: Path) -> Callable[..., dict[str, Any]]:
             "training": TrainingOptions(**training | changes.pop("training", {})),
             "evaluation": EvaluationOptions(**changes.pop("evaluation", {})),
             "sampling": SamplingOptions(**{"length": 50} | changes.pop("sampling", {})),
+            **{name: sections[name](**changes.pop(name)) for name in sections if name in changes},
             **changes,
         }
 

@@ -23,6 +23,7 @@ from flows.ingest import ingest
 from flows.report import report
 from flows.results import TrainResult
 from flows.retrain import retrain
+from flows.runtime import deployment, worker
 from flows.train import train
 from flows.watch import watch
 from tests.support.flows import files_below, retrained
@@ -329,11 +330,12 @@ def test_json_output_of_a_process_is_one_line(
     assert json.loads(done.stdout)["trained_iterations"] > 0
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/api", "http://127.0.0.1:no/api"])
 def test_a_server_that_does_not_answer_is_reported(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
+    url: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Nothing is started, and one sentence says what to do."""
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+    with temporary_settings({PREFECT_API_URL: url}):
         assert 2 == run(retrain, [*arguments, "--json"])
 
     (sentence,) = capsys.readouterr().err.splitlines()
@@ -389,3 +391,13 @@ def start_endless(corpus: Path, store: Path, environment: dict[str, str]) -> sub
         text=True,
         env=environment,
     )
+
+
+@pytest.mark.parametrize("main", [deployment.main, worker.main])
+def test_a_server_whose_url_is_none_is_reported(main: Callable[[], None]) -> None:
+    """By `make deploy` and `make worker`."""
+    with (
+        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:no/api"}),
+        pytest.raises(SystemExit, match="PREFECT_API_URL is no URL"),
+    ):
+        main()

@@ -23,6 +23,20 @@ sys.argv[1:] = arguments
 runpy.run_module(module, run_name="__main__", alter_sys=True)
 """
 
+# A command in which a library turns Ctrl-C into an error of its own.
+swallowed = """
+import signal
+from flows.command_line import entry
+from flows.retrain import retrain
+def check(parameters):
+    try:
+        signal.raise_signal(signal.SIGINT)
+    except KeyboardInterrupt:
+        raise ValueError("of a library")
+entry.check_addresses = check
+entry.run_and_exit(retrain, ["--dry_run"], None, None)
+"""
+
 both_signals = pytest.mark.parametrize(
     "number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name
 )
@@ -67,6 +81,16 @@ def test_a_signal_during_imports_is_one_sentence(
 
     assert "stopped: run the same command again to go on\n" == done.stderr
     assert 128 + number == done.returncode
+
+
+def test_ctrl_c_that_a_library_makes_an_error_of_is_one_sentence() -> None:
+    """As pydantic does where Python code is called from its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", swallowed], capture_output=True, text=True, check=False
+    )
+
+    assert "stopped: run the same command again to go on\n" == done.stderr
+    assert 128 + signal.SIGINT == done.returncode
 
 
 def test_nothing_slow_is_imported_before_signals_are_handled() -> None:

@@ -77,8 +77,7 @@ def test_terminated_run_continues_where_it_stopped(
     run_id = next((store / "models" / "default" / "runs").iterdir()).name
     log = open_run(str(store), "default", run_id).log
     stopped = log.records()[-1]
-    assert len(log.records()) == 2
-    assert stopped.iteration > 0
+    assert stopped.iteration > 1000
     assert stopped.snapshot is None
     opened = open_run(str(store), "default", run_id)
     epochs = stopped.iteration // opened.iterations_per_epoch + 2

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from flows.command_line.entry import run
-from flows.exceptions import LimitExceeded
+from flows.exceptions import LimitExceeded, StoreError
 from flows.ingest import ingest
 from flows.report import report
 from flows.retrain import retrain
+from flows.storage import bounds
 from flows.train import train
 from tests.support.flows import files_below, retrained
 
@@ -102,6 +103,44 @@ def test_free_disk_is_respected(
             flow(**given | more)
     assert before == files_below(store)
     assert not Path(f"{store}-2").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "most", "expected"),
+    [
+        ("payload", 5000, r"a checkpoint: it has [0-9,]+ bytes, .* make hidden_size or batch_size"),
+        ("report_rows", 13, r"a report: it has 15 rows, .* make samples_each"),
+        ("report", 2000, r"a report: it has [0-9,]+ bytes, .* the length of samples"),
+        ("report_table", 5000, r"the table of a report: it has [0-9,]+ bytes"),
+    ],
+)
+def test_what_could_not_be_read_back_is_refused_before_training(
+    options: Options,
+    store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    most: int,
+    expected: str,
+) -> None:
+    """A report has a row for each sample, and for each checkpoint until then."""
+    monkeypatch.setattr(bounds, kind, most)
+
+    with pytest.raises(StoreError, match=f"cannot write {expected}"):
+        retrained(options(training={"checkpoint_every": 1000}))
+    assert not store.exists()
+
+
+def test_a_report_that_could_not_be_read_back_is_refused_before_it_is_sampled(
+    options: Options, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As before a training."""
+    retrained(options())
+    before = files_below(store)
+    monkeypatch.setattr(bounds, "report_rows", 20)
+
+    with pytest.raises(StoreError, match=r"a report: it has [0-9]+ rows, and at most 20 are read"):
+        report(store=str(store), sampling=options(sampling={"samples_each": 7})["sampling"])
+    assert before == files_below(store)
 
 
 class Full:

@@ -86,6 +86,13 @@ def test_a_run_completes(command: Command, corpus: Path, store: Path) -> None:
     assert "set the MPLCONFIGDIR environment variable" in done.stderr
 
 
+def test_the_name_of_prefects_folder_is_shown_visibly(command: Command) -> None:
+    """In the notice that another is used, too."""
+    done = command("--corpus=none", PREFECT_HOME="/proc/\x1b[31m")
+
+    assert done.stderr.startswith("Prefect's folder /proc/\\x1b[31m cannot be made")
+
+
 def test_a_folder_of_prefect_that_cannot_be_written_is_refused(
     command: Command, tmp_path: Path, corpus: Path, store: Path
 ) -> None:

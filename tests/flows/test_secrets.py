@@ -108,6 +108,13 @@ def test_secrets_of_every_kind_are_refused(
     assert secret not in "".join(capsys.readouterr())
 
 
+def test_a_value_that_is_too_long_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """Cut off, it could end within a password; and to search all of it could take long."""
+    assert 2 == entry.run(retrain, [f"--corpus=https://me:{secret}/{';a' * 50_000}@h/a"])
+
+    assert secret not in "".join(capsys.readouterr())
+
+
 def test_secrets_are_removed_from_the_error_of_a_server(home: Path, host: str) -> None:
     """The message for a missing address has no query; nor have logs and states."""
     status, printed = run(

@@ -10,8 +10,9 @@ import pytest
 
 from flows.exceptions import GateFailed
 from flows.lifecycle import gates
-from flows.lifecycle.gates import Finding, check_text, refuse_failed
+from flows.lifecycle.gates import check_text, refuse_failed
 from flows.parameters import GateOptions
+from flows.storage.versions import Finding
 from flows.text import Blocks
 from flows.text.profile import count_pairs, population_stability_index
 from tests.support.texts import blocks_of, bundled, some_lines

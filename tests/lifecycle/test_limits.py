@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from flows.exceptions import LimitExceeded
-from flows.lifecycle.estimates import Estimate, operations_per_second
+from flows.lifecycle.estimates import Estimate
 from flows.lifecycle.limits import limits_of, memory_limit
+from flows.lifecycle.schedule import operations_per_second
 from flows.storage.datasets import cache_folder
 from flows.storage.stores import open_store
 

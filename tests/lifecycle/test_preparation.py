@@ -8,14 +8,16 @@ import time
 import pytest
 
 from flows.lifecycle.preparation import prepare
+from flows.lifecycle.schedule import Schedule
 from flows.storage import OpenRun, Store
 from flows.storage.garbage import grace_seconds
 from flows.storage.names import temporary_name
 from flows.storage.runs import make_run
 from rnncore import Hyperparameters
-from tests.support.states import commit, facts, stored, text
+from tests.support.states import facts, stored, text
 
 network = Hyperparameters(hidden_size=4)
+schedule = Schedule(per_epoch=30, goal=60, checkpoint_every=10, evaluate_every=None)
 
 
 @pytest.fixture
@@ -30,7 +32,7 @@ def prepared(opened: OpenRun, store: Store) -> int:
     """The iteration at which the run is."""
     dataset = store.names("datasets")[0]
     run = make_run(dataset, held_out=0.1, split="content", seed=0, network=network)
-    return prepare(opened, run, ("a.txt",)).record.iteration
+    return prepare(opened, run, ("a.txt",), schedule).record.iteration
 
 
 def test_a_new_run_is_started(opened: OpenRun, store: Store) -> None:
@@ -45,7 +47,11 @@ def test_another_processor_is_reported(
 ) -> None:
     """And every library of another version: bits may differ from here on."""
     prepared(opened, store)
-    commit(opened.log, 3)
+    newest = opened.log.newest()
+    assert newest
+    state, vocabulary = newest.payload
+    state.iteration = 3
+    opened.log.commit(state, vocabulary, facts, after=newest.after)
 
     assert 3 == prepared(opened, store)
     assert f"from here on: processor {facts['cpu']} then, " in caplog.text
@@ -63,7 +69,7 @@ def test_garbage_of_killed_runs_is_removed(local: Store, caplog: pytest.LogCaptu
     old = time.time() - grace_seconds - 60
     os.utime(temporary, (old, old))
 
-    prepare(OpenRun(local, "default", run.run_id), run, ())
+    prepare(OpenRun(local, "default", run.run_id), run, (), schedule)
 
     assert not temporary.exists()
     assert "removed 1 old files of killed runs" in caplog.text

@@ -11,6 +11,9 @@ from flows.storage import boundary
 from flows.storage.boundary import check_host, expanded, is_below, is_local
 from flows.storage.stores import open_store
 
+exact = ("s3://bucket", "gs://bucket", "abfs://c@account", "github://org:repo@ref", "sftp://h")
+unlike_data = ("data#b", "data#/b", "data?b", "%64ata/b", "b/../data/b", "/data/b")
+
 
 @pytest.mark.parametrize(
     ("url", "prefix"),
@@ -23,6 +26,10 @@ from flows.storage.stores import open_store
         ("http://h.:80/a", "http://h/"),
         ("zip://a::https://h/data/b.zip", "https://h/data"),
         ("s3://bucket/data/a", "s3://bucket/data"),
+        ("s3://bucket/data/part#1;b", "s3://bucket/data"),
+        ("s3://bucket/a b/c", "s3://bucket/a%20b"),
+        ("s3://bucket", "s3://bucket"),
+        ("sftp://h:22/data/a", "sftp://h/data"),
         ("gcs://bucket/a", "gs://bucket"),
         ("github://org:repo@ref/a", "github://org:repo@ref"),
         ("/data/a", "/data"),
@@ -52,6 +59,8 @@ def test_what_is_below_an_entry_is_allowed(url: str, prefix: str) -> None:
         ("https://h?/data/", "https://h/data"),
         ("zip://data/a::https://h/b.zip", "https://h/data"),
         ("s3://bucket2/a", "s3://bucket"),
+        *((f"{start}/{path}", f"{start}/data") for start in exact for path in unlike_data),
+        ("s3://bucket#/data", "s3://bucket"),
         ("/database", "/data"),
         ("/data/../b", "/data"),
         ("a", "/data"),

@@ -10,10 +10,12 @@ from flows.exceptions import DamagedObject, NewerFormat
 from flows.storage.canonical import digest
 from flows.storage.checkpoints import newest_run
 from flows.storage.log import Log
+from flows.storage.payload import read_payload, write_payload
 from flows.storage.stores import Store
+from flows.text import Vocabulary
 from rnncore import train
 from tests.support.damage import reported
-from tests.support.states import commit, facts, open_log, tokens, vocabulary
+from tests.support.states import commit, facts, make_state, open_log, tokens, vocabulary
 from tests.support.stores import flipped, overwrite
 
 
@@ -134,6 +136,18 @@ def test_a_record_that_lacks_a_field_is_corrupt(store: Store) -> None:
     assert log.evaluation(newest.record.digest, None) is None
 
 
+@pytest.mark.parametrize("name", ["loss", "smooth_loss", "characters_per_second"])
+def test_a_number_that_no_picture_can_show_is_corrupt(store: Store, name: str) -> None:
+    """It is finite, but sums and scales of it are not."""
+    log = open_log(store)
+    record = commit(log, 3)
+    raw = Log(store, f"models/default/runs/{'0' * 16}/log")
+    raw.append("checkpoint", record.model_dump(mode="json") | {name: 1e308}, after=0)
+    with reported() as problems:
+        assert [record] == log.records()
+    assert [f"{raw.location(1)}: not a checkpoint"] == [str(problem) for problem in problems]
+
+
 def test_a_payload_that_does_not_match_its_record_is_corrupt(store: Store) -> None:
     """The payload is intact, but it is not the checkpoint that the record names."""
     log = open_log(store)
@@ -154,6 +168,17 @@ def test_an_invalid_digest_is_not_used_as_a_path(store: Store) -> None:
     assert newest is not None
     assert record == newest.record
     assert [f"{raw.location(1)}: not a checkpoint"] == [str(problem) for problem in problems]
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_a_vocabulary_of_fewer_than_two_characters_is_refused(size: int) -> None:
+    """There is nothing to predict, even if the tensors have that size."""
+    state = make_state()
+    for part in (state.parameters, state.adagrad):
+        part.Wxh, part.Why, part.by = part.Wxh[:, :size], part.Why[:size], part.by[:size]
+
+    with pytest.raises(DamagedObject, match="its vocabulary has fewer than 2 characters"):
+        read_payload("name", write_payload(state, Vocabulary("a"[:size])))
 
 
 def test_other_files_in_the_folder_of_runs_are_ignored(store: Store) -> None:

@@ -106,6 +106,18 @@ def test_a_dataset_without_its_manifest_does_not_exist(store: Store, store_url: 
         datasets.load(reopened(store_url), name)
 
 
+def test_a_link_to_itself_in_place_of_tokens_is_replaced(local: Store) -> None:
+    """As with other corrupt parts."""
+    name = stored(local, first).manifest.dataset_id
+    tokens = Path(local.location(f"{datasets.dataset_folder(name)}/tokens.npy"))
+    tokens.unlink()
+    tokens.symlink_to(tokens)
+
+    assert not datasets.is_intact(local, name)
+    stored(local, first)
+    assert datasets.is_intact(local, name)
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>", pickle.dumps([1])])
 def test_tokens_that_are_not_an_array_are_corrupt(
     store: Store, store_url: str, data: bytes

@@ -66,7 +66,7 @@ def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
         champion_bits_per_character=None,
     )
     Registry(subject.store, "default").decide(
-        subject.run_id, subject.newest.digest, lambda _: decision
+        subject.run_id, subject.newest.digest, lambda *_: decision
     )
     return subject
 

@@ -113,7 +113,11 @@ def test_the_age_of_an_object_is_read_from_every_backend(
 def test_temporary_files_and_probes_are_removed_everywhere(local: Store) -> None:
     """A run may be killed while it writes a dataset, another run or a report, or probes a store."""
     places = ("datasets/d", "models/default", "models/other/runs/r/data", "reports/samples")
-    left = [probe_name(), *(f"{place}/{temporary_name()}" for place in (*places, "sources/s/log"))]
+    left = [
+        probe_name(),
+        temporary_name(),
+        *(f"{place}/{temporary_name()}" for place in (*places, "sources/s/log")),
+    ]
     for path in [*left, "datasets/d/tokens.npy"]:
         local.put(path, b"")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -260,13 +261,23 @@ def test_a_file_system_without_hard_links_is_refused(
     assert [] == names_below(Path(local.url))
 
 
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def make_socket(name: str) -> None:
+    """A file that only connects processes."""
+    socket.socket(socket.AF_UNIX).bind(name)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [os.mkfifo, os.mkdir, make_socket, lambda name: Path(name).symlink_to(name)],
+    ids=["pipe", "folder", "socket", "link to itself"],
+)
 def test_an_object_that_is_not_a_file_is_corrupt_and_does_not_block(
-    local: Store, make: Callable[[str], None]
+    local: Store, monkeypatch: pytest.MonkeyPatch, make: Callable[[str], None]
 ) -> None:
     """Reading a pipe in place of an object would never end."""
     local.create("log/intact", b"")
-    make(local.location("log/object"))
+    monkeypatch.chdir(local.location("log"))  # a socket's path is short
+    make("object")
 
     with pytest.raises(DamagedObject, match="log/object: is not a file"):
         local.read("log/object")

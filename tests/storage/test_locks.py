@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -44,22 +45,28 @@ def lead_to(target: Path, lock: Path, how: str) -> None:
         lock.hardlink_to(target)
     elif how == "pipe":
         os.mkfifo(lock)
+    elif how == "socket":
+        os.chdir(lock.parent)  # its path is short
+        socket.socket(socket.AF_UNIX).bind(lock.name)
     elif how == "folder":
         lock.mkdir()
     else:
         lock.symlink_to(target if how == "link" else target.with_name("new"))
 
 
-@pytest.mark.parametrize("how", ["link", "dangling link", "hard link", "pipe", "folder"])
-def test_a_lock_never_writes_to_another_file(tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("how", ["link", "dangling link", "hard link", "pipe", "socket", "folder"])
+def test_a_lock_never_writes_to_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
     """A link in its place is refused with a sentence, and what it leads to is as before."""
+    monkeypatch.chdir(tmp_path)
     outside = tmp_path / "mine.txt"
     outside.write_bytes(b"mine")
     store = LocalStore(str(tmp_path / "store"), Cache())
     lead_to(outside, tmp_path / "store/models/m/lock", how)
 
     with (
-        pytest.raises(StoreError, match=r"cannot lock .*models/m/lock: "),
+        pytest.raises(StoreError, match=r"cannot lock .*models/m/lock: it .*: remove it"),
         store.lock("models/m/lock", "model m", wait=False, on_wait=lambda: None),
     ):
         pass

@@ -10,9 +10,10 @@ from flows.storage import log as module
 from flows.storage.checkpoints import CheckpointLog, newest_run
 from flows.storage.log import Log
 from flows.storage.order import largest, next_order, orders
-from flows.storage.registry import Registry, Version
+from flows.storage.registry import Registry
 from flows.storage.runs import run_folder
 from flows.storage.stores import Store
+from flows.storage.versions import Version
 from tests.support.states import facts, make_state, vocabulary
 from tests.support.stores import overwrite
 
@@ -53,7 +54,7 @@ def decide(store: Store, run_id: str) -> Version:
         champion=None,
         champion_bits_per_character=None,
     )
-    return Registry(store, "m").decide(run_id, digest, lambda _: version).version
+    return Registry(store, "m").decide(run_id, digest, lambda *_: version).version
 
 
 @pytest.mark.usefixtures("clock_going_back")

@@ -6,8 +6,9 @@ import pytest
 
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.log import Log
-from flows.storage.registry import Champion, Decision, Registry, Version
+from flows.storage.registry import Champion, Decision, Registry
 from flows.storage.stores import Store
+from flows.storage.versions import History, Version
 from tests.support.damage import reported
 from tests.support.states import facts, make_state, vocabulary
 from tests.support.stores import flipped, in_parallel, overwrite
@@ -25,7 +26,7 @@ def commit(store: Store, iterations: int) -> CheckpointRecord:
 def decide(store: Store, record: CheckpointRecord, bits: float) -> Decision:
     """Promote a checkpoint if its bits per character are fewer than the champion's."""
 
-    def judge(champion: Champion | None) -> Version:
+    def judge(_: History, champion: Champion | None) -> Version:
         theirs = champion.version.bits_per_character if champion else None
         return Version(
             decision="promoted" if theirs is None or bits < theirs else "rejected",
@@ -61,17 +62,77 @@ def test_the_champion_is_the_version_promoted_last(store: Store) -> None:
     assert 3 == champion.payload.state.iteration
 
 
-def test_a_decision_is_final(store: Store) -> None:
+def test_a_decision_stands_while_the_champion_is_the_same(store: Store) -> None:
     """A second decision on a checkpoint returns the first one, and writes no record."""
-    first, better = commit(store, 1), commit(store, 2)
-    decided = decide(store, first, 3.0)
-    decide(store, better, 2.0)
+    first, worse = commit(store, 1), commit(store, 2)
+    promoted, rejected = decide(store, first, 3.0), decide(store, worse, 4.0)
 
-    again = decide(store, first, 1.0)
+    again = [decide(store, first, 1.0), decide(store, worse, 1.0)]
 
-    assert decided.version == again.version
-    assert (0, 1) == (again.number, again.champion)
+    assert [promoted.version, rejected.version] == [found.version for found in again]
+    assert [(0, 0, False), (1, 0, False)] == [(a.number, a.champion, a.is_new) for a in again]
     assert 1 == Log(store, "models/m/versions").list_records().head
+
+
+def test_a_checkpoint_is_judged_again_when_the_champion_has_changed(store: Store) -> None:
+    """A good checkpoint that is back after a bad night may win back its place."""
+    good, bad = commit(store, 1), commit(store, 2)
+    decide(store, good, 3.0)
+    decide(store, bad, 2.0)
+
+    again = decide(store, good, 1.0)
+
+    assert (2, "promoted", 2, True) == (
+        again.number,
+        again.version.decision,
+        again.champion,
+        again.is_new,
+    )
+    assert [0, 1, 2] == [entry.number for entry in Registry(store, "m").history().entries][::-1]
+    assert [2, 1, 0] == list(Registry(store, "m").history().champions())
+
+
+def rolled_back_to(store: Store, number: int) -> None:
+    """Append a rollback to a version, as a person would."""
+
+    def draft(history: History, _: int) -> Version:
+        target = history.get(number)
+        assert target
+        changes = {"decision": "rolled_back", "to_version": number, "decided_by": "hand"}
+        return target.version.model_copy(update=changes)
+
+    Registry(store, "m").append(draft)
+
+
+def test_after_a_rollback_the_target_is_champion_and_all_after_it_are_rolled_back(
+    store: Store,
+) -> None:
+    """They are not promoted again by the gate, and a further rollback passes over them."""
+    records = [commit(store, iterations) for iterations in (1, 2, 3, 4)]
+    for bits, record in zip((4.0, 3.0, 2.0), records, strict=False):
+        decide(store, record, bits)
+    rolled_back_to(store, 1)
+
+    registry = Registry(store, "m")
+    champion = registry.champion()
+    assert champion
+    assert (1, records[1]) == (champion.number, champion.record)
+    assert {2} == registry.history().rolled_back
+    assert [1, 0] == list(registry.history().champions())
+    known = decide(store, records[2], 1.0)
+    assert (2, 1, False) == (known.number, known.champion, known.is_new)
+    after = decide(store, records[3], 2.5)
+    assert (4, 1, 4) == (after.number, after.version.champion, after.champion)
+    assert [4, 1, 0] == list(registry.history().champions())
+    assert registry.history().get(3) is None  # the rollback is itself no version
+
+
+def test_the_champion_after_each_decision_is_read_from_the_log(store: Store) -> None:
+    for iterations, bits in enumerate((4.0, 5.0, 3.0), 1):
+        decide(store, commit(store, iterations), bits)
+    rolled_back_to(store, 0)
+    history = Registry(store, "m").history()
+    assert [0, 0, 2, 0] == [history.champion_after(number) for number in range(4)]
 
 
 @pytest.mark.usefixtures("fast_switching_threads")

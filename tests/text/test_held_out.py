@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.storage.datasets import Dataset, load_split, tokenise
+from flows.storage.datasets import Dataset, load, tokenise
 from flows.storage.stores import Store
 from flows.text import SplitMethod
 from flows.text.blocks import Blocks, longest_block, shortest_block
@@ -201,7 +201,7 @@ def test_the_split_of_a_stored_dataset_is_the_same(store: Store) -> None:
     """Memory-mapped tokens are split like those in memory."""
     dataset = stored(store, some_text(5))
     expected = dataset.split(0.4, "content")
-    loaded = load_split(store, dataset.manifest.dataset_id, 0.4, "content")
+    loaded = load(store, dataset.manifest.dataset_id).split(0.4, "content")
 
     np.testing.assert_array_equal(expected.training, loaded.training)
     np.testing.assert_array_equal(expected.held_out, loaded.held_out)

@@ -24,7 +24,7 @@ from flows.storage import bounds
 from flows.storage.backends.locks import file_lock
 from flows.storage.cache import Cache
 from flows.storage.damage import too_large
-from flows.storage.failures import advice, is_transient, reason, store_error
+from flows.storage.failures import advice, is_transient, not_files, reason, store_error
 from flows.storage.names import check_derived, is_temporary, temporary_name
 from flows.storage.usage import Usage
 
@@ -72,7 +72,12 @@ class LocalStore:
     def read(self, path: str, most: int = bounds.payload) -> bytes:
         with self._failures("read", path):
             # Non-blocking, since opening a pipe in a file's place would wait for a writer.
-            descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NONBLOCK)
+            try:
+                descriptor = os.open(self._root / path, os.O_RDONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno not in not_files:
+                    raise
+                raise DamagedObject(self.location(path), "is not a file") from error
             try:
                 found = os.fstat(descriptor)
                 if not stat.S_ISREG(found.st_mode):

@@ -17,6 +17,11 @@ from pathlib import Path
 from flows.exceptions import RunConflict, StoreError
 
 lock_mode = 0o600
+not_locks = {
+    errno.ELOOP: "it is a symbolic link: remove it",
+    errno.EISDIR: "it is a folder: remove it",
+    errno.ENXIO: "it is no file: remove it",  # a socket or a device
+}
 
 
 @contextmanager
@@ -42,9 +47,8 @@ def _open(path: Path) -> int:
     try:
         descriptor = os.open(path, flags, lock_mode)
     except OSError as error:
-        if error.errno == errno.ELOOP:
-            raise StoreError(f"cannot lock {path}: it is a symbolic link: remove it") from error
-        raise StoreError(f"cannot lock {path}: {error.strerror}") from error
+        wrong = not_locks.get(error.errno or 0, error.strerror)
+        raise StoreError(f"cannot lock {path}: {wrong}") from error
     found = os.fstat(descriptor)
     if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1:
         return descriptor

@@ -16,11 +16,17 @@ from rnncore.kernels.simd.vector import lanes, load, store
 # Processors with AVX-512, by LLVM's names, that were measured: whole registers are faster there,
 # also on Zen 4, which computes them in two halves.
 measured = {"znver4", "znver5", "sapphirerapids"}
+smallest_bits = 128  # of a register, of every processor that kernels are written for
 
 
 def most_lanes(bits: int) -> int:
     """Floats of `bits` bits that fill a vector register."""
     return register_bits // bits
+
+
+def least_lanes(bits: int) -> int:
+    """Floats of `bits` bits in the smallest vector that kernels can be compiled for."""
+    return smallest_bits // bits
 
 
 def first_lanes(bits: int) -> int:
