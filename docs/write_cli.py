@@ -10,13 +10,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from pydantic import BaseModel
+
 sys.path.insert(0, str(Path(__file__).parents[1]))  # this checkout, whatever is installed
 
 from flows.__main__ import flow_names, program
 from flows.command_line import load_flow
 from flows.command_line.parsing import Command
+from flows.command_line.registry import about as registry_command
+from flows.lifecycle.lineage import Lineage, Origin
+from flows.registry_results import ChoiceResult, ListedVersion, PageResult
 from flows.results import FlowResult
 
+# The first argument of this command is the action; it needs no server.
+descriptions = {"registry": f"{registry_command}\n\nIt needs no Prefect server."}
+answers: dict[str, type[BaseModel]] = {
+    "Keys of each object of the JSON array, for `list`": ListedVersion,
+    "\nKeys of the JSON object, for `show`": Lineage,
+    "\nOf each link of its `chain`": Origin,
+    "\nKeys of the JSON object, for `promote` and `rollback`": ChoiceResult,
+    "\nFor `page`": PageResult,
+}
 page = Path(__file__).parent / "cli.md"
 head = f"""\
 # Command line
@@ -66,11 +80,16 @@ def text() -> str:
 
 def section(flow: Any) -> str:
     """A flow: its description, its options, the keys of its JSON object."""
-    keys = ", ".join(f"`{name}`" for name in result_of(flow).model_fields)
-    return (
-        f"\n## {flow.name}\n\n{flow.description}\n\n{table(list(options(flow)))}"
-        f"\nKeys of the JSON object: {keys}.\n"
-    )
+    about = descriptions.get(flow.name, flow.description)
+    keys = "\n".join(key_lines(flow))
+    return f"\n## {flow.name}\n\n{about}\n\n{table(list(options(flow)))}\n{keys}\n"
+
+
+def key_lines(flow: Any) -> Iterator[str]:
+    """The keys of its JSON object; `registry` has one for each kind of answer."""
+    kinds = {"Keys of the JSON object": result_of(flow)} if flow.name != "registry" else answers
+    for what, model in kinds.items():
+        yield f"{what}: {', '.join(f'`{name}`' for name in model.model_fields)}."
 
 
 def options(flow: Any) -> Iterator[tuple[str, str, str, str]]:

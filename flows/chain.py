@@ -20,7 +20,7 @@ def train_run(start: StartRef, most: int) -> CheckpointRef:
     """
     checkpoint, schedule = start.checkpoint, schedule_of_work(start.work)
     model, goal, every = checkpoint.run.model, schedule.goal, schedule.checkpoint_every
-    progress = Progress(model, checkpoint.iteration, goal)
+    progress = Progress(checkpoint.run.store, model, checkpoint.iteration, goal)
     live_training().start(checkpoint.iteration, goal, schedule.per_epoch)
     while checkpoint.iteration < goal and not checkpoint.is_last:
         step = schedule.chunk_end(checkpoint.iteration)

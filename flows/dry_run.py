@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from flows.answers import answer
 from flows.corpus.changes import compare
 from flows.lifecycle.checking import check_against_champion
 from flows.lifecycle.estimates import Estimate, estimate, estimate_report
@@ -78,7 +79,8 @@ class Request:
     @cached_property
     def selected(self) -> Selected:
         """The checkpoint to report on."""
-        return select_checkpoint(self.store, self["model"], self["run_id"])
+        version = self.parameters.get("version")
+        return select_checkpoint(self.store, self["model"], self["run_id"], version)
 
 
 Step = Callable[[Request], Lines]
@@ -123,7 +125,9 @@ def corpus(request: Request) -> Lines:
 
 def changes(request: Request) -> Lines:
     """Whether the corpus has changed since the last check."""
-    found = watch_result(compare(request.store, request["corpus"], request["encoding"]))
+    found = watch_result(
+        compare(request.store, request["corpus"], request["encoding"], request["model"])
+    )
     return {"corpus": f"{found.files:,} files, {found.finding}", "source": found.source_id}
 
 
@@ -180,7 +184,9 @@ def report(request: Request) -> Lines:
     """The report about a checkpoint in the store."""
     selected = request.selected
     source = f"the newest checkpoint of run {selected.run_id}"
-    if selected.version is not None:
+    if selected.version == request.parameters.get("version") is not None:
+        source = f"version {selected.version} at iteration {selected.record.iteration:,}"
+    elif selected.version is not None:
         source = _champion(selected.version, selected.record.iteration)
     return _report(request["sampling"], source)
 
@@ -203,6 +209,11 @@ def retention(request: Request) -> Lines:
     if obstacles := (*plan.obstacles, *tidying.obstacles):
         lines["kept, since"] = "; ".join(obstacles)
     return lines
+
+
+def registry(request: Request) -> Lines:
+    """What would be answered, or decided."""
+    return answer(**request.parameters, dry_run=True).table()
 
 
 def resources(request: Request) -> Lines:

@@ -19,6 +19,7 @@ FlowError
 ├── TrainingStopped         training diverged; the last good checkpoint is kept
 ├── RunCancelled            the run was cancelled, and a checkpoint was written
 ├── GateFailed              the text is not like the champion's, so nothing was trained
+├── OptionConflict          options that do not go together, or one that is missing
 ├── LimitExceeded           a request that takes more memory, disk, files or time than there is
 └── ServerUnavailable       Prefect's server does not answer, or refuses the connection
 """
@@ -128,6 +129,10 @@ class RunCancelled(FlowError):
 
 class GateFailed(FlowError):
     """The text differs from the champion's by more than the gates allow; nothing was trained."""
+
+
+class OptionConflict(FlowError):
+    """Options that do not go together, or one that is missing."""
 
 
 class LimitExceeded(FlowError):

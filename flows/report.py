@@ -8,21 +8,24 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
     main("report")
 
 from flows import dry_run
-from flows.parameters import ModelName, RunId, Sampling, StoreUrl, default
+from flows.parameters import ModelName, ReportedVersion, RunId, Sampling, StoreUrl, default
 from flows.results import ReportResult, report_result
 from flows.runtime.decorators import flow
-from flows.runtime.run_names import numbered
+from flows.runtime.run_names import of_model
 from flows.tasks.find_checkpoint import find_checkpoint
 from flows.tasks.write_report import write_report
 
 
-@flow(run_name=numbered("report"), dry_run=(dry_run.report, dry_run.resources_of_report))
+@flow(run_name=of_model("report"), dry_run=(dry_run.report, dry_run.resources_of_report))
 def report(
     model: ModelName = default(ModelName),
     run_id: RunId = default(RunId),
+    version: ReportedVersion = default(ReportedVersion),
     sampling: Sampling = default(Sampling),
     store: StoreUrl = default(StoreUrl),
 ) -> ReportResult:
-    """Write a report of samples from a model's champion, or from a run's newest checkpoint."""
-    checkpoint = find_checkpoint(store, model, run_id, sampling)
+    """Write a report of samples from a model's champion, or from a version or a run's newest
+    checkpoint.
+    """
+    checkpoint = find_checkpoint(store, model, run_id, version, sampling)
     return report_result(checkpoint, write_report(checkpoint, sampling))

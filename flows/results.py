@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
 from abc import abstractmethod
-from pathlib import Path
 from typing import Any, Literal
 
 from flows.corpus.changes import Comparison
@@ -21,7 +17,7 @@ from flows.references import (
     VersionRef,
     WorkRef,
 )
-from flows.visible import visible
+from flows.reporting.reading import report_lines
 
 
 class FlowResult(Reference):
@@ -30,6 +26,10 @@ class FlowResult(Reference):
     @abstractmethod
     def table(self) -> dict[str, str]:
         """Name and value of each row of the closing table."""
+
+    def content(self) -> Any:
+        """What `--json` prints."""
+        return self.model_dump(mode="json")
 
 
 class IngestResult(FlowResult):
@@ -166,18 +166,6 @@ class RetrainResult(TrainResult):
             for length, (mine, theirs) in self.copied.items()
             if mine is not None and theirs is not None
         )
-
-
-def report_lines(url: str) -> dict[str, str]:
-    """Where a report is, and a command that reads it."""
-    python = Path(sys.executable)
-    if python.is_relative_to(Path.cwd()):
-        python = python.relative_to(Path.cwd())
-    table = (
-        f"p.read_table({visible(json.dumps(url, ensure_ascii=False))})"  # escapes of Python, too
-    )
-    code = f'import pyarrow.parquet as p; print(*{table}["text"], sep="\\n---\\n")'
-    return {"report": url, "read it with": f"{shlex.quote(str(python))} -c {shlex.quote(code)}"}
 
 
 def ingest_result(dataset: DatasetRef) -> IngestResult:

@@ -12,13 +12,13 @@ from flows.parameters import ModelName, Retention, StoreUrl, WhenBusy, default
 from flows.retention_result import RetentionResult, retention_result
 from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
-from flows.runtime.run_names import numbered
+from flows.runtime.run_names import of_model
 from flows.tasks.find_model import find_model
 from flows.tasks.retain_model import retain_model
 from flows.tasks.retain_store import retain_store
 
 
-@flow(run_name=numbered("retention"), dry_run=(dry_run.retention,))
+@flow(run_name=of_model("retention"), dry_run=(dry_run.retention,))
 def retention(
     model: ModelName = default(ModelName),
     retention: Retention = default(Retention),

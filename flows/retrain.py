@@ -37,13 +37,14 @@ from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
-from flows.runtime.run_names import numbered
+from flows.runtime.run_names import of_model
 from flows.tasks.check_text import check_text
 from flows.tasks.evaluate_checkpoint import evaluate_checkpoint
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
 from flows.tasks.promote_checkpoint import promote_checkpoint
+from flows.tasks.publish_model_page import publish_model_page
 from flows.tasks.publish_page import publish_page
 from flows.tasks.retain_model import retain_model
 from flows.tasks.retain_store import retain_store
@@ -51,7 +52,7 @@ from flows.tasks.write_report import write_report
 
 
 @flow(
-    run_name=numbered("retrain"),
+    run_name=of_model("retrain"),
     dry_run=(
         dry_run.corpus,
         dry_run.training,
@@ -117,4 +118,5 @@ def retrain(
     with suppress(StorageError):
         if has_changed:
             retain_store(store)
+    publish_model_page(store, model)
     return completed(result, result.outcome, result.sentence, result.warnings)

@@ -30,14 +30,14 @@ from flows.results import TrainResult, train_result
 from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled, unless_cancelled
-from flows.runtime.run_names import numbered
+from flows.runtime.run_names import of_model
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
 from flows.tasks.retain_store import retain_store
 
 
-@flow(run_name=numbered("train"), dry_run=(dry_run.corpus, dry_run.training, dry_run.resources))
+@flow(run_name=of_model("train"), dry_run=(dry_run.corpus, dry_run.training, dry_run.resources))
 def train(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),
@@ -64,13 +64,9 @@ def train(
             end = train_run(start, evaluation.maximum_characters)
         except RunCancelled as stopped:
             return cancelled(stopped)
-<<<<<<< HEAD
-    result = train_result(dataset, start, end, time.monotonic() - started)
+    trained = end.iteration - start.checkpoint.iteration
+    result = train_result(dataset, work, end, trained, time.monotonic() - started)
     with suppress(StorageError):  # its task failed visibly; what was trained stands
         if result.trained_iterations:
             retain_store(store)
-=======
-    trained = end.iteration - start.checkpoint.iteration
-    result = train_result(dataset, work, end, trained, time.monotonic() - started)
->>>>>>> life
     return unless_cancelled(result)

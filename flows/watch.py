@@ -8,7 +8,20 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
     main("watch")
 
 from flows import dry_run
-from flows.parameters import Corpus, Encoding, StoreUrl, default
+from flows.parameters import (
+    Corpus,
+    Encoding,
+    Evaluation,
+    Gates,
+    ModelName,
+    Promotion,
+    Retention,
+    Sampling,
+    Seed,
+    StoreUrl,
+    Training,
+    default,
+)
 from flows.results import WatchResult
 from flows.runtime.decorators import flow
 from flows.runtime.run_names import of_corpus
@@ -19,10 +32,31 @@ from flows.tasks.check_corpus import check_corpus
 def watch(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),
+    model: ModelName = default(ModelName),
+    seed: Seed = default(Seed),
+    training: Training = default(Training),
+    evaluation: Evaluation = default(Evaluation),
+    gates: Gates = default(Gates),
+    promotion: Promotion = default(Promotion),
+    sampling: Sampling = default(Sampling),
+    retention: Retention = default(Retention),
     store: StoreUrl = default(StoreUrl),
 ) -> WatchResult:
     """Check whether a corpus has changed since the last check; emit `corpus.updated` if so.
 
-    The first check records the state of the corpus and emits nothing.
+    The first check records the state of the corpus and emits nothing. The other parameters are those
+    of the retraining that the event starts.
     """
-    return check_corpus(corpus, encoding, store)
+    request = {
+        "encoding": encoding,
+        "model": model,
+        "seed": seed,
+        "training": training.model_dump(mode="json"),
+        "evaluation": evaluation.model_dump(mode="json"),
+        "gates": gates.model_dump(mode="json"),
+        "promotion": promotion.model_dump(mode="json"),
+        "sampling": sampling.model_dump(mode="json"),
+        "retention": retention.model_dump(mode="json"),
+        "store": store,
+    }
+    return check_corpus(corpus, request)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
-import io
-import json
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from typing import Any, NoReturn
 
 from prefect import Flow
@@ -18,15 +14,16 @@ from pydantic_settings.exceptions import SettingsError
 
 from flows.command_line.output import say, standard_output
 from flows.command_line.parsing import (
-    Command,
     check_addresses,
     describe_settings,
     describe_validation,
-    parse,
+    form_of,
+    read_arguments,
 )
 from flows.command_line.server import prefect_server
 from flows.command_line.signals import end_at_once, interrupts, raise_interrupts, stopped
-from flows.display.terminal import closing_table, terminal
+from flows.display.tables import show_result
+from flows.display.terminal import terminal
 from flows.dry_run import make_plan
 from flows.exceptions import GateFailed, expected_errors
 from flows.results import FlowResult
@@ -71,17 +68,17 @@ def run(
 
     `server` is an embedded one that is loading already, for a run that needs it.
     """
+    form = form_of(flow)
     try:
-        command = _parse(flow, arguments, prog)
-        names = inspect.signature(flow.fn).parameters
-        parameters = {name: getattr(command, name) for name in names}
+        command = read_arguments(form, arguments, prog)
+        parameters = {name: getattr(command, name) for name in form.parameters}
         check_addresses(parameters)
         if command.dry_run:
             result: FlowResult = make_plan(parameters, dry_run_steps[flow.name])
         else:
             result = _run_in_terminal(flow, parameters, server, quiet=command.print_json)
     except ValidationError as error:
-        return _refuse(describe_validation(error, flow))
+        return _refuse(describe_validation(error, form.meanings))
     except SettingsError as error:
         return _refuse(describe_settings(error))
     except (MemoryError, *expected_errors) as error:  # numpy says how much it asked for
@@ -94,17 +91,6 @@ def run(
     with standard_output():
         show_result(flow.name, result, as_json=command.print_json)
     return 0
-
-
-def _parse(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None) -> Command:
-    """The parsed arguments. argparse itself would not notice that its help cannot be written."""
-    with standard_output():
-        shown = io.StringIO()
-        try:
-            with redirect_stdout(shown):
-                return parse(flow, arguments, prog)
-        finally:
-            print(shown.getvalue(), end="")
 
 
 def _run_in_terminal(
@@ -120,15 +106,6 @@ def _run_in_terminal(
     with terminal(quiet=quiet), prefect_server(server):
         result: FlowResult = flow(**parameters)
         return result
-
-
-def show_result(name: str, result: FlowResult, *, as_json: bool) -> None:
-    """Print the result: a table for people, or one line of JSON for scripts."""
-    if as_json:
-        text = json.dumps(result.model_dump(mode="json"))
-        print(text.replace("\x7f", "\\u007f"))  # the one control character that json leaves
-    else:
-        closing_table(name, result.table())
 
 
 def _stopped(number: int) -> int:

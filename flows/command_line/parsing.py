@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import re
-from collections.abc import Sequence
-from typing import Any, get_type_hints
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
 
-from prefect import Flow
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from flows.command_line.output import standard_output
 from flows.exceptions import CorpusError, StoreError
 from flows.parameters.flow_parameters import longest_address
 from flows.storage.urls import check_url, public_url, urls_of
+
+if TYPE_CHECKING:  # the command `registry` needs no Prefect
+    from prefect import Flow
 
 longest_shown = 200  # characters of a value, in a message
 
@@ -58,25 +63,70 @@ def check_addresses(parameters: dict[str, Any]) -> None:
         check_url(store, "store", StoreError)
 
 
+class Form(NamedTuple):
+    """What a command takes: the parameters of a function, and what each means."""
+
+    name: str
+    about: str
+    function: Callable[..., Any]
+    meanings: Mapping[str, str]
+
+    @property
+    def parameters(self) -> dict[str, inspect.Parameter]:
+        """Those of the function, without the options of every command."""
+        found = inspect.signature(self.function).parameters
+        return {name: each for name, each in found.items() if name not in Command.model_fields}
+
+
+def form_of(flow: Flow[..., Any]) -> Form:
+    """What the command of a flow takes."""
+    meanings = {
+        name: schema.get("description", "") for name, schema in flow.parameters.properties.items()
+    }
+    return Form(flow.name, flow.description or "", flow.fn, meanings)
+
+
+def meanings_of(function: Callable[..., Any]) -> dict[str, str]:
+    """What the parameters of a function mean, from their own definitions, as Prefect reads them."""
+    found: dict[str, str] = {}
+    for name, hint in get_type_hints(function, include_extras=True).items():
+        for item in getattr(hint, "__metadata__", ()):
+            if isinstance(extra := getattr(item, "json_schema_extra", None), dict):
+                found[name] = str(extra["description"])
+    return found
+
+
+def read_arguments(form: Form, arguments: Sequence[str], prog: str | None) -> Command:
+    """The parsed arguments. argparse itself would not notice that its help cannot be written."""
+    with standard_output():
+        shown = io.StringIO()
+        try:
+            with redirect_stdout(shown):
+                return parse_form(form, arguments, prog)
+        finally:
+            print(shown.getvalue(), end="")
+
+
 def parse(flow: Flow[..., Any], arguments: Sequence[str], prog: str | None = None) -> Command:
     """The parsed command line of `flow`; `prog` is the command's name in its help."""
-    hints = get_type_hints(flow.fn, include_extras=True)
-    described = flow.parameters.properties
+    return parse_form(form_of(flow), arguments, prog)
+
+
+def parse_form(form: Form, arguments: Sequence[str], prog: str | None = None) -> Command:
+    """The parsed command line of a form."""
+    hints = get_type_hints(form.function, include_extras=True)
     fields: dict[str, Any] = {
-        name: (
-            hints[name],
-            Field(parameter.default, description=described[name].get("description")),
-        )
-        for name, parameter in inspect.signature(flow.fn).parameters.items()
+        name: (hints[name], Field(parameter.default, description=form.meanings[name] or None))
+        for name, parameter in form.parameters.items()
     }
-    about = f"{flow.description}\n\nGive an option several times where it takes several values."
-    model = create_model(flow.name, __base__=Command, __doc__=about, **fields)
+    about = f"{form.about}\n\nGive an option several times where it takes several values."
+    model = create_model(form.name, __base__=Command, __doc__=about, **fields)
     corpora, others = _take_out("corpus", arguments) if "corpus" in fields else ([], arguments)
     given: dict[str, Any] = {"corpus": _addresses(corpora)} if corpora else {}
     # pydantic-settings takes the arguments by names that a created model's type does not show
     return model(
-        _cli_parse_args=list(others),
-        _cli_prog_name=prog or f"python -m flows.{flow.name}",
+        _cli_parse_args=list(_with_all_lines(others)),
+        _cli_prog_name=prog or f"python -m flows.{form.name}",
         **given,
     )
 
@@ -98,6 +148,17 @@ def _take_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[st
     return values, others
 
 
+def _with_all_lines(arguments: Sequence[str]) -> Iterator[str]:
+    r"""Arguments, those of several lines in two: pydantic-settings takes the first line after an =.
+
+    >>> list(_with_all_lines(["--a=b", "--reason=one\ntwo"]))
+    ['--a=b', '--reason', 'one\ntwo']
+    """
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        yield from [name, value] if name.startswith("--") and "\n" in value else [argument]
+
+
 def _addresses(values: Sequence[str]) -> str | list[str]:
     """The addresses of a corpus: JSON lists, names with commas between them, or names as they are.
 
@@ -115,12 +176,12 @@ def _addresses(values: Sequence[str]) -> str | list[str]:
     return found[0] if len(found) == 1 else found
 
 
-def describe_validation(error: ValidationError, flow: Flow[..., Any]) -> str:
+def describe_validation(error: ValidationError, meanings: Mapping[str, str]) -> str:
     """One sentence for the first thing that is wrong: where, what was expected, what was found."""
     first = error.errors()[0]
     name = ".".join(str(part) for part in first["loc"] if _is_name(part))
     expected = first["msg"][0].lower() + first["msg"][1:]
-    meaning = flow.parameters.properties.get(name, {}).get("description")
+    meaning = meanings.get(name)
     about = f" ({name}: {meaning[0].lower()}{meaning[1:]})" if meaning else ""
     given = first["input"]
     found = given

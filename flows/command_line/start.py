@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any, NoReturn
 
+without_prefect = ("registry",)  # flows whose command answers from the store
 without_server = ("-h", "--help", "--dry_run")  # options
 
 
@@ -30,6 +31,11 @@ def main(name: str, arguments: Sequence[str] | None = None, prog: str | None = N
 
     prepare_streams()
     arguments = sys.argv[1:] if arguments is None else arguments
+    if name in without_prefect:
+        gc.disable()
+        from flows.command_line.registry import run
+
+        sys.exit(run(arguments, prog))
     notice = ensure_prefect_home()
     server = EmbeddedServer() if may_need_server(arguments) else None
     if notice and server:

@@ -33,6 +33,6 @@ class Comparison:
             self.source.save(self.files)
 
 
-def compare(store: Store, corpus: str | Sequence[str], encoding: str) -> Comparison:
-    """The state of a corpus now, and the last seen one."""
-    return Comparison(Source(store, corpus, encoding), fingerprints(corpus))
+def compare(store: Store, corpus: str | Sequence[str], encoding: str, model: str) -> Comparison:
+    """The state of a corpus now, and the one that was seen last for a model."""
+    return Comparison(Source(store, corpus, encoding, model), fingerprints(corpus))

@@ -4,5 +4,6 @@ from flows import runtime  # noqa: F401 - before Prefect is imported
 
 __all__ = [  # modules: each is imported by its name
     "artifacts",
+    "tables",
     "terminal",
 ]

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import cast
 from uuid import UUID
 
@@ -23,25 +25,31 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.runtime import flow_run
 
+from flows.parameters import StoreUrl, default
+from flows.reporting.page import decided
+from flows.reporting.story import Night, Story, bits, minute
 from flows.results import RetrainResult
 from flows.runtime.background import BackgroundCall
+from flows.storage.canonical import digest
+from flows.storage.urls import local_protocols, protocol_of, public_url
 from flows.visible import visible
 
 patience_seconds = 5  # for the server to receive the last state
 shown_rows = 20  # of a report, in the UI
 shown_characters = 400  # of a sample, in a table
+shown_nights = 50
 long_values = ("checkpoint", "report", "read it with")  # too wide for the table
 
 
 class Progress:
     """How far training is, as an artifact of the flow run; training does not wait for the server."""
 
-    def __init__(self, model: str, iteration: int, goal: int) -> None:
+    def __init__(self, store: str, model: str, iteration: int, goal: int) -> None:
         self._goal = goal
         # Prefect's types allow for asynchronous use; in a synchronous flow it returns the id
         self._artifact = create_progress_artifact(
             progress=self._percent(iteration),
-            key=f"progress-{model}",
+            key=artifact_key("progress", store, model),
             description=f"Training of model {model}",
         )
         self._call = BackgroundCall()
@@ -63,7 +71,7 @@ class Progress:
         return min(100.0, 100.0 * iteration / self._goal)
 
 
-def show_samples(model: str, table: pa.Table) -> None:
+def show_samples(store: str, model: str, table: pa.Table) -> None:
     """The first rows of a report as a table."""
     samples = [row for row in table.to_pylist() if row["kind"] == "sample"][:shown_rows]
     create_table_artifact(
@@ -76,14 +84,14 @@ def show_samples(model: str, table: pa.Table) -> None:
             }
             for row in samples
         ],
-        key=f"samples-{model}",
+        key=artifact_key("samples", store, model),
         description=f"First samples of report {code_span(samples[0]['report_id'])}"
         if samples
         else None,
     )
 
 
-def show_page(result: RetrainResult, picture: bytes, table: pa.Table) -> None:
+def show_page(store: str, result: RetrainResult, picture: bytes, table: pa.Table) -> None:
     """Decision, loss curve (a PNG), metrics and samples of a finished run on one page."""
     values = result.table()
     files = {name: values.pop(name) for name in long_values}
@@ -99,15 +107,76 @@ def show_page(result: RetrainResult, picture: bytes, table: pa.Table) -> None:
         "## Files",
         *(f"{name}:\n{code_block(value)}" for name, value in files.items()),
     ]
+    _publish(
+        artifact_key("retrain", store, result.model),
+        f"Model {result.model}: decision, loss curve, metrics, samples",
+        lines,
+    )
+
+
+def show_model_page(store: str, story: Story, picture: bytes) -> None:
+    """A model's champion over the nights (a PNG), what holds now, and the newest decisions."""
+    encoded = base64.b64encode(picture).decode()
+    lines = [
+        f"# Model {story.model}",
+        f"![Champion's bits per character over the nights](data:image/png;base64,{encoded})",
+        "| now | |\n|---|---|",
+        *(f"| {name} | {_cell(value)} |" for name, value in story.lines().items()),
+        "\n## Decisions",
+        "| record | time | decision | bits per character | champion after it | sum of losses | why |",
+        "|---|---|---|---|---|---|---|",
+        *map(_night, story.nights[:shown_nights]),
+    ]
+    if (more := len(story.nights) - shown_nights) > 0:
+        lines.append(f"\nAnd {more:,} before: `python -m flows.registry page` shows them.")
+    description = f"Model {story.model}: champion over the nights, decisions"
+    _publish(artifact_key("model", store, story.model), description, lines)
+
+
+def _night(night: Night) -> str:
+    """A decision as a row of Markdown."""
+    number, time, version = night.entry
+    cells = [
+        minute(time),
+        decided(night),
+        bits(version.bits_per_character),
+        "-" if night.champion is None else f"version {night.champion}",
+        bits(version.lost_bits),
+        "; ".join(night.remarks),
+    ]
+    return f"| {number} | {' | '.join(map(_cell, cells))} |"
+
+
+def _publish(key: str, description: str, lines: Sequence[str]) -> None:
+    """A page of the flow run."""
     page = ArtifactCreate(
         type="markdown",
-        key=f"retrain-{result.model}",
-        description=f"Model {result.model}: decision, loss curve, metrics, samples",
+        key=key,
+        description=description,
         data="\n".join(lines),
         flow_run_id=UUID(flow_run.get_id()),  # alone: the older UI lists no artifacts of tasks
     )
     with get_client(sync_client=True) as client:
         client.create_artifact(page)
+
+
+def artifact_key(kind: str, store: str, model: str) -> str:
+    """The key of a model's artifact; it names the store where that is not the default one.
+
+    >>> artifact_key("model", "data/store", "kjv"), artifact_key("model", "s3://b/store", "kjv")
+    ('model-kjv', 'model-kjv-95797b9d')
+    """
+    place = _place(store)
+    suffix = "" if place == _place(default(StoreUrl)) else f"-{digest(place.encode())[:8]}"
+    return f"{kind}-{model}{suffix}"
+
+
+def _place(store: str) -> str:
+    """One spelling of the public URL of a store."""
+    if protocol_of(store) in local_protocols:
+        path = store.partition("://")[2] or store
+        return str(Path(path).expanduser().absolute())
+    return public_url(store).rstrip("/")
 
 
 def _samples_by_temperature(table: pa.Table) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -136,15 +135,3 @@ def _show_own_messages(level: int) -> None:
     for handler in {handler for logger in loggers for handler in logger.handlers}:
         if isinstance(handler, PrefectConsoleHandler):
             handler.addFilter(_OwnMessages(level))
-
-
-def closing_table(title: str, rows: dict[str, str]) -> None:
-    """Print a result on standard output, long values on one line so that they can be copied."""
-    console = Console(file=sys.stdout, emoji=False)
-    width = max(map(len, rows))
-    with console.capture() as captured:  # rich itself would exit where the output's reader has gone
-        console.print(f"\n[bold]{title}[/]")
-        for name, value in rows.items():
-            line = f"  [dim]{name:<{width}}[/]  {escape(visible(value))}"
-            console.print(line, soft_wrap=True, highlight=False)
-    print(captured.get(), end="")

@@ -2,6 +2,7 @@
 
 __all__ = [  # modules: each is imported by its name
     "checking",
+    "choosing",
     "chunk",
     "comparison",
     "estimates",
@@ -9,6 +10,7 @@ __all__ = [  # modules: each is imported by its name
     "gates",
     "ingestion",
     "limits",
+    "lineage",
     "machine",
     "policies",
     "preparation",

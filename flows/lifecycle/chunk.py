@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from flows.exceptions import TrainingStopped
 from flows.lifecycle.evaluation import by_blocks, evaluate, held_out_bits, is_exhausted
-from flows.lifecycle.machine import arithmetic_of, cpu_model, library_versions
+from flows.lifecycle.machine import arithmetic_of, code_commit, cpu_model, library_versions
 from flows.lifecycle.schedule import Schedule
 from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
 from flows.lifecycle.start import initial_payload
@@ -162,5 +162,6 @@ def _commit(
         "order": order,
         "cpu": cpu_model(),
         "versions": library_versions(),
+        "commit": code_commit(),
     }
     return opened.log.commit(state, vocabulary, facts, after=after)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from dataclasses import replace
 from functools import cache
 from importlib.metadata import version
@@ -30,6 +31,33 @@ def library_versions() -> dict[str, str]:
     """Versions of what decides the bytes of a result."""
     versions = {name: version(name) for name in named_libraries}
     return {"python": platform.python_version(), **versions}
+
+
+@cache
+def code_commit(root: Path = Path(__file__).parents[2]) -> str | None:
+    """The git commit of this program's code; None where that is no clone."""
+    try:
+        folder = root / ".git"
+        if folder.is_file():  # of a work tree beside the clone
+            folder = root / folder.read_text().removeprefix("gitdir:").strip()
+        head = (folder / "HEAD").read_text().strip()
+        if (name := head.removeprefix("ref:").strip()) == head:
+            return _as_commit(head)
+        shared = folder / "commondir"
+        common = folder / shared.read_text().strip() if shared.is_file() else folder
+        if (file := common / name).is_file():
+            return _as_commit(file.read_text().strip())
+        lines = (common / "packed-refs").read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return next(
+        (_as_commit(line[: -len(name)].strip()) for line in lines if line.endswith(f" {name}")),
+        None,
+    )
+
+
+def _as_commit(text: str) -> str | None:
+    return text if re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", text) else None
 
 
 def arithmetic_of(record: CheckpointRecord, options: Hyperparameters) -> Arithmetic:

@@ -1,20 +1,28 @@
 """The parameters of flows: one definition for the UI's form, the REST check and `--help`."""
 
 from flows.parameters.flow_parameters import (
+    CheckpointDigest,
     Corpus,
+    DatasetId,
     Encoding,
     Evaluation,
     Force,
     Gates,
     ModelName,
     Promotion,
+    Reason,
+    RegistryAction,
+    ReportedVersion,
+    ReportId,
     Retention,
     RunId,
+    RunOfOrigin,
     Sampling,
     Seed,
     SingleWriter,
     StoreUrl,
     Training,
+    VersionNumber,
     WhenBusy,
     default,
 )
@@ -30,7 +38,9 @@ from flows.parameters.sections import (
 )
 
 __all__ = [
+    "CheckpointDigest",
     "Corpus",
+    "DatasetId",
     "Encoding",
     "Evaluation",
     "EvaluationOptions",
@@ -41,9 +51,14 @@ __all__ = [
     "ModelName",
     "Promotion",
     "PromotionOptions",
+    "Reason",
+    "RegistryAction",
+    "ReportId",
+    "ReportedVersion",
     "Retention",
     "RetentionOptions",
     "RunId",
+    "RunOfOrigin",
     "Sampling",
     "SamplingOptions",
     "Section",
@@ -52,6 +67,7 @@ __all__ = [
     "StoreUrl",
     "Training",
     "TrainingOptions",
+    "VersionNumber",
     "WhenBusy",
     "default",
 ]

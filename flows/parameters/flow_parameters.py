@@ -20,6 +20,7 @@ from flows.parameters.sections import (
 from flows.storage.url_pattern import address_pattern, query_names
 
 longest_address = 4096  # characters, as of a path
+longest_reason = 1000  # characters
 model_name_pattern = r"^[a-z0-9][a-z0-9-]{0,63}$"  # serves as folder, artifact key and limit name
 
 
@@ -89,6 +90,57 @@ RunId = Annotated[
         "Run to take the checkpoint from, 16 hexadecimal digits as in models/<model>/runs;"
         " the champion's if not given",
     ),
+    Default(None),
+]
+RegistryAction = Annotated[
+    Literal["list", "show", "promote", "rollback", "page"],
+    described(
+        "Action",
+        "list the versions, show where one comes from, promote one by hand, rollback to an earlier"
+        " champion, or draw the model's page",
+    ),
+    Default("list"),
+]
+VersionNumber = Annotated[
+    Annotated[int, Field(ge=0, lt=10**12)] | None,
+    described(
+        "Version",
+        "Number of a version; if not given the champion, for rollback the champion before it",
+    ),
+    Default(None),
+]
+ReportedVersion = Annotated[
+    Annotated[int, Field(ge=0, lt=10**12)] | None,
+    described(
+        "Version",
+        "Number of the version to sample, as `registry list` shows it; the champion if not given",
+    ),
+    Default(None),
+]
+Reason = Annotated[
+    str,
+    Field(max_length=longest_reason),
+    described("Reason", "Why, in a sentence that is kept with the decision"),
+    Default(""),
+]
+ReportId = Annotated[
+    Annotated[str, Field(max_length=16, pattern=r"^[0-9a-f]{16}$")] | None,
+    described("Report", "Report to show the origin of, as in the report_id of its rows"),
+    Default(None),
+]
+RunOfOrigin = Annotated[
+    Annotated[str, Field(max_length=16, pattern=r"^[0-9a-f]{16}$")] | None,
+    described("Run", "Run to show the origin of, as in the run_id of a report's rows"),
+    Default(None),
+]
+CheckpointDigest = Annotated[
+    Annotated[str, Field(max_length=64, pattern=r"^[0-9a-f]{64}$")] | None,
+    described("Checkpoint", "Checkpoint to show the origin of: the SHA-256 that is its name"),
+    Default(None),
+]
+DatasetId = Annotated[
+    Annotated[str, Field(max_length=16, pattern=r"^[0-9a-f]{16}$")] | None,
+    described("Dataset", "Dataset to show what comes from it"),
     Default(None),
 ]
 Seed = Annotated[

@@ -2,7 +2,10 @@
 
 __all__ = [  # modules: each is imported by its name
     "curve",
+    "page",
+    "reading",
     "samples",
     "selection",
+    "story",
     "writing",
 ]

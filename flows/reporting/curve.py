@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+from importlib import import_module
 from typing import Any
 
 from flows.exceptions import FlowError
+from flows.reporting.story import Story
 from flows.storage.checkpoints import CheckpointRecord
 
 inches = (8.0, 4.0)
@@ -39,6 +41,46 @@ def loss_curve_png(
         label = f"previous champion, {champion_bits:.3f} on the held-out text"
         axes.axhline(champion_bits, color=green, linestyle="--", linewidth=1.2, label=label)
     _finish(axes, title, untrained_note(records), iterations_per_epoch)
+    return _as_png(figure)
+
+
+def champion_curve_png(story: Story) -> bytes:
+    """The champion's bits per character over the nights, and each version's, as a PNG."""
+    figure, axes = _empty_figure()
+    nights = story.nights[::-1]
+    line = [(night.time, night.champion_bits) for night in nights if night.champion_bits]
+    if line:
+        axes.step(*zip(*line, strict=True), where="post", label="champion", color=blue)
+    for decision, colour in (("promoted", green), ("rejected", red), ("rolled_back", muted)):
+        dots = [
+            (night.time, night.entry.version.bits_per_character)
+            for night in nights
+            if night.decision == decision
+            and night.entry.version.decision != "rolled_back"
+            and night.entry.version.bits_per_character
+        ]
+        if dots:
+            name = decision.replace("_", " ")
+            axes.plot(*zip(*dots, strict=True), "o", markersize=4, label=name, color=colour)
+    axes.set_title(f"Model {story.model}", color=text, loc="left")
+    axes.set_ylabel("bits per character, own held-out text", color=text)
+    axes.grid(alpha=0.35)
+    axes.spines[["right", "top"]].set_visible(False)
+    _show_days(axes)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, labelcolor=text)
+    return _as_png(figure)
+
+
+def _show_days(axes: Any) -> None:
+    """Name the day of each time, or the time of the day where all are of one."""
+    dates: Any = import_module("matplotlib.dates")  # its types leave these out
+    locator = dates.AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
+
+
+def _as_png(figure: Any) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, edgecolor=muted)
     return buffer.getvalue()

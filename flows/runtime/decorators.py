@@ -38,11 +38,15 @@ def flow(*, run_name: Callable[[], str], dry_run: Steps) -> Callable[[Callable[P
     return decorate
 
 
-def task(run_name: str | None = None) -> Callable[[Callable[P, R]], Task[P, R]]:
+def task(
+    run_name: str | None = None, *, retried: bool = True
+) -> Callable[[Callable[P, R]], Task[P, R]]:
     """A task whose runs are named by the template `run_name`; retried after transient failures.
 
-    It looks in the store for finished work first, so it may run again at any time.
+    It looks in the store for finished work first, so it may run again at any time; one that does
+    not is not `retried`.
     """
+    again = retries if retried else {}
     return prefect.task(
-        task_run_name=run_name, cache_policy=NO_CACHE, persist_result=False, **retries
+        task_run_name=run_name, cache_policy=NO_CACHE, persist_result=False, **again
     )

@@ -1,12 +1,13 @@
-"""Names that say what a run does, for the lists of Prefect's UI."""
+"""Names that say what a run does, for the lists of Prefect's UI; a name that a person gave stays."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
+from coolname.data import config
 from prefect import runtime
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterName
 
 from flows.storage.urls import public_url, urls_of
 from flows.visible import visible
@@ -15,24 +16,52 @@ from flows.visible import visible
 def of_corpus(verb: str) -> Callable[[], str]:
     """Names the runs of a flow for Prefect: `verb` and the corpus, without its secrets."""
 
-    def name() -> str:
-        corpus = runtime.flow_run.parameters["corpus"]
-        first, *more = urls_of(corpus)
+    def about() -> str:
+        first, *more = urls_of(runtime.flow_run.parameters["corpus"])
         others = f" and {len(more)} more" if more else ""
         return f"{verb} {visible(public_url(first))}{others}"
 
-    return name
+    return lambda: _named(about)
 
 
-def numbered(verb: str) -> Callable[[], str]:
-    """Names the runs of a flow for Prefect: `verb model #number`, counted by model."""
+def of_model(verb: str) -> Callable[[], str]:
+    """Names the runs of a flow for Prefect: `verb`, the model, and when it was scheduled, in UTC."""
 
-    def name() -> str:
-        prefix = f"{verb} {runtime.flow_run.parameters['model']} #"
-        if runtime.flow_run.name.startswith(prefix):
-            return str(runtime.flow_run.name)  # started again
-        named = FlowRunFilter(name=FlowRunFilterName(like_=prefix))
-        with get_client(sync_client=True) as client:
-            return f"{prefix}{client.count_flow_runs(flow_run_filter=named) + 1}"
+    def about() -> str:
+        return f"{verb} {runtime.flow_run.parameters['model']} {_scheduled()}"
 
-    return name
+    return lambda: _named(about)
+
+
+def of_action() -> str:
+    """Names the runs of `registry` for Prefect: the action, the model, and when."""
+    return of_model(runtime.flow_run.parameters["action"])()
+
+
+def _scheduled() -> str:
+    return f"{runtime.flow_run.scheduled_start_time:%Y-%m-%d %H:%M}"
+
+
+def _named(make: Callable[[], str]) -> str:
+    """The name that a run has, if a person gave it; else what `make` returns."""
+    given = str(runtime.flow_run.name)
+    return make() if is_generated(given) else given
+
+
+def is_generated(name: str) -> bool:
+    """Whether Prefect made that name up: an adjective and an animal, of coolname's lists.
+
+    >>> is_generated("amber-owl"), is_generated("before-release"), is_generated("amber owl")
+    (True, False, False)
+    """
+    adjective, _, animal = name.partition("-")
+    return adjective in _words("adj_any") and animal in _words("subj")
+
+
+@cache
+def _words(name: str) -> frozenset[str]:
+    """The words of a list, which may be made of others."""
+    chosen: Any = config[name]
+    if chosen["type"] == "nested":
+        return frozenset().union(*map(_words, chosen["lists"]))
+    return frozenset(chosen["words"])

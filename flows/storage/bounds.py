@@ -21,6 +21,7 @@ report_table = 1 << 30  # the same in memory
 report_footer = 1 << 20  # its size does not depend on the rows
 report_groups = 16  # of rows: one is written
 report_rows = 1_000_000
+page = 64 << 20  # of a model, as HTML; it is never read
 probe = 100
 
 

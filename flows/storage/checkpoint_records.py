@@ -41,6 +41,7 @@ class CheckpointRecord(BaseModel):
     corpus: tuple[str, ...]  # URLs, without secrets
     cpu: str
     versions: dict[str, str]
+    commit: str | None = None  # of the program's code, where that is in git
     arithmetic: Arithmetic | None = None  # the order of its additions; None: of version 0.1.0
     order: Order | None = None  # of the run among the model's; in its first record
 

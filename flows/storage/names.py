@@ -6,6 +6,7 @@ import re
 import secrets
 
 temporary_prefix = ".tmp-"  # of files that are being written
+derived_folder = "reports/pages"  # pages are drawn from the store, and replaced whole
 _random = "[0-9a-f]{16}"
 _temporary = re.compile(re.escape(temporary_prefix) + _random)
 _probe = re.compile(f"probe-{_random}")
@@ -25,6 +26,12 @@ def probe_name() -> str:
 def is_temporary(name: str) -> bool:
     """Whether this program gave that name to a file it was writing."""
     return _temporary.fullmatch(name) is not None
+
+
+def check_derived(path: str) -> None:
+    """Refuse to replace an object that is no page: all others are never overwritten."""
+    if not path.startswith(f"{derived_folder}/"):
+        raise ValueError(f"{path} is not in {derived_folder}")
 
 
 def is_own(name: str) -> bool:

@@ -37,8 +37,8 @@ class Registry:
     """The versions of one model, numbered from 0."""
 
     def __init__(self, store: Store, model: str) -> None:
-        self._store = store
-        self._model = model
+        self.store = store
+        self.model = model
         self._log = Log(store, f"models/{model}/versions")
 
     def listing(self) -> Listing:
@@ -53,6 +53,14 @@ class Registry:
         """The versions, newest first; corrupt ones are reported and skipped."""
         return History.of(self._log.list_records())
 
+    def refuse_empty(self, history: History) -> None:
+        """Refuse a model without versions."""
+        if not history.entries:
+            raise UnknownObject(
+                f"model {self.model} has no versions in {self.store.url}: check the names of model"
+                " and store, or retrain it first"
+            )
+
     def champion(self) -> Champion | None:
         """The champion; where it is corrupt, which is reported, the one before it."""
         return self._champion(self.history())
@@ -60,16 +68,26 @@ class Registry:
     def checkpoint(self, entry: Entry) -> Champion:
         """The checkpoint of a version, read back; an error says that it is gone or corrupt."""
         version = entry.version
-        log = CheckpointLog(self._store, self._model, version.run_id)
+        log = CheckpointLog(self.store, self.model, version.run_id)
         record = log.record(version.digest)
         return Champion(entry.number, version, record, log.read(record))
+
+    def intact(self, entry: Entry) -> Champion:
+        """As `checkpoint`; `UnknownObject` says what to do where it is gone or corrupt."""
+        try:
+            return self.checkpoint(entry)
+        except (DamagedObject, UnknownObject) as error:
+            raise UnknownObject(
+                f"the checkpoint of version {entry.number} of model {self.model} was removed or is"
+                f" corrupt ({error}): choose another version"
+            ) from error
 
     def find_checkpoint(self, digest: str) -> Champion:
         """The checkpoint of that digest, of any version of the model."""
         for entry in self.history().entries:
             if entry.version.digest == digest:
                 return self.checkpoint(entry)
-        raise UnknownObject(f"model {self._model} has no version with checkpoint {digest}")
+        raise UnknownObject(f"model {self.model} has no version with checkpoint {digest}")
 
     def decided_runs(self) -> set[str]:
         """The runs about which something was decided, in the store or removed since."""
@@ -77,12 +95,7 @@ class Registry:
 
     def version(self, number: int) -> Entry:
         """The version of that number; `UnknownObject` says which there are."""
-        history = self.history()
-        if found := history.get(number):
-            return found
-        known = sorted(e.number for e in history.entries if e.version.decision != "rolled_back")
-        there = f"they are {known[0]} to {known[-1]}" if known else "it has none yet"
-        raise UnknownObject(f"model {self._model} has no version {number}: {there}")
+        return self.history().entry(number, self.model)
 
     def decision(self, run_id: str, sha256: str) -> Version | None:
         """What was decided about a checkpoint last, if anything was."""
@@ -117,20 +130,24 @@ class Registry:
     def append(self, draft: Callable[[History, int], Version | int]) -> Decision:
         """Append the version that `draft` makes of the history and of the version's number.
 
-        Where it returns the number of a version that is there, nothing is appended.
+        Where it returns the number of a version that is there, nothing is appended. Nothing is read
+        after the record is written: a failure then would seem to say that it was not.
         """
+        history = History([])
 
         def of_listing(listing: Listing) -> Version | Record:
+            nonlocal history
             history = History.of(listing)
             version = draft(history, listing.head + 1)
             if isinstance(version, int):
                 return self._log.read(version)
-            order = next_order(self._store, self._model)
+            order = next_order(self.store, self.model)
             return version.model_copy(update={"order": order})
 
         record = self._log.update("version", of_listing)
-        champion = next(self.history().champions(), None)
-        return Decision(record.number, record.parse(Version), champion)
+        version = record.parse(Version)
+        now = history.with_entry(Entry(record.number, record.created_at, version))
+        return Decision(record.number, version, next(now.champions(), None))
 
     def _champion(self, history: History) -> Champion | None:
         for number in history.champions():
@@ -140,6 +157,6 @@ class Registry:
                     raise DamagedObject(self._log.location(number), "is missing")
                 return self.checkpoint(entry)
             except (DamagedObject, UnknownObject) as error:
-                name = f"version {number} of {self._model}"
+                name = f"version {number} of {self.model}"
                 warn(DamagedObject(name, str(error)), "not used as champion")
         return None

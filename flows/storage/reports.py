@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
-from flows.exceptions import DamagedObject
+from flows.exceptions import DamagedObject, UnknownObject
 from flows.storage import bounds
 from flows.storage.canonical import digest
 from flows.storage.damage import read_again_if_damaged, removable
@@ -56,6 +56,8 @@ class ReportManifest(BaseModel):
     path: str  # in the store
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     size: int  # bytes
+    run_id: str | None = None  # None, as of the digest: written before the log named them
+    checkpoint_digest: str | None = None
 
 
 def report_path(model: str, report_id: str) -> str:
@@ -95,7 +97,7 @@ def save(store: Store, shared: SharedValues, rows: list[Row]) -> None:
         return complete(store, model, report_id) or None
 
     if create_or_read(store, path, data, complete_existing, private=False) is None:
-        _add_manifest(store, model, report_id, data)
+        _add_manifest(store, model, report_id, data, table)
 
 
 def complete(store: Store, model: str, report_id: str) -> bool:
@@ -103,8 +105,8 @@ def complete(store: Store, model: str, report_id: str) -> bool:
     if not exists(store, model, report_id):
         return False
     if not manifest(store, model, report_id):
-        data, _ = _load(store, model, report_id, None)
-        _add_manifest(store, model, report_id, data)
+        data, table = _load(store, model, report_id, None)
+        _add_manifest(store, model, report_id, data, table)
     return True
 
 
@@ -112,6 +114,27 @@ def manifest(store: Store, model: str, report_id: str) -> ReportManifest | None:
     """The newest manifest of a report; corrupt ones are reported and skipped."""
     contents = _log(store, model).list_records().contents("report", ReportManifest)
     return next((found for _, found in contents if found.report_id == report_id), None)
+
+
+def manifests(store: Store, model: str) -> list[ReportManifest]:
+    """The newest manifest of each of a model's reports, in the order in which they were written."""
+    contents = _log(store, model).list_records().contents("report", ReportManifest)
+    newest: dict[str, ReportManifest] = {}
+    for _, found in contents:
+        newest.setdefault(found.report_id, found)
+    return list(newest.values())[::-1]
+
+
+def checkpoint_of(
+    store: Store, model: str, report_id: str, known: ReportManifest | None = None
+) -> tuple[str, str]:
+    """Run and digest of the checkpoint that a report is about, by its manifest or its rows."""
+    found = known or manifest(store, model, report_id)
+    if found and found.run_id and found.checkpoint_digest:
+        return found.run_id, found.checkpoint_digest
+    if not exists(store, model, report_id):
+        raise UnknownObject(f"model {model} has no report {report_id} in {store.url}")
+    return _checkpoint_of(load(store, model, report_id))
 
 
 def load(store: Store, model: str, report_id: str) -> pa.Table:
@@ -138,14 +161,27 @@ def _load(
     return data, parse_report(name, data, {"model": model, "report_id": report_id})
 
 
+def _checkpoint_of(table: pa.Table) -> tuple[str, str]:
+    """Run and digest of the last row: samples follow the snapshots, whose checkpoints are older."""
+    (row,) = table.slice(max(0, table.num_rows - 1)).to_pylist() or [{}]
+    return str(row.get("run_id", "")), str(row.get("checkpoint_digest", ""))
+
+
 def _log(store: Store, model: str) -> Log:
     return Log(store, f"models/{model}/reports")
 
 
-def _add_manifest(store: Store, model: str, report_id: str, data: bytes) -> None:
+def _add_manifest(store: Store, model: str, report_id: str, data: bytes, table: pa.Table) -> None:
     """Append a report's manifest, unless another run has appended the same."""
-    path = report_path(model, report_id)
-    content = ReportManifest(report_id=report_id, path=path, sha256=digest(data), size=len(data))
+    run_id, checkpoint_digest = _checkpoint_of(table)
+    content = ReportManifest(
+        report_id=report_id,
+        path=report_path(model, report_id),
+        sha256=digest(data),
+        size=len(data),
+        run_id=run_id,
+        checkpoint_digest=checkpoint_digest,
+    )
 
     def draft(listing: Listing) -> ReportManifest | Record:
         known = listing.contents("report", ReportManifest)

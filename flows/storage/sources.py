@@ -14,6 +14,7 @@ from flows.storage.stores import Store
 from flows.storage.urls import urls_of
 
 kind = "seen"  # of the records
+first_model = "default"  # of the records of before, whose sources are of no model
 
 Fingerprints = list[
     dict[str, Any]
@@ -29,10 +30,13 @@ class SeenState(BaseModel):
 
 
 class Source:
-    """The last seen state of one corpus, as it was when this was opened."""
+    """The last seen state of one corpus, for one model, as it was when this was opened."""
 
-    def __init__(self, store: Store, corpus: str | Sequence[str], encoding: str) -> None:
-        self.source_id = identity([urls_of(corpus), encoding])
+    def __init__(
+        self, store: Store, corpus: str | Sequence[str], encoding: str, model: str
+    ) -> None:
+        watched_for = [] if model == first_model else [model]
+        self.source_id = identity([urls_of(corpus), encoding, *watched_for])
         self._log = Log(store, f"sources/{self.source_id}/log", bounds.seen_record)
         listing = self._log.list_records()
         self._head = listing.head

@@ -20,6 +20,7 @@ from flows.storage.boundary import check_allowed, check_host
 from flows.storage.cache import Cache
 from flows.storage.names import probe_name
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_url
+from flows.storage.usage import Usage
 
 Found = TypeVar("Found")
 
@@ -57,6 +58,12 @@ class Store(Protocol):
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object named by its content, so that writing it twice changes nothing."""
+
+    def replace(self, path: str, data: bytes) -> None:
+        """Write a page, whole, in the place of the one before; only pages may be replaced."""
+
+    def usage(self, folder: str) -> Usage:
+        """What is in and below `folder`."""
 
     def remove(self, path: str) -> None:
         """Remove an object; none is no error."""

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from flows.exceptions import UnknownObject
 from flows.storage.log import Listing
 from flows.storage.order import Order
 
@@ -167,6 +168,22 @@ class History:
             (e for e in self.entries if e.number == number and e.version.decision != "rolled_back"),
             None,
         )
+
+    def entry(self, number: int, model: str) -> Entry:
+        """As `get`; `UnknownObject` says which versions the model has."""
+        if found := self.get(number):
+            return found
+        known = [e.number for e in self.entries if e.version.decision != "rolled_back"]
+        there = f"they are {min(known)} to {max(known)}" if known else "it has none yet"
+        if any(e.number == number for e in self.entries):
+            there = f"record {number} is a rollback; {there}"
+        raise UnknownObject(f"model {model} has no version {number}: {there}")
+
+    def with_entry(self, entry: Entry) -> History:
+        """The history after a record was appended, or as it is where it has that record."""
+        if any(known.number == entry.number for known in self.entries):
+            return self
+        return History([entry, *self.entries])
 
     def about(self, run_id: str, digest: str) -> Entry | None:
         """The newest decision about a checkpoint."""

@@ -3,6 +3,7 @@
 from flows import runtime  # noqa: F401 - before Prefect is imported
 
 __all__ = [  # modules: each is imported by its name
+    "answer_request",
     "check_corpus",
     "check_text",
     "evaluate_checkpoint",
@@ -12,6 +13,7 @@ __all__ = [  # modules: each is imported by its name
     "ingest_corpus",
     "prepare_run",
     "promote_checkpoint",
+    "publish_model_page",
     "publish_page",
     "retain_model",
     "retain_store",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import get_run_logger
 from prefect.events import emit_event
 
 from flows.corpus.changes import compare
-from flows.parameters import Corpus, Encoding, StoreUrl
+from flows.parameters import Corpus
 from flows.results import WatchResult, watch_result
 from flows.runtime.decorators import task
 from flows.storage.stores import open_store
@@ -14,16 +16,20 @@ from flows.storage.urls import public_url, urls_of
 
 
 @task("check corpus for changes")
-def check_corpus(corpus: Corpus, encoding: Encoding, store: StoreUrl) -> WatchResult:
-    """Compare a corpus with its last seen state; emit an event if it changed, then record it."""
+def check_corpus(corpus: Corpus, request: dict[str, Any]) -> WatchResult:
+    """Compare a corpus with its last seen state; emit an event if it changed, then record it.
+
+    `request` are the other parameters, as JSON, of the retraining that the event starts.
+    """
     public_corpus = ", ".join(map(public_url, urls_of(corpus)))
-    found = compare(open_store(store), corpus, encoding)
+    model, encoding = request["model"], request["encoding"]
+    found = compare(open_store(request["store"]), corpus, encoding, model)
     if found.has_changed:
         # Before it is recorded: a check that is killed in between emits it again, without harm.
         emit_event(
             "corpus.updated",
-            resource={"prefect.resource.id": f"corpus.{found.source.source_id}"},
-            payload={"corpus": corpus, "encoding": encoding},
+            resource={"prefect.resource.id": f"corpus.{found.source.source_id}.{model}"},
+            payload={"corpus": corpus, **request},
         )
     found.save()
     result = watch_result(found)

@@ -15,13 +15,14 @@ from flows.storage.stores import open_store
 
 @task("find the checkpoint of {model} to report on")
 def find_checkpoint(
-    store: str, model: str, run_id: str | None, sampling: SamplingOptions
+    store: str, model: str, run_id: str | None, version: int | None, sampling: SamplingOptions
 ) -> CheckpointRef:
-    """The newest checkpoint of a run; by default the champion, or else of the newest run.
+    """The newest checkpoint of a run, or that of a version; by default the champion, or else of the
+    newest run.
 
     Samples above the limits are refused.
     """
-    selected = select_checkpoint(open_store(store), model, run_id)
+    selected = select_checkpoint(open_store(store), model, run_id, version)
     opened = open_run(store, model, selected.run_id)
     limits_of(opened.store).check(estimate_report(opened, selected.record, sampling))
     run = run_reference(store, opened, selected.record.corpus)

@@ -24,4 +24,4 @@ def publish_page(
         iterations_per_epoch=result.iteration / result.epochs,
         champion_bits=decided.champion_bits_per_character,
     )
-    show_page(result, picture, reports.load(opened.store, run.model, report.report_id))
+    show_page(run.store, result, picture, reports.load(opened.store, run.model, report.report_id))

@@ -20,7 +20,7 @@ def write_report(checkpoint: CheckpointRef, sampling: SamplingOptions) -> Report
     opened = open_run(run.store, run.model, run.run_id)
     report_id, is_new = sample_into_report(opened, checkpoint.digest, sampling)
     table = reports.load(opened.store, opened.model, report_id)
-    show_samples(opened.model, table)
+    show_samples(run.store, opened.model, table)
     url = opened.store.location(reports.report_path(opened.model, report_id))
     sentence = "report %s: %d rows in %s" if is_new else "report %s already exists: %d rows in %s"
     get_run_logger().info(sentence, report_id, table.num_rows, url)

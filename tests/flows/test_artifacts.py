@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
 
-from flows.display.artifacts import code_block, code_span
+from flows.display.artifacts import artifact_key, code_block, code_span
+from flows.lifecycle.choosing import promote_by_hand
+from flows.registry import registry
+from flows.storage.stores import open_store
+from tests.support.decisions import decided
 from tests.support.flows import retrained
 
 Options = Callable[..., dict[str, Any]]
@@ -26,11 +32,11 @@ def newest_artifact(key: str) -> Artifact:
     return max(found, key=lambda artifact: str(artifact.created))
 
 
-def test_run_writes_a_page_with_picture_table_and_samples(options: Options) -> None:
+def test_run_writes_a_page_with_picture_table_and_samples(options: Options, store: Path) -> None:
     """The markdown artifact shows decision, loss curve, metrics, a sample of each temperature."""
     outcome = retrained(options(model="painted"))
 
-    page = str(newest_artifact("retrain-painted").data)
+    page = str(newest_artifact(artifact_key("retrain", str(store), "painted")).data)
     picture = page.split("data:image/png;base64,")[1].split(")", maxsplit=1)[0]
     assert "**` promoted as version 0: there was no champion `**" in page
     assert base64.b64decode(picture).startswith(b"\x89PNG")
@@ -41,27 +47,29 @@ def test_run_writes_a_page_with_picture_table_and_samples(options: Options) -> N
         assert f"{name}:\n```text\n{address}\n```" in page
 
 
-def test_the_page_belongs_to_the_flow_run_alone(options: Options) -> None:
+def test_the_page_belongs_to_the_flow_run_alone(options: Options, store: Path) -> None:
     """The older UI lists no artifacts of tasks."""
     retrained(options(model="listed"))
 
-    artifact = newest_artifact("retrain-listed")
+    artifact = newest_artifact(artifact_key("retrain", str(store), "listed"))
     assert artifact.flow_run_id
     assert artifact.task_run_id is None
 
 
-def test_run_writes_its_progress(options: Options) -> None:
+def test_run_writes_its_progress(options: Options, store: Path) -> None:
     """The progress artifact of a finished run is at 100."""
     retrained(options(model="counted"))
 
-    assert float(str(newest_artifact("progress-counted").data)) == 100.0
+    assert (
+        float(str(newest_artifact(artifact_key("progress", str(store), "counted")).data)) == 100.0
+    )
 
 
-def test_run_writes_the_first_rows_of_its_report(options: Options) -> None:
+def test_run_writes_the_first_rows_of_its_report(options: Options, store: Path) -> None:
     """The table artifact shows samples with their temperature."""
     retrained(options(model="tabled"))
 
-    rows = json.loads(str(newest_artifact("samples-tabled").data))
+    rows = json.loads(str(newest_artifact(artifact_key("samples", str(store), "tabled")).data))
     assert len(rows) == 12
     assert sorted({row["temperature"] for row in rows}) == [0.5, 0.8, 1.0]
 
@@ -77,3 +85,41 @@ def test_fence_holds_any_text() -> None:
 def test_a_code_span_holds_any_text() -> None:
     """Backticks do not end it, and no line ends: a paragraph ends with a blank line."""
     assert "``` a ` b `` \\n\\n![](http://c) ```" == code_span("a ` b `` \n\n![](http://c)")
+
+
+def test_a_models_page_is_drawn_again_each_night(options: Options, store: Path) -> None:
+    """Champion over the nights, what holds now, every decision with its reason."""
+    outcome = retrained(options(model="told"))
+
+    page = str(newest_artifact(artifact_key("model", str(store), "told")).data)
+    assert base64.b64decode(page.split("base64,")[1].split(")", maxsplit=1)[0]).startswith(
+        b"\x89PNG"
+    )
+    assert f"` {outcome.reason} `" in page
+    assert "| vocabulary | ` " in page
+
+
+def test_a_models_page_shows_text_as_it_is(store: Path) -> None:
+    """A note is no Markdown, and ends no cell."""
+    decided(open_store(str(store)), "rp", "noted")
+    note = "![x](http://127.0.0.1/) | `a` <b>"
+    promote_by_hand(open_store(str(store)), "noted", 0, note)
+
+    registry(action="page", model="noted", store=str(store))
+
+    page = str(newest_artifact(artifact_key("model", str(store), "noted")).data)
+    assert (
+        f"`` version 0 was promoted by hand; note: {note.replace('|', chr(92) + 'x7c')} ``" in page
+    )
+
+
+def test_keys_name_the_store_unless_it_is_the_default() -> None:
+    """However the default is spelled; so dev and prod do not mix."""
+    spelled = ("data/store", "./data/store", str(Path("data/store").absolute()))
+    stores = ("s3://dev/store", "s3://prod/store", "s3://prod/store/", "/srv/store")
+
+    assert {"model-kjv"} == {artifact_key("model", store, "kjv") for store in spelled}
+    dev, prod, same, local = [artifact_key("model", store, "kjv") for store in stores]
+    assert prod == same
+    assert 3 == len({dev, prod, local})
+    assert all(re.fullmatch("model-kjv-[0-9a-f]{8}", key) for key in (dev, prod, local))

@@ -48,8 +48,9 @@ def test_a_run_is_recorded(home: Path, arguments: tuple[str, ...]) -> None:
     )
     assert {"COMPLETED"} == {state for _, state in tasks}
     assert {"prepare run of recorded", "publish page of recorded"} <= {name for name, _ in tasks}
-    artifacts = rows(home, "select key from artifact where key like '%-recorded'")
-    assert {("progress-recorded",), ("retrain-recorded",), ("samples-recorded",)} <= set(artifacts)
+    artifacts = rows(home, "select key from artifact where key like '%-recorded-%'")
+    for kind in ("progress", "retrain", "samples", "model"):
+        assert any(key.startswith(f"{kind}-recorded-") for (key,) in artifacts)
     assert rows(home, "select message from log where message like 'version 0 promoted%'")
 
 

@@ -139,10 +139,12 @@ def test_run_cancelled_after_all_work_is_done_ends_cancelled(
     """By itself, Prefect would leave such a run in Cancelling for ever."""
     show_page = artifacts.show_page
 
-    def cancel_then_show(result: RetrainResult, picture: bytes, table: pa.Table) -> None:
+    def cancel_then_show(
+        store: str, result: RetrainResult, picture: bytes, table: pa.Table
+    ) -> None:
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(UUID(flow_run.get_id()), Cancelling())
-        show_page(result, picture, table)
+        show_page(store, result, picture, table)
 
     monkeypatch.setattr("flows.tasks.publish_page.show_page", cancel_then_show)
 

@@ -26,7 +26,7 @@ from flows.exceptions import (
     StoreError,
 )
 from flows.ingest import ingest
-from flows.results import report_lines
+from flows.reporting.reading import report_lines
 from flows.storage import damage
 from flows.storage.stores import open_store
 from tests.support.lock_holder import hold_lock

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import fsspec
 import pytest
+import yaml
 
+from flows.results import WatchResult
+from flows.retrain import retrain
+from flows.tasks import check_corpus
 from flows.watch import watch
 
 
@@ -56,3 +63,53 @@ def test_bytes_are_compared_if_the_backend_has_no_tag(check: Callable[..., str])
     memory.pipe("/watched/text.txt", b"low tide")
 
     assert ["changed", "unchanged"] == [check("memory://watched/text.txt") for _ in range(2)]
+
+
+def test_each_model_has_its_own_last_seen_state(
+    check: Callable[..., str], corpus: Path, store: Path
+) -> None:
+    """A change that was found for one model is found for another too."""
+    check(str(corpus))
+    assert watch(corpus=str(corpus), model="kjv", store=str(store)).first_sight
+    corpus.write_text("another text")
+
+    assert "changed" == check(str(corpus))
+    assert watch(corpus=str(corpus), model="kjv", store=str(store)).changed
+    assert not watch(corpus=str(corpus), model="kjv", store=str(store)).changed
+
+
+def test_its_event_carries_the_retraining_that_it_starts(
+    corpus: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every parameter of the watch, and the source and the model in its name."""
+    emitted: list[dict[str, Any]] = []
+    monkeypatch.setattr(check_corpus, "emit_event", lambda _, **event: emitted.append(event))
+    asked: dict[str, Any] = {"corpus": str(corpus), "model": "kjv", "store": str(store)}
+    watch(**asked)
+    corpus.write_text("another text")
+
+    changed: dict[str, Any] = {
+        "seed": 3,
+        "training": {"hidden_size": 8},
+        "promotion": {"judge_on": "new"},
+    }
+    found = cast("WatchResult", watch(**asked, **changed))
+
+    (event,) = emitted
+    assert {"prefect.resource.id": f"corpus.{found.source_id}.kjv"} == event["resource"]
+    payload = json.loads(json.dumps(event["payload"]))
+    assert list(inspect.signature(watch.fn).parameters) == list(payload)
+    assert set(payload) <= set(inspect.signature(retrain.fn).parameters)
+    assert asked | {"seed": 3} == {name: payload[name] for name in (*asked, "seed")}
+    assert (8, "new") == (payload["training"]["hidden_size"], payload["promotion"]["judge_on"])
+
+
+def test_the_deployment_takes_all_that_the_event_carries() -> None:
+    """The trigger in prefect.yaml names each parameter of the watch."""
+    deployments = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())
+    (triggered,) = (d for d in deployments["deployments"] if d["name"] == "on-corpus-change")
+    parameters = triggered["triggers"][0]["parameters"]
+
+    assert list(inspect.signature(watch.fn).parameters) == list(parameters)
+    for name, template in parameters.items():
+        assert f"event.payload.{name} " in json.dumps(template)

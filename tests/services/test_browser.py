@@ -125,7 +125,7 @@ def test_a_new_user_runs_a_deployment(site: Site, page: Page, pictures: Path) ->
     page.wait_for_url(lambda url: "/run?" not in url)
     (run,) = (run for run in site.runs_of("retrain/manual") if "newcomer" in str(run["parameters"]))
     page.goto(f"{site.url}/v2/runs/flow-run/{run['id']}")
-    expect(page.get_by_text("retrain newcomer #1").first).to_be_visible(timeout=timeout_ms)
+    expect(page.get_by_text("retrain newcomer 20").first).to_be_visible(timeout=timeout_ms)
     completed = page.get_by_text("Completed", exact=True).first
     expect(completed).to_be_visible(timeout=3 * timeout_ms)
     page.wait_for_timeout(2000)  # until the graph of tasks has moved to its place
@@ -164,8 +164,8 @@ def test_an_artifact_fetches_nothing(site: Site, page: Page, *, older: bool) -> 
     @prefect.flow
     def show() -> None:
         create_markdown_artifact(picture, key=f"rendered-{model}")
-        show_samples(f"hostile-{model}", hostile_samples())
-        show_page(hostile_result(f"hostile-{model}"), b"", hostile_samples())
+        show_samples("data/store", f"hostile-{model}", hostile_samples())
+        show_page("data/store", hostile_result(f"hostile-{model}"), b"", hostile_samples())
 
     with temporary_settings({PREFECT_API_URL: f"{site.url}/api"}):
         show()

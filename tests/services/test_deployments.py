@@ -15,12 +15,15 @@ from typing import Any
 import httpx
 import pytest
 
+from flows.display.artifacts import artifact_key
 from flows.storage.log import Log
 from flows.storage.stores import open_store
+from tests.support.decisions import decided
 from tests.support.site import Site, eventually, small
 
 every_deployment = {
     "ingest/manual",
+    "registry/manual",
     "report/manual",
     "report/weekly",
     "retention/manual",
@@ -97,8 +100,23 @@ def test_run_requested_in_the_form_completes(site: Site, tmp_path: Path) -> None
 
     assert "COMPLETED" == run["state_type"], run["state"]["message"]
     artifacts = site.filter("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
-    assert {"retrain-asked", "progress-asked", "samples-asked"} == {a["key"] for a in artifacts}
+    kinds = ("model", "progress", "retrain", "samples")
+    keys = {artifact_key(kind, str(tmp_path), "asked") for kind in kinds}
+    assert keys == {artifact["key"] for artifact in artifacts}
     assert list(tmp_path.glob("reports/samples/**/*.parquet"))
+
+
+def test_a_version_is_chosen_in_the_form(site: Site, tmp_path: Path) -> None:
+    """The run says what was decided."""
+    versions = decided(open_store(str(tmp_path)), "pp")
+
+    run = site.finished(
+        site.run("registry/manual", action="rollback", model="m", store=str(tmp_path))
+    )
+
+    assert ("COMPLETED", "Rolled Back") == (run["state_type"], run["state"]["name"])
+    assert "rolled back from version 1 to version 0" in run["state"]["message"]
+    assert 0 == next(versions.history().champions())
 
 
 @pytest.mark.parametrize(
@@ -210,13 +228,15 @@ def test_failed_nightly_run_is_notified(site: Site, notifications: tuple[str, li
     site.finished(site.run("retrain/nightly", model="dark", corpus="no/such.txt"))
 
     message = eventually(lambda: received, within=30)[0]
-    assert "retrain dark #1: Failed" in message
+    assert "retrain dark 20" in message
+    assert ": Failed" in message
     assert "the corpus no/such.txt does not exist" in message
 
 
 def watch(site: Site, corpus: Any, store: Path) -> dict[str, Any]:
     """Run the watch on `corpus`; the finished flow run."""
-    return site.finished(site.run("watch/corpus", corpus=corpus, store=str(store)))
+    asked = {"model": "sung", "training": {"hidden_size": 8}, "store": str(store)}
+    return site.finished(site.run("watch/corpus", corpus=corpus, **asked))
 
 
 def test_changed_corpus_is_retrained_on(site: Site, tmp_path: Path) -> None:
@@ -238,6 +258,9 @@ def test_changed_corpus_is_retrained_on(site: Site, tmp_path: Path) -> None:
 
     run = eventually(lambda: site.runs_of("retrain/on-corpus-change"), within=30)[0]
     assert corpus == run["parameters"]["corpus"]
+    wanted = {"model": "sung", "store": str(tmp_path / "store"), "seed": 0}
+    assert wanted == {name: run["parameters"][name] for name in wanted}
+    assert 8 == run["parameters"]["training"]["hidden_size"]
     assert 1 == log.list_records().head
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from flows.display.artifacts import artifact_key
 from tests.support.site import Site
 
 
@@ -27,11 +28,12 @@ def test_run_is_recorded_by_the_server(site: Site, tmp_path: Path) -> None:
     assert 0 == done.returncode, done.stderr
     outcome = json.loads(done.stdout.splitlines()[-1])
 
-    (run,) = site.filter("flow_runs", flow_runs={"name": {"any_": ["retrain served #1"]}})
+    (run,) = site.filter("flow_runs", flow_runs={"name": {"like_": "retrain served 20"}})
     assert "COMPLETED" == run["state_type"]
     ours = {"id": {"any_": [run["id"]]}}
     names = [task["name"] for task in site.filter("task_runs", flow_runs=ours)]
     chunks = math.ceil(outcome["iteration"] / 3000)
     assert chunks == sum(f"/{chunks} to iteration" in name for name in names)
     keys = {artifact["key"] for artifact in site.filter("artifacts", flow_runs=ours)}
-    assert {"retrain-served", "progress-served", "samples-served"} == keys
+    kinds = ("model", "progress", "retrain", "samples")
+    assert {artifact_key(kind, f"{tmp_path}/store", "served") for kind in kinds} == keys

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.exceptions import DamagedObject, NewerFormat, ObjectMissing, StoreError
+from flows.exceptions import DamagedObject, NewerFormat, ObjectMissing, StoreError, UnknownObject
 from flows.storage import bounds, reports
 from flows.storage.log import Log
 from flows.storage.stores import Store
@@ -252,7 +252,8 @@ def expected_manifest(store: Store, report_id: str = shared.report_id) -> dict[s
     where = reports.report_path(shared.model, report_id)
     data = store.read(where)
     sha256 = hashlib.sha256(data).hexdigest()
-    return {"report_id": report_id, "path": where, "sha256": sha256, "size": len(data)}
+    of_file = {"report_id": report_id, "path": where, "sha256": sha256, "size": len(data)}
+    return of_file | {"run_id": shared.run_id, "checkpoint_digest": rows[-1].checkpoint_digest}
 
 
 def test_a_report_is_recorded_in_its_models_log(store: Store) -> None:
@@ -310,6 +311,19 @@ def test_a_corrupt_report_is_not_recorded(local: Store) -> None:
     with pytest.raises(DamagedObject, match="not a Parquet report"):
         reports.complete(local, shared.model, shared.report_id)
     assert [] == manifests(local)
+
+
+def test_a_report_leads_to_its_checkpoint(store: Store) -> None:
+    """By its manifest, or by its rows where that is of before or was never written."""
+    reports.save(store, shared, rows)
+    named = shared.run_id, rows[-1].checkpoint_digest
+    (known,) = reports.manifests(store, shared.model)
+    of_before = known.model_copy(update={"run_id": None, "checkpoint_digest": None})
+
+    assert named == reports.checkpoint_of(store, shared.model, shared.report_id)
+    assert named == reports.checkpoint_of(store, shared.model, shared.report_id, of_before)
+    with pytest.raises(UnknownObject, match="model default has no report 0000000000000000 in"):
+        reports.checkpoint_of(store, shared.model, "0" * 16)
 
 
 def test_a_report_that_differs_from_its_manifest_is_refused(local: Store) -> None:

@@ -10,6 +10,7 @@ from threading import Barrier, Thread
 from flows.storage import bounds
 from flows.storage.cache import Cache
 from flows.storage.stores import Store, connect
+from flows.storage.usage import Usage
 
 
 class StoreWrapper:
@@ -41,6 +42,12 @@ class StoreWrapper:
 
     def put(self, path: str, data: bytes) -> None:
         self.inner.put(path, data)
+
+    def replace(self, path: str, data: bytes) -> None:
+        self.inner.replace(path, data)
+
+    def usage(self, folder: str) -> Usage:
+        return self.inner.usage(folder)
 
     def remove(self, path: str) -> None:
         self.cache.forget(path)

@@ -25,7 +25,8 @@ from flows.storage.backends.locks import file_lock
 from flows.storage.cache import Cache
 from flows.storage.damage import too_large
 from flows.storage.failures import advice, is_transient, not_files, reason, store_error
-from flows.storage.names import is_temporary, temporary_name
+from flows.storage.names import check_derived, is_temporary, temporary_name
+from flows.storage.usage import Usage
 
 private_mode = 0o600
 public_mode = 0o666  # less the umask
@@ -141,6 +142,19 @@ class LocalStore:
     def put(self, path: str, data: bytes) -> None:
         with self._failures("write", path), self._temporary(path, data, private_mode) as temporary:
             temporary.replace(self._root / path)
+
+    def replace(self, path: str, data: bytes) -> None:
+        check_derived(path)
+        with self._failures("write", path), self._temporary(path, data, public_mode) as temporary:
+            temporary.replace(self._root / path)
+
+    def usage(self, folder: str) -> Usage:
+        sizes = [
+            (Path(place) / name).lstat().st_size
+            for place, _, names in os.walk(self._root / folder)
+            for name in names
+        ]
+        return Usage(sum(sizes), len(sizes))
 
     def remove(self, path: str) -> None:
         with self._failures("remove", path):

@@ -20,8 +20,9 @@ from flows.storage import bounds
 from flows.storage.cache import Cache
 from flows.storage.damage import too_large
 from flows.storage.failures import reason, reply_code, reply_status, store_error
-from flows.storage.names import is_temporary
+from flows.storage.names import check_derived, is_temporary
 from flows.storage.urls import protocol_of, public_url
+from flows.storage.usage import Usage
 
 # Listings must be fresh, since other writers are at work; checksums as all S3 servers know them.
 protocol_options: dict[str, dict[str, Any]] = {
@@ -110,6 +111,18 @@ class RemoteStore:
     def put(self, path: str, data: bytes) -> None:
         with self._failures("write", path):
             self._fs.pipe_file(self._at(path), data)
+
+    def replace(self, path: str, data: bytes) -> None:
+        check_derived(path)
+        self.put(path, data)
+
+    def usage(self, folder: str) -> Usage:
+        try:
+            with self._failures("list", folder):
+                found = self._fs.find(self._at(folder), detail=True)
+        except ObjectMissing:
+            return Usage(0, 0)
+        return Usage(sum(entry.get("size") or 0 for entry in found.values()), len(found))
 
     def remove(self, path: str) -> None:
         self.cache.forget(path)
