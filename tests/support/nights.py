@@ -10,14 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from prefect.client.schemas import State
-from prefect.states import Crashed
-
 from flows.exceptions import CorpusError, GateFailed, UnknownObject
 from flows.lifecycle import choosing
 from flows.lifecycle.gates import least_size
 from flows.parameters import PromotionOptions, SamplingOptions, TrainingOptions
-from flows.retrain import retrain
 from flows.storage.canonical import digest
 from flows.storage.registry import Registry
 from flows.storage.stores import open_store
@@ -25,6 +21,7 @@ from flows.storage.versions import Entry
 from flows.text import Blocks
 from tests.support import commands, killing
 from tests.support.flows import files_below
+from tests.support.night_flow import Ended, under_prefect, without_engine
 from tests.support.night_measures import Reign, Use, bits, disk, reign
 from tests.support.nightly_texts import Corpus, Files
 from tests.support.retention import Killed
@@ -55,11 +52,13 @@ class Night(NamedTuple):
 class Nights:
     """A store, a corpus and a clock; `run` lets a night of some kind pass."""
 
-    def __init__(self, root: Path, *, lines: int, seed: int = 0) -> None:
+    def __init__(self, root: Path, *, lines: int, seed: int = 0, under_prefect: int = 20) -> None:
+        """Every so many nights the flow runs under Prefect, and without its engine in between."""
+        self.under_prefect = under_prefect
         self.root, self.folder = root, root / "store"
         self.corpus = Corpus(root / "corpus", lines, seed)
         self.nights: list[Night] = []
-        self.gates: list[str] = []  # what failed, and which gate said so
+        self.refused: list[str] = []  # texts, and why
         self._rng = random.Random(seed)
         self._settled: dict[str, int | None] = {}  # the champion after the decision on each text
         self._first: Blocks | None = None
@@ -128,21 +127,20 @@ class Nights:
         return {*decided, "Unchanged"} if kind in {"forced", *killed} else decided
 
     def _check_decision(
-        self, kind: str, state: State[Any], new: list[Entry], before: list[Entry]
+        self, kind: str, state: Ended, new: list[Entry], before: list[Entry]
     ) -> None:
         """A trained night has one record with its reason, which is the state's message too."""
         if state.name in {"Failed", "Unchanged"} and kind not in killed:
             assert [] == new, f"{kind}: decided about a {state.name} night"
         if state.name == "Failed":
-            error = state.result(raise_on_failure=False)
-            assert isinstance(error, CorpusError if kind == "latin-1" else GateFailed), error
-            assert "gates." in str(error) or kind == "latin-1"
-            self.gates.append(f"{kind}: {error}")
+            assert isinstance(state.error, CorpusError if kind == "latin-1" else GateFailed)
+            assert "gates." in str(state.error) or kind == "latin-1"
+            self.refused.append(f"{kind}: {state.error}")
         if state.name in {"Promoted", "Rejected"}:
             assert 1 == len(new)
         for entry in new:
             assert entry.version.reason, f"{kind}: version {entry.number} has no reason"
-            assert entry.version.reason in str(state.message) or kind in killed
+            assert entry.version.reason in state.message or kind in killed
             rolled_back = Registry(self._store, model).history().rolled_back
             taken_back = {e.version.digest for e in before if e.number in rolled_back}
             if entry.version.decision == "promoted":
@@ -151,7 +149,7 @@ class Nights:
     def _night(
         self,
         kind: str,
-        state: State[Any],
+        state: Ended,
         new: list[Entry],
         before: Reign | None,
         after: Reign | None,
@@ -165,9 +163,9 @@ class Nights:
             assert lost <= maximum_loss + rounding, f"{kind}: {lost:.3f} bits lost"
         first_bits = bits(after.champion.payload, self._first)
         number, use = after.champion.number, disk(self.folder)
-        return Night(kind, str(state.name), number, bool(new), lost, first_bits, use)
+        return Night(kind, state.name, number, bool(new), lost, first_bits, use)
 
-    def _pass(self, kind: str) -> State[Any]:
+    def _pass(self, kind: str) -> Ended:
         if kind == "killed":
             return self._killed()
         if kind == "SIGKILL":
@@ -176,7 +174,7 @@ class Nights:
             return self._abandoned()
         return self._flow(self.folder, force=kind == "forced")
 
-    def _killed(self) -> State[Any]:
+    def _killed(self) -> Ended:
         """Killed before some operation on the store, and run again: as if it had not been."""
         twin = self._twin()
         counted = killing.Operations()
@@ -185,7 +183,7 @@ class Nights:
         self._die(self._rng.randrange(counted.count))
         return self._as_the_twin(twin)
 
-    def _killed_by_signal(self) -> State[Any]:
+    def _killed_by_signal(self) -> Ended:
         """The same in a process of its own, at any instant of it."""
         twin, started = self._twin(), time.monotonic()
         commands.outcome(commands.start(self.root / "home", *self._arguments(twin)))
@@ -195,10 +193,10 @@ class Nights:
         commands.kill(process)
         return self._as_the_twin(twin)
 
-    def _abandoned(self) -> State[Any]:
+    def _abandoned(self) -> Ended:
         """Killed, and never run again on that text."""
         self._die(self._rng.randrange(20, 150))
-        return Crashed(name="Killed")
+        return Ended("Killed", "")
 
     def _die(self, operations: int) -> None:
         with killing.watched(killing.Operations(operations)):
@@ -207,7 +205,7 @@ class Nights:
             except Killed:
                 return
 
-    def _as_the_twin(self, twin: Path) -> State[Any]:
+    def _as_the_twin(self, twin: Path) -> Ended:
         """Run again what was killed; it ends with the bytes of its twin."""
         state = self._flow(self.folder)
         assert killing.decisions(twin, model) == killing.decisions(self.folder, model)
@@ -220,15 +218,16 @@ class Nights:
     def _twin(self) -> Path:
         return Path(shutil.copytree(self.folder, self.root / "twin"))
 
-    def _flow(self, store: Path, *, force: bool = False) -> State[Any]:
-        return retrain(
-            corpus=f"{self.corpus.folder}/*.txt",
-            store=str(store),
-            training=TrainingOptions.model_validate(network),
-            sampling=SamplingOptions(length=50, temperatures=(1.0,)),
-            force=force,
-            return_state=True,
-        )
+    def _flow(self, store: Path, *, force: bool = False) -> Ended:
+        parameters = {
+            "corpus": f"{self.corpus.folder}/*.txt",
+            "store": str(store),
+            "training": TrainingOptions.model_validate(network),
+            "sampling": SamplingOptions(length=50, temperatures=(1.0,)),
+            "force": force,
+        }
+        often = len(self.nights) % self.under_prefect == 0
+        return under_prefect(parameters) if often else without_engine(parameters)
 
     def _arguments(self, store: Path) -> list[str]:
         options = [f"--training.{name}={value}" for name, value in network.items()]
