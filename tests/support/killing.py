@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from flows.storage import stores
@@ -72,6 +74,8 @@ def decisions(store: Path, model: str) -> list[Version]:
     return [entry.version for entry in Registry(reopened(str(store)), model).history().entries]
 
 
-def reports(store: Path) -> dict[str, int]:
-    """The size of each report."""
-    return {path.name: path.stat().st_size for path in store.glob("reports/samples/*.parquet")}
+def reports(store: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each report, without the times."""
+    files = store.glob("reports/samples/*.parquet")
+    tables = {path.name: pq.read_table(path) for path in files}
+    return {name: table.drop_columns(["created_at"]).to_pylist() for name, table in tables.items()}
