@@ -64,13 +64,9 @@ def train(
             end = train_run(start, evaluation.maximum_characters)
         except RunCancelled as stopped:
             return cancelled(stopped)
-<<<<<<< HEAD
-    result = train_result(dataset, start, end, time.monotonic() - started)
-    with suppress(StorageError):  # its task failed visibly; what was trained stands
-        if result.trained_iterations:
-            retain_store(store)
-=======
     trained = end.iteration - start.checkpoint.iteration
     result = train_result(dataset, work, end, trained, time.monotonic() - started)
->>>>>>> life
+    with suppress(StorageError):  # its task failed visibly; what was trained stands
+        if trained:
+            retain_store(store)
     return unless_cancelled(result)
