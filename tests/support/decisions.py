@@ -21,7 +21,8 @@ def _draft(version: Version) -> Callable[[History, int], Version]:
 
 def decided(store: Store, decisions: str, model: str = "m", **fields: object) -> Registry:
     """A model whose new versions are promoted (p) or rejected (r); each starts from the champion."""
-    registry, dataset_id = Registry(store, model), stored(store, text).manifest.dataset_id
+    registry = Registry(store, model)
+    dataset_id = stored(store, text + "g").manifest.dataset_id  # all characters of `vocabulary`
     for letter in decisions:
         champion, number = registry.champion(), len(registry.history().entries)
         parent = champion.version.digest if champion else None
@@ -50,7 +51,7 @@ def decided(store: Store, decisions: str, model: str = "m", **fields: object) ->
             dataset_id=dataset_id,
             corpus=("corpus.txt",),
             parent=parent,
-            characters=len(text),
+            characters=len(text) + 1,
             vocabulary_size=len(vocabulary),
         ).model_copy(update=fields)
         registry.append(_draft(version))
