@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help retrain server deploy worker test test-services faults test-arm check format docs bench clean
+.PHONY: help retrain server deploy worker test test-services faults soak test-arm check format docs bench clean
 
 # Prefect's own variables decide where its server is; these are for when they are not set.
 PREFECT_SERVER_API_PORT ?= 4200
@@ -33,6 +33,9 @@ test-services: .venv/dev .venv/services  ## tests with real servers, which they 
 
 faults: .venv/dev .venv/services  ## the long fault tests
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/faults
+
+soak: .venv/dev  ## a year of nights on a small network, about ten minutes
+	$(BIN)/pytest tests/soak
 
 # apt-get keeps all its files in build/arm, so it needs no rights. `emulated` is a script, so that a
 # test which starts Python starts the emulator.

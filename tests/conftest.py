@@ -17,6 +17,7 @@ import tests.support.memory  # noqa: F401 - registers its file system
 tiers = {
     "services": "tests with real servers: make test-services",
     "faults": "long fault tests: make faults",
+    "soak": "a year of nights: make soak",
 }
 
 

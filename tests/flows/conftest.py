@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.settings import (
-    PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-    PREFECT_LOGGING_TO_API_ENABLED,
-    PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED,
-    PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED,
-    temporary_settings,
-)
-from prefect.testing.utilities import prefect_test_harness
 
 from flows.parameters import (
     EvaluationOptions,
@@ -24,32 +16,13 @@ from flows.parameters import (
     SamplingOptions,
     TrainingOptions,
 )
+from tests.support.prefect_server import prefect_server  # noqa: F401 - a fixture
 
 sentences = (
     "the keeper lit the lamp and the tide came in.\n",
     "the baker rang the bell when the boat came home.\n",
     "no boat came home, said the keeper, and the lamp went out.\n",
 )
-
-
-@pytest.fixture(scope="session", autouse=True)
-def prefect_server() -> Iterator[None]:
-    """One embedded server for all of a process; without heartbeats a flow ends a second sooner.
-
-    It stores no events: those of hundreds of short runs are so many that the server's threads
-    sometimes wait a minute for each other.
-    """
-    settings = {
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-        PREFECT_LOGGING_TO_API_ENABLED: False,
-        PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED: False,
-        PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED: False,
-    }
-    with (
-        temporary_settings(settings),
-        prefect_test_harness(server_startup_timeout=300),
-    ):
-        yield
 
 
 @pytest.fixture(scope="session")
