@@ -67,6 +67,6 @@ def train(
     trained = end.iteration - start.checkpoint.iteration
     result = train_result(dataset, work, end, trained, time.monotonic() - started)
     with suppress(StorageError):  # its task failed visibly; what was trained stands
-        if result.trained_iterations:
+        if trained:
             retain_store(store)
     return unless_cancelled(result)

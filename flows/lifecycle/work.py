@@ -16,9 +16,9 @@ from flows.lifecycle.schedule import Schedule, schedule_of
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import OpenRun
-from flows.storage.order import orders
+from flows.storage.order import orders, unknown
 from flows.storage.registry import Champion, Registry
-from flows.storage.runs import Run, is_there, load_run
+from flows.storage.runs import Run, is_there, load_run, runs_of
 from flows.storage.stores import Store
 from flows.storage.versions import Entry
 from flows.text import Vocabulary
@@ -97,7 +97,8 @@ def _same_runs(
     numbers, decided = orders(store, request.model), registry.decided_runs()
     digests = {entry.version.digest for entry in registry.history().entries}
     expected = {run.run_id: run for run in map(run_from, (None, *digests))}
-    for run_id in sorted(numbers, key=lambda name: (numbers[name], name), reverse=True):
+    there = runs_of(store, request.model)  # of those that were decided most are gone
+    for run_id in sorted(there, key=lambda name: (numbers.get(name, unknown), name), reverse=True):
         try:
             run = load_run(store, request.model, run_id)
         except UnknownObject:  # its description is lost; where its records are not, it goes on

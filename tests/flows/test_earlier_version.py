@@ -35,7 +35,11 @@ added_to_versions = {
     name for name, field in Version.model_fields.items() if not field.is_required()
 }
 changed_on_purpose = {"checkpoint_every"}  # its default is now computed from network and text
-asked = {"training": {"epochs": 2}, "sampling": {"length": 20}}  # as it was run then
+asked = {
+    "training": {"epochs": 2},
+    "sampling": {"length": 20},  # as it was run then
+    "retention": {"latest": 100},  # nothing was removed then
+}
 
 Options = Callable[..., dict[str, Any]]
 

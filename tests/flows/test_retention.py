@@ -25,12 +25,12 @@ from tests.support.retention import iterations
 from tests.support.stores import reopened
 
 Options = Callable[..., dict[str, Any]]
-few = RetentionOptions(latest=1, best=1, versions=1)
-all_of_them = RetentionOptions(latest=1000)
+few = {"latest": 1, "best": 1, "versions": 1}
+all_of_them = {"latest": 1000}
 
 
-def retain(store: Path, options: RetentionOptions = few) -> RetentionResult:
-    return retention(store=str(store), retention=options)
+def retain(store: Path) -> RetentionResult:
+    return retention(store=str(store), retention=RetentionOptions(**few))
 
 
 def runs_in(store: Path) -> set[str]:
@@ -97,7 +97,7 @@ def test_a_run_whose_removal_was_interrupted_is_answered_or_trained_again(
     """As if it had been removed whole: nothing of it is half used."""
     retrained(options())
     worse = options(seed=1, training={"start_from": "scratch", "epochs": 1})
-    first = retrained(worse | {"retention": all_of_them})
+    first = retrained(worse | {"retention": RetentionOptions(**all_of_them)})
     opened = OpenRun(reopened(str(store)), "default", first.run_id)
     log = Log(opened.store, f"{run_folder('default', first.run_id)}/log")
     content = Retirement(reason="for the test").model_dump(mode="json")
@@ -123,7 +123,7 @@ def test_a_rejected_night_retains_too(options: Options, store: Path) -> None:
 def test_the_flow_removes_what_its_dry_run_shows(options: Options, store: Path) -> None:
     done = retrained(options(training={"checkpoint_every": 100}, retention=all_of_them))
     before = files_below(store)
-    asked = {"model": "default", "retention": few, "store": str(store)}
+    asked = {"model": "default", "retention": RetentionOptions(**few), "store": str(store)}
     steps = make_plan(asked, (dry_run.retention,)).steps
     assert before == files_below(store)
 
@@ -145,7 +145,10 @@ def test_a_model_that_is_not_there_is_refused_and_nothing_is_written(
     with pytest.raises(UnknownObject, match=r"^no model nosuch in .*: there are default$"):
         retention(model="nosuch", store=str(store))
     with pytest.raises(UnknownObject, match="no model nosuch"):
-        make_plan({"model": "nosuch", "retention": few, "store": str(store)}, (dry_run.retention,))
+        make_plan(
+            {"model": "nosuch", "retention": RetentionOptions(**few), "store": str(store)},
+            (dry_run.retention,),
+        )
     assert before == files_below(store)
 
 

@@ -12,6 +12,7 @@ from flows.storage.versions import History, Version
 from rnncore import Hyperparameters
 from tests.support.states import facts, make_state, stored, text, vocabulary
 
+corpus = f"{text}gab\n"  # with every character of the checkpoints
 network = Hyperparameters(hidden_size=6, seq_length=4, dtype="float64")
 
 
@@ -21,7 +22,7 @@ def _draft(version: Version) -> Callable[[History, int], Version]:
 
 def decided(store: Store, decisions: str, model: str = "m", **fields: object) -> Registry:
     """A model whose new versions are promoted (p) or rejected (r); each starts from the champion."""
-    registry, dataset_id = Registry(store, model), stored(store, text).manifest.dataset_id
+    registry, dataset_id = Registry(store, model), stored(store, corpus).manifest.dataset_id
     for letter in decisions:
         champion, number = registry.champion(), len(registry.history().entries)
         parent = champion.version.digest if champion else None
@@ -50,7 +51,7 @@ def decided(store: Store, decisions: str, model: str = "m", **fields: object) ->
             dataset_id=dataset_id,
             corpus=("corpus.txt",),
             parent=parent,
-            characters=len(text),
+            characters=len(corpus),
             vocabulary_size=len(vocabulary),
         ).model_copy(update=fields)
         registry.append(_draft(version))
