@@ -1,4 +1,4 @@
-"""A year of nights on a small network: the champion, the disk and the decisions."""
+"""A year of nights on a small network: the champion, the disk and the decisions; and kills."""
 
 from __future__ import annotations
 
@@ -50,6 +50,17 @@ def test_a_year_of_nights(tmp_path: Path, count: Count) -> None:
     for part in ("models", "datasets"):
         then, now = (most_files(half, part) for half in halves)
         assert now <= 1.25 * then, f"{part} still grow"
+
+
+def test_a_night_killed_anywhere_ends_as_if_it_had_not_been(tmp_path: Path, count: Count) -> None:
+    """The same decision, the same report, and the bytes of every checkpoint that is kept."""
+    nights = Nights(tmp_path, lines=300, seed=seed)
+    for kind in ("grown", "grown", "drifting"):
+        nights.run(kind)
+
+    operations = nights.kill_everywhere()
+
+    count(f"a night killed before each of its {operations} operations on the store")
 
 
 def most_files(nights: Sequence[Night], part: str) -> int:

@@ -88,6 +88,22 @@ class Nights:
         """How many there are in the store."""
         return len(self._entries())
 
+    def kill_everywhere(self) -> int:
+        """A night, killed before each operation on its store in turn; how many there are."""
+        self.corpus.grow()
+        self.corpus.write("grown")
+        before, twin = shutil.copytree(self.folder, self.root / "before"), self._twin()
+        counted = killing.Operations()
+        with killing.watched(counted):
+            self._flow(twin)
+        for number in range(counted.count):
+            shutil.rmtree(self.folder)
+            shutil.copytree(before, self.folder)
+            self._die(number)
+            self._flow(self.folder)
+            self._check_against(twin)
+        return counted.count
+
     def _day(self, kind: str) -> None:
         """What people do before the night."""
         if kind in {"grown", *killed}:
@@ -219,12 +235,15 @@ class Nights:
     def _as_the_twin(self, twin: Path) -> Ended:
         """Run again what was killed; it ends with the bytes of its twin."""
         state = self._flow(self.folder)
+        self._check_against(twin)
+        shutil.rmtree(twin)
+        return state
+
+    def _check_against(self, twin: Path) -> None:
         assert killing.decisions(twin, model) == killing.decisions(self.folder, model)
         assert killing.reports(twin) == killing.reports(self.folder)
         expected, found = killing.payloads(twin), killing.payloads(self.folder)
-        assert expected.items() <= found.items()
-        shutil.rmtree(twin)
-        return state
+        assert expected.items() <= found.items()  # what it did not remove yet goes another night
 
     def _twin(self) -> Path:
         return Path(shutil.copytree(self.folder, self.root / "twin"))
