@@ -13,17 +13,6 @@ class Reference(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class DatasetRef(Reference):
-    """A dataset in a store."""
-
-    store: str
-    dataset_id: str
-    url: str  # of its folder
-    characters: int
-    vocabulary_size: int
-    corpus: tuple[str, ...]  # URLs that it was read from, without secrets
-
-
 class RunRef(Reference):
     """A run in a store, and the text it was prepared for."""
 
@@ -79,6 +68,18 @@ class WorkRef(Reference):
     evaluate_every: int | None  # epochs, where there is patience
     is_done: bool  # trained and decided
     answer: AnswerRef | None = None
+
+
+class DatasetRef(Reference):
+    """A dataset in a store."""
+
+    store: str
+    dataset_id: str
+    url: str  # of its folder
+    characters: int
+    vocabulary_size: int
+    corpus: tuple[str, ...]  # URLs that it was read from, without secrets
+    answered: WorkRef | None = None  # where a decision answers; then the dataset is not stored
 
 
 class MeasuredRef(Reference):

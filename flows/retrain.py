@@ -95,7 +95,7 @@ def retrain(
     judging = Judging(options=promotion, most=most, kept_versions=retention.versions)
     dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
     with exclusive_run(store, model, when_busy):
-        work = find_work(dataset, request)
+        work = dataset.answered or find_work(dataset, request)
         if work.answer:
             result = answered_result(dataset, work, work.answer, time.monotonic() - started)
             return completed(result, result.outcome, result.sentence)

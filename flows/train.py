@@ -54,7 +54,7 @@ def train(
     request = TrainingRequest(model=model, seed=seed, training=training, evaluation=evaluation)
     dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
     with exclusive_run(store, model, when_busy):
-        work = find_work(dataset, request)
+        work = dataset.answered or find_work(dataset, request)
         if work.answer:
             return train_result(
                 dataset, work, work.answer.checkpoint, 0, time.monotonic() - started

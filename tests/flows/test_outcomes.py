@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,3 +132,25 @@ def test_a_text_that_is_done_is_not_checked_again(
     night(options(promotion={"judge_on": "new", "minimum_gain": 0}, training={"epochs_warm": 8}))
     corpus_of(half)
     assert night(options()).state_name in {"Unchanged", "Rejected", "Promoted"}
+
+
+def test_a_night_that_a_decision_answers_writes_nothing(
+    options: Options, corpus_of: Callable[[str], None], store: Path
+) -> None:
+    """Though run and dataset were removed since: the text is read, and not stored again."""
+    grown = [text + "".join(some_lines(30, seed=seed)) for seed in (2, 3)]
+    for content in (text, *grown):
+        corpus_of(content)
+        night(options(promotion={"minimum_gain": 9}))
+    opened = open_store(str(store))
+    rejected = Registry(opened, "default").version(1).version
+    assert not (store / "models" / "default" / "runs" / rejected.run_id).exists()
+    shutil.rmtree(store / "datasets" / str(rejected.dataset_id))
+    before = {path: path.read_bytes() for path in files_below(store)}
+    corpus_of(grown[0])
+
+    answered = night(options())
+
+    assert ("Unchanged", {"unchanged"}) == shown(answered)
+    assert "rejected as version 1" in message(answered)
+    assert before == {path: path.read_bytes() for path in files_below(store)}
