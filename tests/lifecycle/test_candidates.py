@@ -1,0 +1,65 @@
+"""Every candidate is measured, and on the same text as the others, whatever a kill left out."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import pytest
+
+from flows.lifecycle import chunk
+from flows.lifecycle.evaluation import best_checkpoint, evaluate, is_exhausted
+from flows.storage import OpenRun, Store
+from tests.support.texts import some_lines, some_text
+from tests.support.work import dataset_of, request, serve, started, train_to
+
+text = "".join(some_lines(320, seed=1))
+
+
+def test_an_evaluation_that_a_kill_left_out_is_made_before_training_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So patience stops the run at the same place, and every candidate is judged."""
+    asked = request({"epochs": 4}, evaluation={"patience": 9, "evaluate_every": 1})
+    opened, work = started(store, dataset_of(store, text), asked)
+
+    def killed(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(chunk, "evaluate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_to(opened, work, work.schedule.goal)
+    assert [] == opened.log.evaluations()
+    train_to(opened, work, work.schedule.goal)
+
+    expected = list(work.schedule.evaluations(work.schedule.goal))
+    assert expected == sorted(found.iteration for found in opened.log.evaluations())
+
+
+def test_candidates_are_compared_on_the_same_part_of_the_text(store: Store) -> None:
+    """Also where `evaluation.maximum_characters` is another tonight."""
+    options = {"epochs": 7, "learning_rate": 0.9}
+    served = serve(store, dataset_of(store, some_text(40, seed=4)), request(options))
+    opened, most = OpenRun(store, "m", served.work.run.run_id), 1500
+
+    best = best_checkpoint(opened, served.work.schedule, most)
+
+    read = opened.division.held_out.by_digest().first(most).characters
+    bits = {
+        found.iteration: found.held_out_bits_per_character or 0.0
+        for found in opened.log.evaluations()
+        if found.characters == read
+    }
+    per_epoch = served.work.schedule.per_epoch
+    assert {per_epoch * epoch for epoch in (1, 2, 3, 4, 6, 7)} == set(bits)
+    assert min(bits, key=bits.__getitem__) == best.iteration
+
+
+def test_a_run_whose_patience_ran_out_stays_so_on_another_part_of_the_text(store: Store) -> None:
+    options = {"epochs": 60, "learning_rate": 0.9}
+    evaluation = {"patience": 2, "evaluate_every": 1}
+    dataset = dataset_of(store, some_text(40, seed=4))
+    served = serve(store, dataset, request(options, evaluation=evaluation))
+    opened = OpenRun(store, "m", served.work.run.run_id)
+    evaluate(opened, opened.log.records()[-1].digest, 1500)
+    assert is_exhausted(opened, served.work.schedule, patience=2)
