@@ -143,7 +143,10 @@ class RetrainResult(TrainResult):
         decision = f"{self.decision} as version {self.version}: {self.reason}"
         if self.champion is not None and self.champion != self.version:
             decision += f"; the champion is version {self.champion}"
-        return f"nothing new to train; {decision}" if self.outcome == "unchanged" else decision
+        if self.outcome != "unchanged":
+            return decision
+        found = "trained, but nothing better found" if self.trained_iterations else ""
+        return f"{found or 'nothing new to train'}; {decision}"
 
     def table(self) -> dict[str, str]:
         trained, held_out = self.train_bits_per_character, self.held_out_bits_per_character
@@ -239,11 +242,10 @@ def retrain_result(
 ) -> RetrainResult:
     """The result of the `retrain` flow."""
     trained = end.iteration - start.checkpoint.iteration
-    unchanged = not trained and not decided.is_new
     return RetrainResult(
         **_trained(dataset, start.work, measured.checkpoint),
         **_decided(decided),
-        outcome="unchanged" if unchanged else _outcome(decided),
+        outcome=_outcome(decided) if decided.is_new else "unchanged",
         starts_from=start.work.starts_from,
         end_iteration=end.iteration,
         trained_iterations=trained,
