@@ -65,6 +65,7 @@ def find_work(store: Store, dataset: Dataset, request: TrainingRequest) -> Work:
     if not request.force:
         if run := next(_same_runs(store, request, run_from, registry), None):
             vocabulary = _vocabulary_of(store, request.model, run, dataset)
+            request.check_priming(vocabulary)
             return work_of(run, vocabulary, _start_of(run, registry))
         if answer := _answer(store, registry, run_from, request, per_epoch):
             run = run_from(answer.version.parent)
@@ -75,6 +76,7 @@ def find_work(store: Store, dataset: Dataset, request: TrainingRequest) -> Work:
     if parent:
         vocabulary = parent.vocabulary.union(vocabulary)
         request.check_vocabulary(vocabulary)
+    request.check_priming(vocabulary)
     return work_of(run_from(parent.digest if parent else None), vocabulary, why)
 
 
