@@ -67,13 +67,20 @@ def held_out_bits(
 
 
 def best_checkpoint(opened: OpenRun, schedule: Schedule, most: int) -> CheckpointRecord:
-    """The checkpoint to judge: of those evaluated on schedule, and the last, the one that predicts
-    at most `most` of the held-out text best; where nothing is held out, the last.
+    """The checkpoint to judge: of those evaluated on schedule, and the last, the intact one
+    that predicts at most `most` of the held-out text best; where nothing is held out, the last.
     """
     records = {record.iteration: record for record in opened.log.records()}
     last = max(records)
     bits = evaluate_all(opened, {*schedule.evaluations(last), last}, most)
-    return records[min(bits, key=lambda iteration: (bits[iteration], -iteration), default=last)]
+    for iteration in sorted(bits, key=lambda iteration: (bits[iteration], -iteration)):
+        try:
+            opened.log.read(records[iteration])
+        except DamagedObject as error:
+            warn(error, "not judged")
+        else:
+            return records[iteration]
+    return records[last]
 
 
 def evaluate_all(opened: OpenRun, iterations: Collection[int], most: int) -> dict[int, float]:

@@ -83,11 +83,16 @@ class Registry:
             ) from error
 
     def find_checkpoint(self, digest: str) -> Champion:
-        """The checkpoint of that digest, of any version of the model."""
+        """The checkpoint of that digest, of any version of the model; runs may share its bytes."""
+        lost: DamagedObject | UnknownObject | None = None
         for entry in self.history().entries:
             if entry.version.digest == digest:
-                return self.checkpoint(entry)
-        raise UnknownObject(f"model {self.model} has no version with checkpoint {digest}")
+                try:
+                    return self.checkpoint(entry)
+                except (DamagedObject, UnknownObject) as error:
+                    lost = lost or error
+        missing = UnknownObject(f"model {self.model} has no version with checkpoint {digest}")
+        raise lost or missing
 
     def decided_runs(self) -> set[str]:
         """The runs about which something was decided, in the store or removed since."""

@@ -9,6 +9,8 @@ import pytest
 from flows.lifecycle import chunk
 from flows.lifecycle.evaluation import best_checkpoint, evaluate, is_exhausted
 from flows.storage import OpenRun, Store
+from flows.storage.retirement import remove_run
+from tests.support.stores import overwrite
 from tests.support.texts import some_lines, some_text
 from tests.support.work import dataset_of, request, serve, started, train_to
 
@@ -63,3 +65,25 @@ def test_a_run_whose_patience_ran_out_stays_so_on_another_part_of_the_text(store
     opened = OpenRun(store, "m", served.work.run.run_id)
     evaluate(opened, opened.log.records()[-1].digest, 1500)
     assert is_exhausted(opened, served.work.schedule, patience=2)
+
+
+def test_a_corrupt_best_checkpoint_is_not_judged_but_the_next_best_is(store: Store) -> None:
+    served = serve(store, dataset_of(store, text), request({"epochs": 3, "learning_rate": 0.05}))
+    opened, schedule = OpenRun(store, "m", served.work.run.run_id), served.work.schedule
+    best = best_checkpoint(opened, schedule, 10**6)
+    overwrite(store, opened.log.payload_path(best.digest), b"damaged")
+    found = best_checkpoint(opened, schedule, 10**6)
+    bits = {one.digest: one.held_out_bits_per_character or 0.0 for one in opened.log.evaluations()}
+    assert [best.digest, found.digest] == sorted(bits, key=bits.__getitem__)[:2]
+
+
+def test_a_run_starts_from_a_checkpoint_that_another_run_has_too(store: Store) -> None:
+    """With patience the bytes are the same; its run was removed, and the champion's is there."""
+    dataset, scratch = dataset_of(store, text), {"start_from": "scratch"}
+    first = serve(store, dataset, request(scratch))
+    patient = serve(store, dataset, request(scratch, evaluation={"patience": 9}), minimum_gain=9)
+    assert first.decision.version.digest == patient.decision.version.digest
+    remove_run(store, "m", patient.work.run.run_id)
+    opened, work = started(store, dataset_of(store, text + text[:3000]), request())
+    assert first.decision.version.digest == work.run.parent
+    assert opened.log.newest()
