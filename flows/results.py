@@ -141,6 +141,8 @@ class RetrainResult(TrainResult):
     def sentence(self) -> str:
         """What came of it, in words."""
         decision = f"{self.decision} as version {self.version}: {self.reason}"
+        if self.decision == "rolled_back":
+            decision = f"version {self.version} was rolled back"
         if self.champion is not None and self.champion != self.version:
             decision += f"; the champion is version {self.champion}"
         if self.outcome != "unchanged":

@@ -25,7 +25,9 @@ def at(iteration: int) -> CheckpointRef:
     return CheckpointRef(run=run, iteration=iteration, digest="", url="", characters_per_second=9)
 
 
-def trained(first: int, *, is_new: bool) -> RetrainResult:
+def trained(
+    first: int, *, is_new: bool, decision: Literal["promoted", "rolled_back"] = "promoted"
+) -> RetrainResult:
     """Of a run that went on from iteration `first` to 70, and whose best is at 60."""
     work = WorkRef(
         run=run, parent=None, starts_from="scratch", vocabulary_size=9, iterations_per_epoch=10,
@@ -35,7 +37,7 @@ def trained(first: int, *, is_new: bool) -> RetrainResult:
         checkpoint=at(60), train_bits_per_character=2, held_out_bits_per_character=2
     )
     decided = VersionRef(
-        number=3, decision="promoted", reason="better", champion=3,
+        number=3, decision=decision, reason="better", champion=3,
         champion_bits_per_character=3, is_new=is_new,
     )  # fmt: skip
     return retrain_result(
@@ -68,3 +70,8 @@ def test_the_outcome_is_of_this_run_and_not_of_one_before(
 ) -> None:
     found = trained(first, is_new=is_new)
     assert (outcome, sentence) == (found.outcome, found.sentence)
+
+
+def test_what_a_person_rolled_back_is_not_called_promoted() -> None:
+    found = trained(70, is_new=False, decision="rolled_back")
+    assert "nothing new to train; version 3 was rolled back" == found.sentence

@@ -7,7 +7,9 @@ from typing import NoReturn
 import pytest
 
 from flows.lifecycle import chunk
+from flows.lifecycle.choosing import roll_back
 from flows.lifecycle.evaluation import best_checkpoint, evaluate, is_exhausted
+from flows.lifecycle.referring import version_reference
 from flows.storage import OpenRun, Store
 from flows.storage.retirement import remove_run
 from tests.support.stores import overwrite
@@ -87,3 +89,15 @@ def test_a_run_starts_from_a_checkpoint_that_another_run_has_too(store: Store) -
     opened, work = started(store, dataset_of(store, text + text[:3000]), request())
     assert first.decision.version.digest == work.run.parent
     assert opened.log.newest()
+
+
+def test_a_decision_that_was_rolled_back_stands_and_says_so(store: Store) -> None:
+    serve(store, dataset_of(store, text), request({"learning_rate": 0.0001}))
+    later = dataset_of(store, text[5000:])
+    assert not serve(
+        store, later, request(), minimum_gain=0, judge_on="new"
+    ).decision.is_rolled_back
+    roll_back(store, "m", 0, "")
+    again = serve(store, later, request()).decision
+    assert (1, False, True) == (again.number, again.is_new, again.is_rolled_back)
+    assert "rolled_back" == version_reference(again).decision
