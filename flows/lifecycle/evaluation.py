@@ -24,10 +24,10 @@ def evaluate(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
     """Bits per character on at most `most` of the held-out text, and on as much of the training
     text; done once.
 
-    Where a decision about the checkpoint was made by an earlier rule, that rule stays.
+    Where a decision about the checkpoint was made by an earlier rule, that rule stays with it.
     """
-    decided = Registry(opened.store, opened.model).decision(opened.run_id, digest)
-    rule = decided.rule if decided else by_blocks
+    decided = Registry(opened.store, opened.model).history().standing(opened.run_id, digest)
+    rule = decided.version.rule if decided else by_blocks
     characters = None
     if rule is not None and opened.division.held_out.characters > most:
         characters = opened.division.held_out.by_digest().first(most).characters
