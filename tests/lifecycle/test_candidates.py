@@ -10,8 +10,10 @@ from flows.lifecycle import chunk
 from flows.lifecycle.choosing import roll_back
 from flows.lifecycle.evaluation import best_checkpoint, evaluate, is_exhausted
 from flows.lifecycle.referring import version_reference
+from flows.lifecycle.work import find_work
 from flows.storage import OpenRun, Store
 from flows.storage.retirement import remove_run
+from flows.storage.runs import save_run
 from tests.support.stores import overwrite
 from tests.support.texts import some_lines, some_text
 from tests.support.work import dataset_of, request, serve, started, train_to
@@ -101,3 +103,15 @@ def test_a_decision_that_was_rolled_back_stands_and_says_so(store: Store) -> Non
     again = serve(store, later, request()).decision
     assert (1, False, True) == (again.number, again.is_new, again.is_rolled_back)
     assert "rolled_back" == version_reference(again).decision
+
+
+def test_a_run_without_checkpoint_whose_parent_is_gone_is_not_taken_up(local: Store) -> None:
+    """It was killed when it began; the text is trained on from the champion of now."""
+    first = serve(local, dataset_of(local, text), request({"learning_rate": 0.0001}))
+    later = dataset_of(local, some_text(60, seed=2))
+    save_run(local, "m", find_work(local, later, request()).run)
+    champion = serve(local, dataset_of(local, some_text(61, seed=3)), request(), judge_on="new")
+    remove_run(local, "m", first.work.run.run_id)
+    work = find_work(local, later, request())
+    assert ("the champion, version 1", False) == (work.starts_from, work.is_done)
+    assert champion.decision.version.digest == work.run.parent
