@@ -141,9 +141,14 @@ class RetrainResult(TrainResult):
     def sentence(self) -> str:
         """What came of it, in words."""
         decision = f"{self.decision} as version {self.version}: {self.reason}"
+        if self.decision == "rolled_back":
+            decision = f"version {self.version} was rolled back"
         if self.champion is not None and self.champion != self.version:
             decision += f"; the champion is version {self.champion}"
-        return f"nothing new to train; {decision}" if self.outcome == "unchanged" else decision
+        if self.outcome != "unchanged":
+            return decision
+        found = "trained, but nothing better found" if self.trained_iterations else ""
+        return f"{found or 'nothing new to train'}; {decision}"
 
     def table(self) -> dict[str, str]:
         trained, held_out = self.train_bits_per_character, self.held_out_bits_per_character
@@ -239,11 +244,10 @@ def retrain_result(
 ) -> RetrainResult:
     """The result of the `retrain` flow."""
     trained = end.iteration - start.checkpoint.iteration
-    unchanged = not trained and not decided.is_new
     return RetrainResult(
         **_trained(dataset, start.work, measured.checkpoint),
         **_decided(decided),
-        outcome="unchanged" if unchanged else _outcome(decided),
+        outcome=_outcome(decided) if decided.is_new else "unchanged",
         starts_from=start.work.starts_from,
         end_iteration=end.iteration,
         trained_iterations=trained,

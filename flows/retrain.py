@@ -110,7 +110,7 @@ def retrain(
         decided = promote_checkpoint(work, measured, judging, findings, written)
         seconds = time.monotonic() - started
         result = retrain_result(dataset, start, end, measured, decided, written, seconds)
-        has_changed = result.outcome != "unchanged"
+        has_changed = result.trained_iterations > 0 or decided.is_new
         with suppress(StorageError):  # its task failed visibly; the decision stands
             if has_changed:
                 retain_model(store, model, retention)

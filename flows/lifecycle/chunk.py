@@ -8,7 +8,13 @@ from threading import Event
 from typing import NamedTuple
 
 from flows.exceptions import TrainingStopped
-from flows.lifecycle.evaluation import by_blocks, evaluate, held_out_bits, is_exhausted
+from flows.lifecycle.evaluation import (
+    by_blocks,
+    evaluate,
+    evaluate_all,
+    held_out_bits,
+    is_exhausted,
+)
 from flows.lifecycle.machine import arithmetic_of, code_commit, cpu_model, library_versions
 from flows.lifecycle.schedule import Schedule
 from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
@@ -51,8 +57,13 @@ def advance_on_schedule(
 
     It is made there, on at most `most` characters of held-out text. Returns the last checkpoint.
     """
-    evaluated = {at for at in schedule.evaluations(goal) if at > newest.record.iteration}
     record = newest.record
+    evaluate_all(
+        opened, set(schedule.evaluations(record.iteration)), most
+    )  # where a kill left it out
+    if is_exhausted(opened, schedule, opened.run.patience):
+        return record
+    evaluated = {at for at in schedule.evaluations(goal) if at > record.iteration}
     for step in sorted({*evaluated, goal}):
         record = advance(opened, newest, step, corpus, watcher.on_slice, watcher.stop)
         watcher.on_checkpoint(record)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.exceptions import DamagedObject
 from flows.lifecycle.schedule import Schedule
 from flows.storage.checkpoints import CheckpointRecord, EvaluationRecord
+from flows.storage.damage import warn
 from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
 from flows.text import TokenArray, Vocabulary
@@ -22,10 +24,10 @@ def evaluate(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
     """Bits per character on at most `most` of the held-out text, and on as much of the training
     text; done once.
 
-    Where a decision about the checkpoint was made by an earlier rule, that rule stays.
+    Where a decision about the checkpoint was made by an earlier rule, that rule stays with it.
     """
-    decided = Registry(opened.store, opened.model).decision(opened.run_id, digest)
-    rule = decided.rule if decided else by_blocks
+    decided = Registry(opened.store, opened.model).history().standing(opened.run_id, digest)
+    rule = decided.version.rule if decided else by_blocks
     characters = None
     if rule is not None and opened.division.held_out.characters > most:
         characters = opened.division.held_out.by_digest().first(most).characters
@@ -64,38 +66,56 @@ def held_out_bits(
     return bits_per_character(parameters, held_out, ends)
 
 
-def best_checkpoint(opened: OpenRun, schedule: Schedule) -> CheckpointRecord:
-    """The checkpoint to judge: of those evaluated on schedule, and the last, the one that predicts
-    the held-out text best; where nothing is held out, the last.
+def best_checkpoint(opened: OpenRun, schedule: Schedule, most: int) -> CheckpointRecord:
+    """The checkpoint to judge: of those evaluated on schedule, and the last, the intact one
+    that predicts at most `most` of the held-out text best; where nothing is held out, the last.
     """
     records = {record.iteration: record for record in opened.log.records()}
     last = max(records)
-    bits, retired = comparable_bits(opened.log.evaluations()), opened.log.retired()
-    candidates = [
-        iteration
-        for iteration in {*schedule.evaluations(last), last} & set(records)
-        if records[iteration].digest in bits and records[iteration].digest not in retired
-    ]
-    best = min(
-        candidates,
-        key=lambda iteration: (bits[records[iteration].digest], -iteration),
-        default=last,
-    )
-    return records[best]
+    bits = evaluate_all(opened, {*schedule.evaluations(last), last}, most)
+    for iteration in sorted(bits, key=lambda iteration: (bits[iteration], -iteration)):
+        try:
+            opened.log.read(records[iteration])
+        except DamagedObject as error:
+            warn(error, "not judged")
+        else:
+            return records[iteration]
+    return records[last]
+
+
+def evaluate_all(opened: OpenRun, iterations: Collection[int], most: int) -> dict[int, float]:
+    """Held-out bits per character of the checkpoints at some iterations that are there.
+
+    What a kill left out, or was measured on another part of the text, is measured now.
+    """
+    retired, found = opened.log.retired(), {}
+    for record in opened.log.records():
+        if record.iteration not in iterations or record.digest in retired:
+            continue
+        try:
+            measured = evaluate(opened, record.digest, most)
+        except DamagedObject as error:
+            warn(error, "not evaluated")
+            continue
+        if measured.rule == by_blocks and measured.held_out_bits_per_character is not None:
+            found[record.iteration] = measured.held_out_bits_per_character
+    return found
 
 
 def is_exhausted(opened: OpenRun, schedule: Schedule, patience: int | None) -> bool:
-    """Whether so many evaluations in a row, up to the last one, brought no improvement."""
+    """Whether so many evaluations in a row, up to the last one, brought no improvement.
+
+    It stays so where a later request reads another part of the text.
+    """
     if patience is None or not (records := opened.log.records()):
         return False
-    bits, last = comparable_bits(opened.log.evaluations()), records[-1].iteration
-    digests = {record.iteration: record.digest for record in records}
-    found = [
-        bits[digests[iteration]]
-        for iteration in schedule.evaluations(last)
-        if digests.get(iteration) in bits
-    ]
-    return len(found) - 1 - found.index(min(found)) >= patience if found else False
+    last, digests = records[-1].iteration, {found.iteration: found.digest for found in records}
+    for bits in _by_text(opened.log.evaluations()).values():
+        iterations = schedule.evaluations(last)
+        found = [bits[digests[at]] for at in iterations if digests.get(at) in bits]
+        if found and len(found) - 1 - found.index(min(found)) >= patience:
+            return True
+    return False
 
 
 def comparable_bits(evaluations: Sequence[EvaluationRecord]) -> dict[str, float]:
@@ -103,20 +123,17 @@ def comparable_bits(evaluations: Sequence[EvaluationRecord]) -> dict[str, float]
 
     Those on as many characters as the newest, since others cannot be compared with them.
     """
-    found = [
-        evaluation
-        for evaluation in evaluations
-        if evaluation.held_out_bits_per_character is not None and evaluation.rule == by_blocks
-    ]
-    if not found:
-        return {}
-    characters = found[0].characters  # the newest: as the present request reads
-    return {
-        evaluation.digest: evaluation.held_out_bits_per_character
-        for evaluation in found
-        if evaluation.characters == characters
-        and evaluation.held_out_bits_per_character is not None
-    }
+    return next(iter(_by_text(evaluations).values()), {})
+
+
+def _by_text(evaluations: Sequence[EvaluationRecord]) -> dict[int | None, dict[str, float]]:
+    """Held-out bits per character by what was read: so many characters, the newest first."""
+    found: dict[int | None, dict[str, float]] = {}
+    for one in evaluations:
+        if one.held_out_bits_per_character is not None and one.rule == by_blocks:
+            bits = found.setdefault(one.characters, {})
+            bits.setdefault(one.digest, one.held_out_bits_per_character)
+    return found
 
 
 def _chosen(

@@ -199,9 +199,10 @@ def _notes(case: Case, champion: Champion) -> list[str]:
 def _lost_bits(champion: Champion | None, comparisons: Sequence[Comparison]) -> float | None:
     """Bits lost on champions' own texts since the last promotion by hand, this decision's too."""
     own = next((found for found in comparisons if found.text == "champion"), None)
-    if own is None or champion is None:
+    if champion is None:
         return None
-    return (champion.version.lost_bits or 0.0) - own.gain
+    before = champion.version.lost_bits
+    return before if own is None else (before or 0.0) - own.gain
 
 
 def _copied(case: Case) -> dict[str, Copied]:

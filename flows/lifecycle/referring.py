@@ -91,7 +91,7 @@ def version_reference(decided: Decision) -> VersionRef:
     version = decided.version
     return VersionRef(
         number=decided.number,
-        decision=version.decision,
+        decision="rolled_back" if decided.is_rolled_back else version.decision,
         reason=version.reason,
         champion=decided.champion,
         champion_bits_per_character=version.champion_bits_per_character,

@@ -29,12 +29,15 @@ class TrainingRequest(BaseModel):
 
     def divide(self, dataset: Dataset) -> Division:
         """The texts to train on and to hold out; `CorpusError` for a corpus that cannot serve."""
-        if self.sampling:
-            dataset.vocabulary.encode(self.sampling.priming, "priming text")
         self.check_vocabulary(dataset.vocabulary)
         texts = dataset.divide(self.evaluation.held_out, self.evaluation.split)
         check_split(texts, self.training.network(), self.evaluation.held_out)
         return texts
+
+    def check_priming(self, vocabulary: Vocabulary) -> None:
+        """Refuse a priming text with characters that a run's vocabulary lacks."""
+        if self.sampling:
+            vocabulary.encode(self.sampling.priming, "priming text")
 
     def check_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Refuse a vocabulary that is larger than what is asked for."""

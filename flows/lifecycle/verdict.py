@@ -82,7 +82,7 @@ def verdict_on_later(
 def _on_new_text(options: PromotionOptions, new: Comparison) -> tuple[bool, str]:
     """Whether a checkpoint is better on the new text, beyond doubt, and a sentence about it."""
     error = new.standard_error
-    needed = gain_of_few
+    needed = max(options.minimum_gain, gain_of_few)
     if new.pieces >= fewest_pieces and error is not None:
         needed = max(options.minimum_gain, errors_needed(new.pieces) * error)
     passed = new.gain > needed

@@ -14,6 +14,7 @@ from flows.lifecycle.evaluation import is_exhausted
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import Schedule, schedule_of
 from flows.storage.checkpoints import CheckpointLog
+from flows.storage.damage import warn
 from flows.storage.datasets import Dataset
 from flows.storage.open_run import OpenRun
 from flows.storage.order import orders, unknown
@@ -63,8 +64,10 @@ def find_work(store: Store, dataset: Dataset, request: TrainingRequest) -> Work:
         return Work(run, schedule, vocabulary, start, is_done)
 
     if not request.force:
-        if run := next(_same_runs(store, request, run_from, registry), None):
-            vocabulary = _vocabulary_of(store, request.model, run, dataset)
+        same = _same_runs(store, request, run_from, registry)
+        if found := _first_to_go_on(store, request.model, same, dataset):
+            run, vocabulary = found
+            request.check_priming(vocabulary)
             return work_of(run, vocabulary, _start_of(run, registry))
         if answer := _answer(store, registry, run_from, request, per_epoch):
             run = run_from(answer.version.parent)
@@ -75,6 +78,7 @@ def find_work(store: Store, dataset: Dataset, request: TrainingRequest) -> Work:
     if parent:
         vocabulary = parent.vocabulary.union(vocabulary)
         request.check_vocabulary(vocabulary)
+    request.check_priming(vocabulary)
     return work_of(run_from(parent.digest if parent else None), vocabulary, why)
 
 
@@ -210,6 +214,18 @@ def _check_fits(found: Champion, request: TrainingRequest) -> None:
             f"version {found.number} of model {request.model} has {difference}: ask for the same"
             " network, or set training.start_from to scratch"
         )
+
+
+def _first_to_go_on(
+    store: Store, model: str, runs: Iterator[Run], dataset: Dataset
+) -> tuple[Run, Vocabulary] | None:
+    """The first run, with its characters, that has a checkpoint or whose parent is there."""
+    for run in runs:
+        try:
+            return run, _vocabulary_of(store, model, run, dataset)
+        except (DamagedObject, UnknownObject) as error:
+            warn(DamagedObject(f"run {run.run_id} of model {model}", str(error)), "not taken up")
+    return None
 
 
 def _vocabulary_of(store: Store, model: str, run: Run, dataset: Dataset) -> Vocabulary:

@@ -25,12 +25,13 @@ class Champion(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A version, the number of the model's champion now, and whether it was decided just now."""
+    """A version, the number of the model's champion now, and what became of the decision."""
 
     number: int
     version: Version
     champion: int | None
     is_new: bool = True
+    is_rolled_back: bool = False
 
 
 class Registry:
@@ -83,11 +84,16 @@ class Registry:
             ) from error
 
     def find_checkpoint(self, digest: str) -> Champion:
-        """The checkpoint of that digest, of any version of the model."""
+        """The checkpoint of that digest, of any version of the model; runs may share its bytes."""
+        lost: DamagedObject | UnknownObject | None = None
         for entry in self.history().entries:
             if entry.version.digest == digest:
-                return self.checkpoint(entry)
-        raise UnknownObject(f"model {self.model} has no version with checkpoint {digest}")
+                try:
+                    return self.checkpoint(entry)
+                except (DamagedObject, UnknownObject) as error:
+                    lost = lost or error
+        missing = UnknownObject(f"model {self.model} has no version with checkpoint {digest}")
+        raise lost or missing
 
     def decided_runs(self) -> set[str]:
         """The runs about which something was decided, in the store or removed since."""
@@ -112,11 +118,12 @@ class Registry:
 
         `judge` is called again where another run decides at the same time.
         """
-        stands: Entry | None = None
+        stands, was_rolled_back = None, False
 
         def draft(history: History, number: int) -> Version | int:
-            nonlocal stands
+            nonlocal stands, was_rolled_back
             if stands := history.standing(run_id, sha256):
+                was_rolled_back = stands.number in history.rolled_back
                 return stands.number
             champion = self._champion(history)
             version = judge(history, champion)
@@ -125,7 +132,8 @@ class Registry:
                 now = number
             return version.model_copy(update={"champion_now": now})
 
-        return self.append(draft)._replace(is_new=stands is None)
+        decided = self.append(draft)
+        return decided._replace(is_new=stands is None, is_rolled_back=was_rolled_back)
 
     def append(self, draft: Callable[[History, int], Version | int]) -> Decision:
         """Append the version that `draft` makes of the history and of the version's number.

@@ -17,8 +17,7 @@ def evaluate_checkpoint(work: WorkRef, end: CheckpointRef, most: int) -> Measure
     """
     run = end.run
     opened = open_run(run.store, run.model, run.run_id)
-    evaluate(opened, end.digest, most)
-    best = best_checkpoint(opened, schedule_of_work(work))
+    best = best_checkpoint(opened, schedule_of_work(work), most)
     measured = evaluate(opened, best.digest, most)
     return MeasuredRef(
         checkpoint=checkpoint_reference(run, opened, best),

@@ -86,6 +86,22 @@ def decided(opened: OpenRun, record: CheckpointRecord) -> Decision:
     return promote_or_reject(Case.of(opened, record.digest, corpus, 0, judging, ()))
 
 
+def promoted_before(opened: OpenRun, record: CheckpointRecord, number: int) -> dict[str, object]:
+    """The decision about a checkpoint as an earlier version recorded it."""
+    content: dict[str, object] = {
+        "decision": "promoted",
+        "reason": "there was no champion",
+        "run_id": opened.run_id,
+        "iteration": record.iteration,
+        "digest": record.digest,
+        "bits_per_character": one_text(opened),
+        "champion": None,
+        "champion_bits_per_character": None,
+    }
+    Log(opened.store, "models/default/versions").append("version", content, after=number - 1)
+    return content
+
+
 def trained(opened: OpenRun) -> CheckpointRecord:
     """A checkpoint that predicts better than a uniform guess."""
     commit_initial(opened, corpus)
@@ -129,17 +145,7 @@ def test_an_evaluation_by_the_rule_of_before_decides_nothing_new(
 def test_a_decision_by_the_rule_of_before_stays(opened: OpenRun) -> None:
     """With its evaluation; where that is lost, it is measured anew by the rule of the decision."""
     record = commit_initial(opened, corpus)
-    content = {
-        "decision": "promoted",
-        "reason": "there was no champion",
-        "run_id": opened.run_id,
-        "iteration": 0,
-        "digest": record.digest,
-        "bits_per_character": one_text(opened),
-        "champion": None,
-        "champion_bits_per_character": None,
-    }
-    Log(opened.store, "models/default/versions").append("version", content, after=-1)
+    content = promoted_before(opened, record, number=0)
 
     version = decided(opened, record).version
 
@@ -150,6 +156,18 @@ def test_a_decision_by_the_rule_of_before_stays(opened: OpenRun) -> None:
     assert known
     assert version.bits_per_character == known.held_out_bits_per_character
     assert as_before(opened, record) == known
+
+
+def test_what_is_judged_again_is_measured_by_the_rule_of_today(store: Store, dataset: str) -> None:
+    """As its champion is; the decision of before had another rule."""
+    back, champion = run_of(store, dataset), run_of(store, dataset, seed=1)
+    for number, one in enumerate((back, champion)):
+        promoted_before(one, trained(one), number)
+
+    decision = decided(back, newest(back).record)
+
+    assert (2, True, "blocks") == (decision.number, decision.is_new, decision.version.rule)
+    assert block_by_block(back) == decision.version.bits_per_character
 
 
 def test_a_loss_curve_keeps_its_rule(opened: OpenRun) -> None:

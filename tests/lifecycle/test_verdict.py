@@ -133,3 +133,9 @@ def test_notes_stand_in_the_reason() -> None:
     assert later(comparison(0.5), notes=("held out by another rule",)).reason.endswith(
         "; held out by another rule"
     )
+
+
+def test_a_larger_minimum_gain_holds_for_too_little_text_too() -> None:
+    found = comparison(0.3, pieces=9)
+    assert later(found).promoted
+    assert not later(found, minimum_gain=0.4).promoted

@@ -8,6 +8,7 @@ import pytest
 from flows.exceptions import CorpusError, DamagedObject, UnknownObject
 from flows.lifecycle.evaluation import best_checkpoint, is_exhausted
 from flows.lifecycle.work import find_work
+from flows.parameters import SamplingOptions
 from flows.storage import OpenRun, Registry, Store
 from flows.storage.canonical import canonical_json
 from flows.storage.registry import Champion
@@ -259,7 +260,7 @@ def test_patience_stops_a_run_and_the_best_checkpoint_is_judged(store: Store) ->
     while not is_exhausted(opened, work.schedule, patience=2):
         assert train_to(opened, work, opened.log.records()[-1].iteration + 333)
     assert served.iterations == opened.log.records()[-1].iteration
-    assert served.decision.version.digest == best_checkpoint(opened, work.schedule).digest
+    assert served.decision.version.digest == best_checkpoint(opened, work.schedule, 10**6).digest
 
 
 def test_the_best_of_the_evaluated_checkpoints_is_judged(store: Store) -> None:
@@ -275,3 +276,12 @@ def test_the_best_of_the_evaluated_checkpoints_is_judged(store: Store) -> None:
     per_epoch = served.work.schedule.per_epoch
     assert {1, 2, 3, 4, 6} <= {iteration / per_epoch for iteration in measured}
     assert min(measured, key=measured.__getitem__) == served.decision.version.iteration
+
+
+def test_a_priming_text_has_the_characters_of_the_run(store: Store) -> None:
+    """Those that the text of tonight lacks, and the champion knows, too."""
+    serve(store, dataset_of(store, grown), request())
+    dataset, sampling = dataset_of(store, text), SamplingOptions(priming="☃")
+    assert "☃" in find_work(store, dataset, request(sampling=sampling)).vocabulary.characters
+    with pytest.raises(CorpusError, match="the priming text has '☃'"):
+        find_work(store, dataset, request({"start_from": "scratch"}, sampling=sampling))

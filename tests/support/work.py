@@ -67,7 +67,7 @@ def serve(store: Store, dataset: Dataset, asked: TrainingRequest, **promotion: A
     opened = OpenRun(store, asked.model, work.run.run_id)
     prepared = prepare(opened, work.run, ("a.txt",), work.schedule)
     iterations = 0 if prepared.is_finished else train_to(opened, work, work.schedule.goal)
-    best = best_checkpoint(opened, work.schedule)
+    best = best_checkpoint(opened, work.schedule, 10**6)
     judging = Judging(options=PromotionOptions(**promotion), most=10**6, kept_versions=10)
     case = Case.of(opened, best.digest, ("a.txt",), work.schedule.goal, judging, ())
     return Served(work, iterations, promote_or_reject(case))
