@@ -148,7 +148,8 @@ class RetrainResult(TrainResult):
         if self.outcome != "unchanged":
             return decision
         found = "trained, but nothing better found" if self.trained_iterations else ""
-        return f"{found or 'nothing new to train'}; {decision}"
+        gone = "" if self.report_id else "; its run was removed since, so there is no report"
+        return f"{found or 'nothing new to train'}; {decision}{gone}"
 
     def table(self) -> dict[str, str]:
         trained, held_out = self.train_bits_per_character, self.held_out_bits_per_character

@@ -84,7 +84,7 @@ def judge(case: Case, history: History, champion: Champion | None) -> Version:
     else:
         comparisons = tuple(_comparisons(case, history, champion))
         verdict = verdict_on_later(
-            case.judging.options, champion.number, comparisons, _notes(case, champion)
+            case.judging.options, champion.number, comparisons, _notes(case, champion, comparisons)
         )
     opened = case.opened
     manifest = opened.dataset.manifest
@@ -181,19 +181,23 @@ def _run_of(opened: OpenRun, version: Champion) -> OpenRun | None:
     return run
 
 
-def _notes(case: Case, champion: Champion) -> list[str]:
+def _notes(case: Case, champion: Champion, comparisons: Sequence[Comparison]) -> list[str]:
     """What a reader of the comparison should know."""
     if (reigning := _run_of(case.opened, champion)) is None:
         return [f"the text of version {champion.number} is not there to compare on"]
+    notes = []
+    if "champion" not in {found.text for found in comparisons}:
+        notes.append(
+            f"of the text of version {champion.number} nothing is held out that neither was trained"
+            " on"
+        )
     mine, theirs = case.opened.run, reigning.run
     if (mine.held_out, mine.split) != (theirs.held_out, theirs.split):
-        return [
-            (
-                f"version {champion.number} held out {theirs.held_out:g} of its text by {theirs.split},"
-                f" this run {mine.held_out:g} by {mine.split}"
-            )
-        ]
-    return []
+        notes.append(
+            f"version {champion.number} held out {theirs.held_out:g} of its text by {theirs.split},"
+            f" this run {mine.held_out:g} by {mine.split}"
+        )
+    return notes
 
 
 def _lost_bits(champion: Champion | None, comparisons: Sequence[Comparison]) -> float | None:

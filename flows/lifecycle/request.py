@@ -40,8 +40,13 @@ class TrainingRequest(BaseModel):
             vocabulary.encode(self.sampling.priming, "priming text")
 
     def check_vocabulary(self, vocabulary: Vocabulary) -> None:
-        """Refuse a vocabulary that is larger than what is asked for."""
+        """Refuse a vocabulary in which nothing can be predicted, or larger than is asked for."""
         most = self.training.maximum_vocabulary
+        if len(vocabulary) < 2:  # noqa: PLR2004 - one would be certain
+            raise CorpusError(
+                f"the text has {len(vocabulary)} distinct character, expected at least 2: check the"
+                " corpus"
+            )
         if len(vocabulary) > most:
             raise CorpusError(
                 f"the vocabulary has {len(vocabulary):,} characters, expected at most {most:,}:"

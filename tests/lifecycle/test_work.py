@@ -82,6 +82,11 @@ def test_a_vocabulary_above_the_maximum_is_refused(store: Store) -> None:
         find_work(store, dataset_of(store, text), request({"maximum_vocabulary": 2}))
 
 
+def test_a_text_of_one_character_is_refused_before_anything_is_written(store: Store) -> None:
+    with pytest.raises(CorpusError, match="has 1 distinct character, expected at least 2"):
+        find_work(store, dataset_of(store, "a" * 9000), request())
+
+
 def test_the_same_text_again_is_the_same_work_whoever_is_champion_now(store: Store) -> None:
     """Also where its run started from an earlier champion."""
     old, new = dataset_of(store, text), dataset_of(store, grown)
