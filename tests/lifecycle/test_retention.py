@@ -301,12 +301,15 @@ def scenario(store: Store) -> list[CheckpointLog]:
 
 
 def test_a_removal_that_is_killed_anywhere_is_finished_by_the_next(
-    store_url: str, count: Callable[[str], None]
+    count: Callable[[str], None],
 ) -> None:
-    """And in between every reader finds the champion intact, and nothing corrupt."""
+    """And in between every reader finds the champion intact, and nothing corrupt.
+
+    In memory: on a disk `make soak` kills whole nights at each of their operations.
+    """
 
     def where(number: int) -> str:
-        return f"{store_url}-{number}"
+        return f"inmemory://bucket/store-{number}"
 
     undisturbed = reopened(where(-1))
     logs = scenario(undisturbed)

@@ -13,7 +13,7 @@ from flows.storage import datasets
 from flows.storage.dataset_use import take_up
 from flows.storage.names import probe_name
 from flows.storage.runs import run_folder
-from flows.storage.stores import Store
+from flows.storage.stores import Store, open_store
 from tests.support.retention import (
     ClockedStore,
     DyingStore,
@@ -209,9 +209,9 @@ def test_garbage_of_all_models_goes(clocked: ClockedStore) -> None:
     assert sorted(garbage) == sorted(retain_store(clocked).files)
 
 
-def test_a_year_of_nights_is_bounded(store: Store) -> None:
+def test_a_year_of_nights_is_bounded() -> None:
     """A text that grows, a third of the nights rejected: only the log of versions grows."""
-    clocked = ClockedStore(store)
+    clocked = ClockedStore(store := open_store("inmemory://bucket/store"))
     options = RetentionOptions(latest=1, best=1, versions=3)
     nights, files = 120, []
     for night in range(nights):
