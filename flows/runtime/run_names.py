@@ -48,13 +48,43 @@ def _named(make: Callable[[], str]) -> str:
     return make() if is_generated(given) else given
 
 
+# Of the names that the run form of Prefect's UI fills in (`randProductAdjective` of falso).
+adjectives_of_form = frozenset(
+    [
+        "Awesome",
+        "Rustic",
+        "Small",
+        "Gorgeous",
+        "Fantastic",
+        "Sleek",
+        "Intelligent",
+        "Unbranded",
+        "Refined",
+        "Licensed",
+        "Generic",
+        "Practical",
+        "Ergonomic",
+        "Handcrafted",
+        "Tasty",
+        "Handmade",
+        "Incredible",
+    ]
+)
+
+
 def is_generated(name: str) -> bool:
-    """Whether Prefect made that name up: an adjective and an animal, of coolname's lists.
+    """Whether Prefect made that name up: an adjective and an animal.
+
+    Its server and client take them from coolname's lists, the form of its UI from another's.
 
     >>> is_generated("amber-owl"), is_generated("before-release"), is_generated("amber owl")
     (True, False, False)
+    >>> is_generated("Ergonomic-Praying Mantis"), is_generated("Small-fix")
+    (True, False)
     """
     adjective, _, animal = name.partition("-")
+    if adjective in adjectives_of_form and animal[:1].isupper():
+        return True
     return adjective in _words("adj_any") and animal in _words("subj")
 
 
