@@ -219,7 +219,8 @@ def registry(request: Request) -> Lines:
 def resources(request: Request) -> Lines:
     """What storing the corpus, training and sampling take, beside the limits."""
     wanted = request.training if "training" in request.parameters else None
-    return _resources(request, estimate(request.store, request.dataset, wanted))
+    work = request.work if wanted else None
+    return _resources(request, estimate(request.store, request.dataset, wanted, work))
 
 
 def resources_of_report(request: Request) -> Lines:

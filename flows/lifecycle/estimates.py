@@ -7,7 +7,7 @@ from typing import NamedTuple
 from flows.lifecycle.evaluation import shortest_training_sample
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import operations_per_second
-from flows.lifecycle.work import Work, find_work
+from flows.lifecycle.work import Work
 from flows.parameters import SamplingOptions
 from flows.reporting.samples import samples_at_once, snapshot_length
 from flows.reporting.writing import report_identity
@@ -44,13 +44,17 @@ class Estimate(NamedTuple):
         return self.operations / operations_per_second / 3600
 
 
-def estimate(store: Store, dataset: Dataset, request: TrainingRequest | None) -> Estimate:
-    """What it takes to store a dataset and to serve `request`, less what the store has already."""
+def estimate(
+    store: Store, dataset: Dataset, request: TrainingRequest | None, work: Work | None
+) -> Estimate:
+    """What it takes to store a dataset and to do the `work` that serves `request`, if one is given,
+    less what the store has already.
+    """
     manifest = dataset.manifest
     size = manifest.characters * dataset.tokens.itemsize
     exists = datasets.exists(store, manifest.dataset_id)
     stored = Estimate(disk=0 if exists else size, files=0 if exists else 3)
-    parts = [stored, *(_training(store, dataset, request) if request else [])]
+    parts = [stored, *(_training(store, dataset, request, work) if request and work else [])]
     found = _together(parts, program_bytes + token_copies * size)
     if store.local_file(".") is None:  # then the cache of tokens is all that is on a local disk
         return found._replace(disk=size if request else 0)
@@ -70,9 +74,10 @@ def estimate_report(
     return _together([samples], program_bytes)
 
 
-def _training(store: Store, dataset: Dataset, request: TrainingRequest) -> list[Estimate]:
+def _training(
+    store: Store, dataset: Dataset, request: TrainingRequest, work: Work
+) -> list[Estimate]:
     """Training from the newest checkpoint on, evaluation, and the samples."""
-    work = find_work(store, dataset, request)
     if work.answer:
         return []
     records = CheckpointLog(store, request.model, work.run.run_id).records()

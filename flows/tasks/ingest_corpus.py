@@ -32,7 +32,8 @@ def ingest_corpus(
     dataset = read_dataset(corpus, encoding)
     manifest = dataset.manifest
     target = open_store(store)
-    limits_of(target).check(estimate(target, dataset, request))
+    work = find_work(target, dataset, request) if request else None
+    limits_of(target).check(estimate(target, dataset, request, work))
     reference = DatasetRef(
         store=store,
         dataset_id=manifest.dataset_id,
@@ -41,7 +42,7 @@ def ingest_corpus(
         vocabulary_size=manifest.vocabulary_size,
         corpus=tuple(map(public_url, urls_of(corpus))),
     )
-    if request and (work := find_work(target, dataset, request)).answer:
+    if request and work and work.answer:
         answered = work_reference(reference, request.model, target, work)
         return reference.model_copy(update={"answered": answered})
     check_store(target, single_writer=single_writer)
