@@ -13,6 +13,7 @@ from flows.parameters.sections import (
     EvaluationOptions,
     GateOptions,
     PromotionOptions,
+    ReadingOptions,
     RetentionOptions,
     SamplingOptions,
     TrainingOptions,
@@ -63,6 +64,11 @@ Encoding = Annotated[
     Field(min_length=1, max_length=100),
     described("Encoding", "Encoding of the text's bytes, such as utf-8 or latin-1"),
     Default("utf-8"),
+]
+Reading = Annotated[
+    ReadingOptions,
+    described("Reading", "How the corpus is found, and how its bytes become text"),
+    Default(ReadingOptions()),
 ]
 StoreUrl = Annotated[
     str,
