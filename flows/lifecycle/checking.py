@@ -31,7 +31,7 @@ def check_against_champion(
         return ()
     try:
         old_id = load_run(store, model, champion.version.run_id).dataset_id
-        if old_id == dataset.manifest.dataset_id:
+        if old_id == dataset.dataset_id:
             return ()
         new, old = dataset.blocks(), datasets.load(store, old_id).blocks()
     except (DamagedObject, UnknownObject) as error:
@@ -45,7 +45,7 @@ def _surprise(
 ) -> tuple[float, float] | None:
     """The champion's bits per character on the new blocks, and its own when it was promoted."""
     own = champion.version.bits_per_character
-    fresh = new.without(set(old.digests))
+    fresh = new.without(old.digests)
     if own is None or not len(fresh):
         return None
     blocks = fresh.by_digest().first(most)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -31,7 +30,7 @@ class Side(NamedTuple):
     """A model in a comparison, and the blocks that it trained on, by digest."""
 
     payload: Payload
-    trained_on: Collection[bytes]
+    trained_on: NDArray[np.uint64]
 
 
 def compare(
@@ -48,7 +47,7 @@ def compare(
     Both read all of it; a model that lacks characters of it is grown for that. Scored are those that
     both know. Blocks that one of them was trained on are left out. None where nothing is left.
     """
-    unseen = held_out.without({*candidate.trained_on, *other.trained_on})
+    unseen = held_out.without(candidate.trained_on).without(other.trained_on)
     if not len(unseen):
         return None
     blocks = unseen.by_digest().first(most)

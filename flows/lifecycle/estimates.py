@@ -13,7 +13,7 @@ from flows.reporting.samples import samples_at_once, snapshot_length
 from flows.reporting.writing import report_identity
 from flows.storage import bounds, datasets, reports
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
-from flows.storage.datasets import Dataset
+from flows.storage.datasets import ScannedText
 from flows.storage.open_run import OpenRun
 from flows.storage.stores import Store
 from flows.text import Vocabulary
@@ -45,14 +45,13 @@ class Estimate(NamedTuple):
 
 
 def estimate(
-    store: Store, dataset: Dataset, request: TrainingRequest | None, work: Work | None
+    store: Store, dataset: ScannedText, request: TrainingRequest | None, work: Work | None
 ) -> Estimate:
     """What it takes to store a dataset and to do the `work` that serves `request`, if one is given,
     less what the store has already.
     """
-    manifest = dataset.manifest
-    size = manifest.characters * dataset.tokens.itemsize
-    exists = datasets.exists(store, manifest.dataset_id)
+    size = dataset.characters * dataset.vocabulary.dtype.itemsize
+    exists = datasets.exists(store, dataset.dataset_id)
     stored = Estimate(disk=0 if exists else size, files=0 if exists else 3)
     parts = [stored, *(_training(store, dataset, request, work) if request and work else [])]
     found = _together(parts, program_bytes + token_copies * size)
@@ -75,7 +74,7 @@ def estimate_report(
 
 
 def _training(
-    store: Store, dataset: Dataset, request: TrainingRequest, work: Work
+    store: Store, dataset: ScannedText, request: TrainingRequest, work: Work
 ) -> list[Estimate]:
     """Training from the newest checkpoint on, evaluation, and the samples."""
     if work.answer:
@@ -98,7 +97,7 @@ def _training(
 
 
 def _chunks(
-    request: TrainingRequest, dataset: Dataset, work: Work, iteration: int, checkpoints: int
+    request: TrainingRequest, dataset: ScannedText, work: Work, iteration: int, checkpoints: int
 ) -> Estimate:
     """The iterations after `iteration`, `checkpoints` and evaluations."""
     network, V = request.training.network(), len(work.vocabulary)

@@ -26,6 +26,7 @@ from flows.text.copying import copied_share
 
 copied_lengths = (10, 20, 40)  # characters; at 10 much of a language is the same anywhere
 least_excerpt = 10_000  # characters of the held-out text
+nothing = np.empty(0, np.uint64)  # of blocks that are not known
 
 
 class Judging(BaseModel):
@@ -87,7 +88,7 @@ def judge(case: Case, history: History, champion: Champion | None) -> Version:
             case.judging.options, champion.number, comparisons, _notes(case, champion, comparisons)
         )
     opened = case.opened
-    manifest = opened.dataset.manifest
+    dataset = opened.dataset
     new = next((found for found in comparisons if found.text == "new"), None)
     return Version(
         decision="promoted" if verdict.promoted else "rejected",
@@ -107,9 +108,9 @@ def judge(case: Case, history: History, champion: Champion | None) -> Version:
         findings=tuple(case.findings),
         goal=case.goal,
         parent=opened.run.parent,
-        dataset_id=manifest.dataset_id,
+        dataset_id=dataset.dataset_id,
         corpus=case.corpus,
-        characters=manifest.characters,
+        characters=dataset.characters,
         vocabulary_size=len(case.payload.vocabulary),
     )
 
@@ -136,9 +137,9 @@ def _alone(case: Case) -> Verdict:
 def _comparisons(case: Case, history: History, champion: Champion) -> list[Comparison]:
     """With the champion on the new text and on its own, and with the oldest version on its own."""
     opened = case.opened
-    mine = Side(case.payload, set(opened.division.training.digests))
+    mine = Side(case.payload, opened.division.training.digests)
     reigning = _run_of(opened, champion)
-    theirs = Side(champion.payload, set(reigning.division.training.digests) if reigning else ())
+    theirs = Side(champion.payload, reigning.division.training.digests if reigning else nothing)
     rest = case.judging.most, opened.run.seed
     found = [compare("new", champion.number, opened.division.held_out, mine, theirs, *rest)]
     if reigning:
@@ -146,7 +147,7 @@ def _comparisons(case: Case, history: History, champion: Champion) -> list[Compa
         found.append(compare("champion", champion.number, texts, mine, theirs, *rest))
     oldest = _oldest(case, history)
     if oldest and oldest.number != champion.number and (run := _run_of(opened, oldest)):
-        side = Side(oldest.payload, set(run.division.training.digests))
+        side = Side(oldest.payload, run.division.training.digests)
         found.append(compare("oldest", oldest.number, run.division.held_out, mine, side, *rest))
     return [comparison for comparison in found if comparison]
 

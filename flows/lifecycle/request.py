@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from flows.exceptions import CorpusError
-from flows.parameters import EvaluationOptions, SamplingOptions, TrainingOptions
-from flows.storage.datasets import Dataset
+from flows.parameters import EvaluationOptions, ReadingOptions, SamplingOptions, TrainingOptions
+from flows.storage.datasets import ScannedText
 from flows.storage.open_run import check_split
 from flows.storage.runs import Run, make_run
 from flows.text import Division, Vocabulary
@@ -25,9 +25,10 @@ class TrainingRequest(BaseModel):
     training: TrainingOptions
     evaluation: EvaluationOptions
     sampling: SamplingOptions | None = None  # None: no report is asked for
+    maximum_vocabulary: int = ReadingOptions().maximum_vocabulary
     force: bool = False  # train again, from the champion, what is done already
 
-    def divide(self, dataset: Dataset) -> Division:
+    def divide(self, dataset: ScannedText) -> Division:
         """The texts to train on and to hold out; `CorpusError` for a corpus that cannot serve."""
         self.check_vocabulary(dataset.vocabulary)
         texts = dataset.divide(self.evaluation.held_out, self.evaluation.split)
@@ -41,7 +42,7 @@ class TrainingRequest(BaseModel):
 
     def check_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Refuse a vocabulary in which nothing can be predicted, or larger than is asked for."""
-        most = self.training.maximum_vocabulary
+        most = self.maximum_vocabulary
         if len(vocabulary) < 2:  # noqa: PLR2004 - one would be certain
             raise CorpusError(
                 f"the text has {len(vocabulary)} distinct character, expected at least 2: check the"
@@ -50,7 +51,7 @@ class TrainingRequest(BaseModel):
         if len(vocabulary) > most:
             raise CorpusError(
                 f"the vocabulary has {len(vocabulary):,} characters, expected at most {most:,}:"
-                " check the corpus, or set training.maximum_vocabulary"
+                " check the corpus, or set reading.maximum_vocabulary or reading.minimum_count"
             )
 
     def run_on(self, dataset_id: str, training_characters: int, parent: str | None) -> Run:

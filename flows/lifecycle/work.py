@@ -15,7 +15,7 @@ from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import Schedule, schedule_of
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.damage import warn
-from flows.storage.datasets import Dataset
+from flows.storage.datasets import ScannedText
 from flows.storage.open_run import OpenRun
 from flows.storage.order import orders, unknown
 from flows.storage.registry import Champion, Registry
@@ -47,7 +47,7 @@ class Work(NamedTuple):
     answer: Entry | None = None  # where the run is done, and removed since
 
 
-def find_work(store: Store, dataset: Dataset, request: TrainingRequest) -> Work:
+def find_work(store: Store, dataset: ScannedText, request: TrainingRequest) -> Work:
     """What a request on a dataset comes to; nothing is written.
 
     The newest run that is the same work goes on, whoever is champion now. Raises `CorpusError` for a
@@ -56,7 +56,7 @@ def find_work(store: Store, dataset: Dataset, request: TrainingRequest) -> Work:
     characters = request.divide(dataset).training.characters
     per_epoch = iterations_per_epoch(characters, request.training.network())
     registry = Registry(store, request.model)
-    run_from = partial(request.run_on, dataset.manifest.dataset_id, characters)
+    run_from = partial(request.run_on, dataset.dataset_id, characters)
 
     def work_of(run: Run, vocabulary: Vocabulary, start: str) -> Work:
         schedule = schedule_of(request, run, len(vocabulary), per_epoch)
@@ -217,7 +217,7 @@ def _check_fits(found: Champion, request: TrainingRequest) -> None:
 
 
 def _first_to_go_on(
-    store: Store, model: str, runs: Iterator[Run], dataset: Dataset
+    store: Store, model: str, runs: Iterator[Run], dataset: ScannedText
 ) -> tuple[Run, Vocabulary] | None:
     """The first run, with its characters, that has a checkpoint or whose parent is there."""
     for run in runs:
@@ -228,7 +228,7 @@ def _first_to_go_on(
     return None
 
 
-def _vocabulary_of(store: Store, model: str, run: Run, dataset: Dataset) -> Vocabulary:
+def _vocabulary_of(store: Store, model: str, run: Run, dataset: ScannedText) -> Vocabulary:
     """The characters of a run in the store."""
     if run.parent is None:
         return dataset.vocabulary

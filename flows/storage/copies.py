@@ -1,20 +1,20 @@
-"""Local copies of a remote store's tokens, since only a file can be mapped into memory.
+"""Local copies of a remote store's arrays, since only a file can be mapped into memory.
 
 Together they have a bound: those that were not used for longest are removed first.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from flows.exceptions import DamagedObject, ObjectMissing, StoreError
-from flows.storage.backends.local import LocalStore
-from flows.storage.cache import Cache
-from flows.storage.canonical import digest
+from flows.exceptions import StoreError
+from flows.storage.failures import reason, store_error
+from flows.storage.names import temporary_name
 from rnncore.folders import cache_folders, first_writable
 
 default_bytes = 10_000_000_000  # of all copies
@@ -29,22 +29,59 @@ def cache_folder() -> Path:
     return found
 
 
-def cached_copy(sha256: str, size: int, read: Callable[[], bytes]) -> Path:
-    """A local copy of a remote object, made once; `read` reads the object."""
-    most = _most_bytes()
-    cache = LocalStore(str(cache_folder()), Cache())
-    path = f"{folder}/{sha256}.npy"
-    file = Path(cache.location(path))
-    try:
-        intact = digest(cache.read(path, size)) == sha256
-    except (ObjectMissing, DamagedObject):
-        intact = False
-    if not intact:
-        cache.put(path, read())
+def cached_copy(sha256: str, download: Callable[[Path], None]) -> Path:
+    """A local copy of a remote object, made once; `download` writes the object to a path.
+
+    It is not verified here.
+    """
+    most, file = _most_bytes(), _path(sha256)
+    if not file.exists():
+        with _new_copy() as temporary:
+            download(temporary)
+            temporary.replace(file)
     with suppress(OSError):  # another user's copy may be read, but not touched
         os.utime(file)
     _trim(file, most)
     return file
+
+
+def write_copy(pieces: Iterable[bytes | memoryview]) -> tuple[str, Path]:
+    """Write a copy of an object before the object itself; its SHA-256, and the file."""
+    most, whole = _most_bytes(), hashlib.sha256()
+    with _new_copy() as temporary:
+        with temporary.open("wb") as file:
+            for piece in pieces:
+                whole.update(piece)
+                file.write(piece)
+        path = _path(whole.hexdigest())
+        temporary.replace(path)
+    _trim(path, most)
+    return whole.hexdigest(), path
+
+
+def forget_copy(sha256: str) -> None:
+    """Remove a copy that is corrupt."""
+    _path(sha256).unlink(missing_ok=True)
+
+
+def _path(sha256: str) -> Path:
+    return cache_folder() / folder / f"{sha256}.npy"
+
+
+@contextmanager
+def _new_copy() -> Iterator[Path]:
+    """A path for a copy that is being written, which its body moves to its place."""
+    parent = cache_folder() / folder
+    temporary = parent / temporary_name()
+    try:
+        parent.mkdir(exist_ok=True)
+        temporary.touch(mode=0o600)
+        yield temporary
+    except OSError as error:
+        raise store_error(f"cannot write a copy in {parent}: {reason(error)}", error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _trim(in_use: Path, most: int) -> None:

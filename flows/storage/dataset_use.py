@@ -18,6 +18,7 @@ from flows.storage.datasets import dataset_folder, is_dataset_id
 from flows.storage.log import Log
 from flows.storage.runs import load_run, models, runs_of
 from flows.storage.stores import Store
+from flows.storage.token_files import is_blocks
 
 kind = "taken up"  # of the records
 again_seconds = 3600.0  # a dataset that was written or taken up since is not taken up again
@@ -81,7 +82,8 @@ def remove(store: Store, dataset_id: str, now: float) -> bool:
     if not _is_old(store, dataset_id, now):
         return False
     folder = dataset_folder(dataset_id)
-    for name in ("manifest.json", "vocabulary.json", "tokens.npy"):
+    blocks = filter(is_blocks, store.names(folder))
+    for name in ("manifest.json", "vocabulary.json", "tokens.npy", "profile.json", *blocks):
         store.remove(f"{folder}/{name}")
     Log(store, f"{folder}/log").remove()
     store.remove_folders(folder)

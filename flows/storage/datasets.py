@@ -3,87 +3,99 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import re
-import stat
+from collections.abc import Iterable, Sequence
+from functools import cached_property
 from itertools import accumulate
-from pathlib import Path
-from typing import ClassVar, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr
 
-from flows.exceptions import DamagedObject, ObjectMissing, UnknownObject
+from flows.exceptions import DamagedObject, ObjectMissing
 from flows.storage import bounds
-from flows.storage.canonical import canonical_json, digest, identity, strict_json
-from flows.storage.copies import cached_copy
-from flows.storage.damage import read_again_if_damaged, too_large, warn
-from flows.storage.documents import Document, create_document, load_document
-from flows.storage.failures import not_files, reason, store_error
+from flows.storage.canonical import digest, strict_json
+from flows.storage.damage import read_again_if_damaged, warn
+from flows.storage.documents import create_document
+from flows.storage.manifests import (
+    DatasetManifest,
+    FileEntry,
+    dataset_folder,
+    describe,
+    exists,
+    identity_of,
+    is_dataset_id,
+    load_manifest,
+    vocabulary_json,
+)
 from flows.storage.stores import Store
-from flows.text import Blocks, Division, Split, SplitMethod, TokenArray, Vocabulary, divide, split
+from flows.storage.token_files import (
+    is_blocks,
+    load_blocks,
+    map_tokens,
+    save_blocks,
+    token_bytes,
+)
+from flows.text import (
+    Blocks,
+    BlockTable,
+    Division,
+    Encoder,
+    Scanner,
+    Split,
+    SplitMethod,
+    TokenArray,
+    Unit,
+    Vocabulary,
+    divide,
+    split,
+)
+from flows.text.scanning import piece_bytes
 
-dataset_format = 1
+__all__ = [
+    "Dataset",
+    "DatasetManifest",
+    "FileEntry",
+    "ScannedText",
+    "dataset_folder",
+    "exists",
+    "is_dataset_id",
+    "is_intact",
+    "load",
+    "load_manifest",
+    "save",
+    "scan",
+    "tokenise",
+]
+
+not_encoded: TokenArray = np.empty(0, np.uint8)
 
 
-class FileEntry(BaseModel):
-    """One file of the corpus, in its order."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    characters: int = Field(ge=0)
-    sha256: str  # of the text in UTF-8
-
-
-class DatasetManifest(Document):
-    """`manifest.json`: written last, so where it exists the dataset is complete."""
-
-    what: ClassVar[str] = "a dataset's manifest"
-    newest_format: ClassVar[int] = dataset_format
-    most: ClassVar[int] = bounds.manifest
-
-    dataset_id: str
-    characters: int
-    vocabulary_size: int
-    vocabulary_sha256: str
-    tokens_sha256: str
-    tokens_dtype: str
-    files: tuple[FileEntry, ...]
-
-    @property
-    def name(self) -> str:
-        """As `dataset_id`."""
-        return self.dataset_id
-
-    @model_validator(mode="after")
-    def _check_files(self) -> Self:
-        characters = sum(file.characters for file in self.files)
-        if (_identity(self.files), characters) != (self.dataset_id, self.characters):
-            raise ValueError("its files do not give its id and length")
-        return self
-
-
-class Dataset(BaseModel):
-    """A dataset opened for reading: its manifest, vocabulary, and tokens (N,) mapped from disk."""
+class ScannedText(BaseModel):
+    """A text after the first pass: all that is known of it but its tokens."""
 
     model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
 
-    manifest: DatasetManifest
+    files: tuple[FileEntry, ...]
     vocabulary: Vocabulary
-    tokens: TokenArray
+    table: BlockTable
     _divisions: dict[tuple[float, SplitMethod], Division] = PrivateAttr(default_factory=dict)
+
+    @cached_property
+    def dataset_id(self) -> str:
+        """The id of the dataset that it is, or will be."""
+        return identity_of(self.files, self.vocabulary.unit)
+
+    @cached_property
+    def characters(self) -> int:
+        """Length of the text."""
+        return sum(file.characters for file in self.files)
 
     @property
     def file_ends(self) -> list[int]:
         """Where each file ends, in characters from the start of the corpus."""
-        return list(accumulate(file.characters for file in self.manifest.files))
-
-    def split(self, share: float, method: SplitMethod) -> Split:
-        """The text to train on, and the share of it to hold out."""
-        return split(self.divide(share, method))
+        return list(accumulate(file.characters for file in self.files))
 
     def divide(self, share: float, method: SplitMethod) -> Division:
-        """As `split`, as blocks; their digests are computed once."""
+        """The blocks to train on, and the share of them to hold out."""
         key = share, method
         if key not in self._divisions:
             self._divisions[key] = divide(self.blocks(), share, method)
@@ -91,63 +103,79 @@ class Dataset(BaseModel):
 
     def blocks(self) -> Blocks:
         """All blocks of the text."""
-        return Blocks.of_text(self.tokens, self.vocabulary, self.file_ends)
+        return Blocks(not_encoded, self.vocabulary, self.table)
 
 
-def describe(texts: list[str], vocabulary: Vocabulary, tokens: bytes) -> DatasetManifest:
-    """The manifest of `texts`; the id depends on their content and order alone."""
-    files = tuple(
-        FileEntry(characters=len(text), sha256=digest(text.encode("utf-8", "surrogatepass")))
-        for text in texts
+class Dataset(ScannedText):
+    """A dataset opened for reading: its manifest, vocabulary, and tokens (N,) mapped from disk."""
+
+    manifest: DatasetManifest
+    tokens: TokenArray
+
+    def split(self, share: float, method: SplitMethod) -> Split:
+        """The tokens to train on, and those to hold out."""
+        return split(self.divide(share, method))
+
+    def blocks(self) -> Blocks:
+        return Blocks(self.tokens, self.vocabulary, self.table)
+
+
+def scan(texts: Iterable[tuple[str, Iterable[bytes | memoryview]]], unit: Unit) -> ScannedText:
+    """The first pass over files, each a name for errors and its bytes in pieces."""
+    scanner = Scanner(unit)
+    found = [scanner.scan(pieces, name) for name, pieces in texts]
+    files = tuple(FileEntry(characters=file.characters, sha256=file.sha256) for file in found)
+    return ScannedText(files=files, vocabulary=scanner.vocabulary, table=scanner.table)
+
+
+def tokenise(texts: Sequence[str], unit: Unit = "character") -> Dataset:
+    """Vocabulary and tokens of `texts`, in memory; nothing is written."""
+    data = [text.encode("utf-8") for text in texts]
+    scanned = scan((("text", in_pieces(each)) for each in data), unit)
+    encoder = Encoder(scanned.vocabulary)
+    dtype = scanned.vocabulary.dtype
+    tokens = np.concatenate(
+        [
+            np.empty(0, dtype),
+            *(piece.copy() for each in data for piece in encoder.encode(in_pieces(each))),
+        ]
     )
-    return DatasetManifest(
-        format=dataset_format,
-        dataset_id=_identity(files),
-        characters=sum(file.characters for file in files),
-        vocabulary_size=len(vocabulary),
-        vocabulary_sha256=digest(_vocabulary_json(vocabulary)),
-        tokens_sha256=digest(tokens),
-        tokens_dtype=vocabulary.dtype.name,
-        files=files,
+    whole = hashlib.sha256()
+    for part in token_bytes([tokens], scanned.vocabulary, len(tokens)):
+        whole.update(part)
+    manifest = describe(scanned.files, scanned.vocabulary, whole.hexdigest())
+    return Dataset(**dict(scanned), manifest=manifest, tokens=tokens)
+
+
+def in_pieces(data: bytes) -> Iterable[memoryview]:
+    """Bytes in memory, in pieces."""
+    view = memoryview(data)
+    return (view[start : start + piece_bytes] for start in range(0, len(view), piece_bytes))
+
+
+def save(store: Store, text: ScannedText, tokens: Iterable[TokenArray] | None = None) -> None:
+    """Write a dataset, its manifest last; this repairs parts that are corrupt.
+
+    `tokens` come in pieces; those of a dataset in memory are its own.
+    """
+    if tokens is None:
+        tokens = [text.tokens] if isinstance(text, Dataset) else []
+    folder, vocabulary = dataset_folder(text.dataset_id), text.vocabulary
+    sha256 = store.put_stream(
+        f"{folder}/tokens.npy", token_bytes(tokens, vocabulary, text.characters)
     )
-
-
-def tokenise(texts: list[str]) -> Dataset:
-    """Vocabulary and tokens of `texts`; nothing is written."""
-    vocabulary = Vocabulary.of_text(*texts)
-    tokens = np.concatenate([vocabulary.encode(text) for text in texts])
-    manifest = describe(texts, vocabulary, npy_bytes(tokens))
-    return Dataset(manifest=manifest, vocabulary=vocabulary, tokens=tokens)
-
-
-def npy_bytes(tokens: TokenArray) -> bytes:
-    """`tokens` as the bytes of a .npy file."""
-    return _npy_header(tokens.dtype, len(tokens)) + tokens.tobytes()
-
-
-def _npy_header(dtype: np.dtype[np.unsignedinteger], length: int) -> bytes:
-    """What numpy writes before `length` tokens: compared, not parsed, when they are read."""
-    buffer = io.BytesIO()
-    description = np.lib.format.dtype_to_descr(dtype)
-    fields = {"descr": description, "fortran_order": False, "shape": (length,)}
-    np.lib.format.write_array_header_1_0(buffer, fields)
-    return buffer.getvalue()
-
-
-def save(store: Store, dataset: Dataset) -> None:
-    """Write a dataset, its manifest last; this repairs parts that are corrupt."""
-    manifest = dataset.manifest
-    folder = dataset_folder(manifest.dataset_id)
-    store.put(f"{folder}/tokens.npy", npy_bytes(dataset.tokens))
-    store.put(f"{folder}/vocabulary.json", _vocabulary_json(dataset.vocabulary))
+    manifest = describe(text.files, vocabulary, sha256)
+    store.put(f"{folder}/vocabulary.json", vocabulary_json(vocabulary))
+    save_blocks(store, text.dataset_id, text.table)
     path = f"{folder}/manifest.json"
     if create_document(store, path, manifest) != manifest:
         raise DamagedObject(store.location(path), "is not the manifest of these texts")
 
 
-def exists(store: Store, dataset_id: str) -> bool:
-    """Whether a complete dataset of that id is in the store."""
-    return "manifest.json" in store.names(dataset_folder(dataset_id))
+def complete(store: Store, text: ScannedText) -> None:
+    """Write the blocks of a dataset that was stored before there were such files."""
+    if not any(map(is_blocks, store.names(dataset_folder(text.dataset_id)))):
+        save_blocks(store, text.dataset_id, text.table)
 
 
 def is_intact(store: Store, dataset_id: str) -> bool:
@@ -162,28 +190,9 @@ def is_intact(store: Store, dataset_id: str) -> bool:
     return True
 
 
-def load_manifest(store: Store, dataset_id: str) -> DatasetManifest:
-    """The manifest of a dataset, checked."""
-    path = f"{dataset_folder(dataset_id)}/manifest.json"
-    try:
-        return load_document(store, path, DatasetManifest, dataset_id)
-    except ObjectMissing as error:
-        raise UnknownObject(f"no dataset {dataset_id} in {store.url}: ingest it first") from error
-
-
 def load(store: Store, dataset_id: str) -> Dataset:
     """Open a dataset and verify every byte; tokens of a remote store go through a local cache."""
     return store.cache.get("dataset", dataset_id, lambda: _load(store, dataset_id))
-
-
-def is_dataset_id(name: str) -> bool:
-    """Whether a folder of that name can be a dataset's."""
-    return re.fullmatch("[0-9a-f]{16}", name) is not None
-
-
-def dataset_folder(dataset_id: str) -> str:
-    """Folder of a dataset in the store."""
-    return f"datasets/{dataset_id}"
 
 
 def _load(store: Store, dataset_id: str) -> Dataset:
@@ -193,75 +202,24 @@ def _load(store: Store, dataset_id: str) -> Dataset:
     if len(vocabulary) != manifest.vocabulary_size:
         name = store.location(f"{folder}/manifest.json")
         raise DamagedObject(name, f"vocabulary_size is not {len(vocabulary)}, bytes were altered")
-    tokens = _map_tokens(store, f"{folder}/tokens.npy", manifest, vocabulary)
-    return Dataset(manifest=manifest, vocabulary=vocabulary, tokens=tokens)
-
-
-def _identity(files: tuple[FileEntry, ...]) -> str:
-    return identity([dataset_format, [file.model_dump() for file in files]])
-
-
-def _vocabulary_json(vocabulary: Vocabulary) -> bytes:
-    return canonical_json(list(vocabulary.characters))
-
-
-def _read_part(store: Store, path: str, most: int) -> bytes:
-    try:
-        return store.read(path, most)
-    except ObjectMissing as error:
-        raise DamagedObject(store.location(path), "is missing from its dataset") from error
+    tokens = map_tokens(store, manifest, vocabulary)
+    ends = list(accumulate(file.characters for file in manifest.files))
+    table = load_blocks(store, manifest) or Blocks.of_text(tokens, vocabulary, ends).table
+    return Dataset(
+        manifest=manifest, files=manifest.files, vocabulary=vocabulary, table=table, tokens=tokens
+    )
 
 
 @read_again_if_damaged
 def _load_vocabulary(store: Store, path: str, manifest: DatasetManifest) -> Vocabulary:
-    data, name = _read_part(store, path, bounds.vocabulary), store.location(path)
+    name = store.location(path)
+    try:
+        data = store.read(path, bounds.vocabulary)
+    except ObjectMissing as error:
+        raise DamagedObject(name, "is missing from its dataset") from error
     if digest(data) != manifest.vocabulary_sha256:
         raise DamagedObject(name, "sha256 mismatch, bytes were altered")
     try:
-        return Vocabulary.from_list(strict_json(data))
+        return Vocabulary.from_list(strict_json(data), manifest.unit)
     except ValueError as error:
         raise DamagedObject(name, str(error)) from error
-
-
-@read_again_if_damaged
-def _map_tokens(
-    store: Store, path: str, manifest: DatasetManifest, vocabulary: Vocabulary
-) -> TokenArray:
-    """Tokens (N,) mapped into memory from a file whose bytes were verified."""
-    name = store.location(path)
-    header = _npy_header(vocabulary.dtype, manifest.characters)
-    size = len(header) + manifest.characters * vocabulary.dtype.itemsize
-    if manifest.tokens_dtype != vocabulary.dtype.name:
-        raise DamagedObject(name, f"is of {manifest.tokens_dtype}, its vocabulary of another type")
-    file = store.local_file(path)
-    if file is None:
-        sha256 = manifest.tokens_sha256
-        file = cached_copy(sha256, size, lambda: _read_part(store, path, size))
-    try:
-        _verify(file, name, manifest.tokens_sha256, size, header)
-    except FileNotFoundError as error:
-        raise DamagedObject(name, "is missing from its dataset") from error
-    except OSError as error:
-        if error.errno in not_files:
-            raise DamagedObject(name, "is not a file") from error
-        raise store_error(f"cannot read {name}: {reason(error)}", error) from error
-    if not manifest.characters:
-        raise DamagedObject(name, "has no tokens")
-    tokens: TokenArray = np.memmap(file, vocabulary.dtype, "r", len(header), manifest.characters)
-    if tokens.max() >= len(vocabulary):
-        raise DamagedObject(name, f"has the token {tokens.max()}, which no character has")
-    return tokens
-
-
-def _verify(file: Path, name: str, sha256: str, size: int, header: bytes) -> None:
-    """Compare a file of tokens with its digest, and then with what its manifest says."""
-    if not stat.S_ISREG(file.stat().st_mode):
-        raise DamagedObject(name, "is not a file")
-    if (found := file.stat().st_size) > size:
-        raise too_large(name, found, size)
-    with file.open("rb") as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() != sha256:
-            raise DamagedObject(name, "sha256 mismatch, bytes were altered")
-        stream.seek(0)
-        if found != size or stream.read(len(header)) != header:
-            raise DamagedObject(name, "not an array of tokens as its manifest says")

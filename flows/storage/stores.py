@@ -6,7 +6,7 @@ two writers of one path exactly one succeeds. `put` is for payloads named by the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -58,6 +58,15 @@ class Store(Protocol):
 
     def put(self, path: str, data: bytes) -> None:
         """Write an object named by its content, so that writing it twice changes nothing."""
+
+    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+        """As `put`, of an object that comes in pieces; whole or not at all. Its SHA-256."""
+
+    def download(self, path: str, target: Path, most: int) -> None:
+        """Write an object to a local file; as `read`, in flat memory."""
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        """Bytes of each object in `folder`, freshly listed."""
 
     def replace(self, path: str, data: bytes) -> None:
         """Write a page, whole, in the place of the one before; only pages may be replaced."""

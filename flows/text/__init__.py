@@ -1,16 +1,22 @@
 """Text without files: characters and their numbers, bytes to text, blocks, held-out text."""
 
-from flows.text.blocks import Blocks
+from flows.text.blocks import Blocks, BlockTable
 from flows.text.decoding import decode
+from flows.text.encoding import Encoder
 from flows.text.held_out import Division, Split, SplitMethod, divide, split
-from flows.text.vocabulary import TokenArray, Vocabulary
+from flows.text.scanning import Scanner
+from flows.text.vocabulary import TokenArray, Unit, Vocabulary
 
 __all__ = [
+    "BlockTable",
     "Blocks",
     "Division",
+    "Encoder",
+    "Scanner",
     "Split",
     "SplitMethod",
     "TokenArray",
+    "Unit",
     "Vocabulary",
     "decode",
     "divide",

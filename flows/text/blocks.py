@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,70 +14,110 @@ from flows.text.vocabulary import TokenArray, Vocabulary
 
 shortest_block = 1024  # characters; a block ends at the first line end past this
 longest_block = 2048
+digest_type = np.dtype(">u8")  # the first eight bytes of a SHA-256: as a number, its order
+at_once = 1 << 20  # digests that are looked up together
+
+
+@dataclass(frozen=True)
+class BlockTable:
+    """All blocks of a text, or of the part of it that begins at `start`, in their order."""
+
+    lengths: NDArray[np.uint16]  # (N,) characters
+    digests: NDArray[np.uint64] | None = None  # (N,) None: computed where they are asked for
+    start: int = 0
+
+    @cached_property
+    def characters(self) -> int:
+        """Length of all blocks together."""
+        return int(self.lengths.sum(dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Blocks:
     """Some blocks of a text, in some order."""
 
-    tokens: TokenArray  # (N,) of the whole text
+    tokens: TokenArray  # (N,) of the whole text; empty before it is encoded
     vocabulary: Vocabulary
-    bounds: NDArray[np.int64]  # (blocks, 2) where each starts and ends in `tokens`
+    table: BlockTable
+    chosen: NDArray[np.uint32] | None = None  # places in the table; None for all
 
     @classmethod
     def of_text(
         cls, tokens: TokenArray, vocabulary: Vocabulary, file_ends: Sequence[int]
     ) -> Blocks:
         """All blocks of a text; none crosses from one file to the next."""
-        return cls(tokens, vocabulary, _bounds(tokens, vocabulary, file_ends))
+        table = BlockTable(cut_lengths(tokens, vocabulary, file_ends))
+        blocks = cls(tokens, vocabulary, table)
+        return replace(blocks, table=replace(table, digests=blocks.digests))
 
     def __len__(self) -> int:
-        return len(self.bounds)
-
-    @property
-    def characters(self) -> int:
-        """Length of all blocks together."""
-        return int(self.lengths.sum())
-
-    @property
-    def lengths(self) -> NDArray[np.int64]:
-        """Characters of each block, (blocks,)."""
-        return self.bounds[:, 1] - self.bounds[:, 0]
+        return len(self.table.lengths if self.chosen is None else self.chosen)
 
     @cached_property
-    def digests(self) -> list[bytes]:
-        """SHA-256 of each block's text in UTF-8."""
-        texts = (self.vocabulary.decode(self.tokens[start:end]) for start, end in self.bounds)
-        return [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+    def characters(self) -> int:
+        """Length of all blocks together."""
+        return int(self.lengths.sum(dtype=np.int64))
 
-    def select(self, chosen: NDArray[np.bool_] | NDArray[np.int64]) -> Blocks:
+    @property
+    def lengths(self) -> NDArray[np.uint16]:
+        """Characters of each block, (blocks,)."""
+        return self.table.lengths if self.chosen is None else self.table.lengths[self.chosen]
+
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """Where each block starts and ends in the text, (blocks, 2)."""
+        ends = self.table.lengths.cumsum(dtype=np.int64)
+        if self.chosen is not None:
+            ends = ends[self.chosen]
+        ends += self.table.start
+        return np.stack([ends - self.lengths, ends], axis=1)
+
+    @cached_property
+    def digests(self) -> NDArray[np.uint64]:
+        """The first eight bytes of the SHA-256 of each block's text in UTF-8, (blocks,)."""
+        found = self.table.digests
+        if found is not None:
+            return found if self.chosen is None else found[self.chosen]
+        texts = map(self.vocabulary.to_bytes, self.parts())
+        whole = b"".join(hashlib.sha256(text).digest()[:8] for text in texts)
+        return np.frombuffer(whole, digest_type).astype(np.uint64)
+
+    def select(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Blocks:
         """The blocks that a mask (blocks,) or their places choose."""
-        return replace(self, bounds=self.bounds[chosen])
+        if self.chosen is not None:
+            places = self.chosen[chosen]
+        else:
+            places = (np.flatnonzero(chosen) if chosen.dtype == bool else chosen).astype(np.uint32)
+        return replace(self, chosen=places)
 
-    def without(self, digests: Collection[bytes]) -> Blocks:
+    def without(self, digests: NDArray[np.uint64]) -> Blocks:
         """The blocks whose digest is not among `digests`."""
-        kept = np.array([digest not in digests for digest in self.digests], bool)
-        return self.select(kept)
+        return self.select(~_are_among(self.digests, digests))
 
     def by_digest(self) -> Blocks:
         """The same blocks in the order of their digests, which depends on no file and no place."""
-        order = sorted(range(len(self)), key=self.digests.__getitem__)
-        return self.select(np.array(order, np.int64))
+        return self.select(np.argsort(self.digests, kind="stable").astype(np.uint32))
 
     def first(self, characters: int) -> Blocks:
         """As many of the first blocks as have `characters` together, and at least one."""
-        count = int(np.searchsorted(self.lengths.cumsum(), characters, side="right"))
-        return replace(self, bounds=self.bounds[: max(1, count)])
+        sums = self.lengths.cumsum(dtype=np.int64)
+        count = max(1, int(np.searchsorted(sums, characters, side="right")))
+        return self.select(np.arange(min(count, len(self)), dtype=np.uint32))
 
     def joined(self) -> TokenArray:
         """The tokens of all blocks, one block after the other."""
-        parts = [self.tokens[start:end] for start, end in self.bounds.tolist()]
-        return np.concatenate([self.tokens[:0], *parts])
+        return np.concatenate([self.tokens[:0], *self.parts()])
+
+    def parts(self) -> list[TokenArray]:
+        """The tokens of each block."""
+        if not len(self.tokens):
+            raise ValueError("the text is not encoded yet")
+        return [self.tokens[start:end] for start, end in self.bounds.tolist()]
 
     @property
     def ends(self) -> NDArray[np.int64]:
         """Where each block ends in `joined`, (blocks,)."""
-        return self.lengths.cumsum()
+        return self.lengths.cumsum(dtype=np.int64)
 
 
 def pieces(start: int, end: int, length: int) -> NDArray[np.int64]:
@@ -86,18 +126,26 @@ def pieces(start: int, end: int, length: int) -> NDArray[np.int64]:
     return np.stack([starts, np.minimum(starts + length, end)], axis=1)
 
 
-def _bounds(
+def cut_lengths(
     tokens: TokenArray, vocabulary: Vocabulary, file_ends: Sequence[int]
-) -> NDArray[np.int64]:
+) -> NDArray[np.uint16]:
+    """Characters of each block of a text of some files."""
+    from flows.text.kernels import cut  # here, since numba is slow to load
+
     newline = vocabulary.characters.find("\n")
-    line_ends = np.flatnonzero(tokens == newline) + 1 if newline >= 0 else np.empty(0, int)
-    bounds = []
-    start = 0
-    for file_end in file_ends:
-        while start < file_end:
-            at = int(np.searchsorted(line_ends, start + shortest_block, side="right"))
-            line_end = int(line_ends[at]) if at < len(line_ends) else file_end
-            end = min(line_end, start + longest_block, file_end)
-            bounds.append((start, end))
-            start = end
-    return np.array(bounds, np.int64).reshape(-1, 2)
+    parts = [np.empty(0, np.uint16)]
+    for start, end in zip([0, *file_ends], file_ends, strict=False):
+        lengths = np.empty((end - start) // shortest_block + 1, np.uint16)
+        parts.append(lengths[: cut(tokens[start:end], newline, lengths)])
+    return np.concatenate(parts)
+
+
+def _are_among(digests: NDArray[np.uint64], others: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Which of `digests` are among `others`, which may be many."""
+    wanted, inverse = np.unique(digests, return_inverse=True)
+    found = np.zeros(len(wanted), bool)
+    for start in range(0, len(others) if len(wanted) else 0, at_once):
+        part = others[start : start + at_once]
+        places = np.searchsorted(wanted, part).clip(max=len(wanted) - 1)
+        found[places[wanted[places] == part]] = True
+    return found[inverse]

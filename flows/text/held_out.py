@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.text.blocks import Blocks, longest_block, pieces
+from flows.text.blocks import Blocks, BlockTable, longest_block, pieces
 from flows.text.vocabulary import TokenArray
 
 SplitMethod = Literal["content", "tail"]
@@ -39,7 +39,7 @@ def divide(blocks: Blocks, share: float, method: SplitMethod) -> Division:
         return Division(blocks, blocks.select(np.zeros(len(blocks), bool)))
     if method == "tail" or len(blocks) == 1:
         return _divide_at(blocks, blocks.characters - round(blocks.characters * share))
-    chosen = np.array(_choose([_fraction(digest) for digest in blocks.digests], share))
+    chosen = _choose(blocks.digests, share)
     return Division(blocks.select(~chosen), blocks.select(chosen))
 
 
@@ -53,23 +53,22 @@ def split(division: Division, *, interleaved: bool = False) -> Split:
 
 def _divide_at(blocks: Blocks, at: int) -> Division:
     """The blocks of the text before character `at`, and what follows in blocks of their own."""
-    ends = blocks.bounds[:, 1].tolist()
-    before = [(start, min(end, at)) for start, end in blocks.bounds.tolist() if start < at]
-    training = Blocks(blocks.tokens, blocks.vocabulary, np.array(before, np.int64).reshape(-1, 2))
-    held_out = pieces(at, ends[-1], longest_block)
-    return Division(training, Blocks(blocks.tokens, blocks.vocabulary, held_out))
+    ends = blocks.ends
+    whole = int(np.searchsorted(ends, at, side="right"))  # blocks that are before it altogether
+    before = int(ends[whole - 1]) if whole else 0
+    rest = [at - before] if at > before else []
+    lengths = np.concatenate([blocks.lengths[:whole], np.array(rest, np.uint16)])
+    after = np.diff(pieces(at, blocks.characters, longest_block)).ravel().astype(np.uint16)
+    training, held_out = BlockTable(lengths), BlockTable(after, start=at)
+    return Division(replace(blocks, table=training), replace(blocks, table=held_out))
 
 
-def _fraction(digest: bytes) -> float:
-    """A SHA-256 as a number in [0, 1)."""
-    return int.from_bytes(digest[:8]) / 2**64
-
-
-def _choose(fractions: Sequence[float], share: float) -> list[bool]:
+def _choose(digests: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:
     """Which blocks to hold out: at least one, and never all of them."""
-    chosen = [fraction < share for fraction in fractions]
-    if not any(chosen):
-        chosen[fractions.index(min(fractions))] = True
-    if all(chosen):
-        chosen[fractions.index(max(fractions))] = False
+    fractions = digests / 2.0**64  # a SHA-256 as a number in [0, 1)
+    chosen: NDArray[np.bool_] = fractions < share
+    if not chosen.any():
+        chosen[fractions.argmin()] = True
+    if chosen.all():
+        chosen[fractions.argmax()] = False
     return chosen

@@ -27,8 +27,7 @@ def count_character(blocks: Blocks, character: str) -> int:
     token = blocks.vocabulary.characters.find(character)
     if token < 0:  # the text need not be read
         return 0
-    parts = (blocks.tokens[start:end] for start, end in blocks.bounds.tolist())
-    return sum(int(np.count_nonzero(part == token)) for part in parts)
+    return sum(int(np.count_nonzero(part == token)) for part in blocks.parts())
 
 
 def count_pairs(blocks: Blocks) -> PairCounts:
@@ -60,8 +59,7 @@ def repeated_lines(blocks: Blocks) -> float:
     That is 1 − distinct lines ÷ lines. A line ends at a line feed, and where its block ends; it is
     blank if it has white space alone. 0 for a text without lines.
     """
-    parts = (blocks.tokens[start:end] for start, end in blocks.bounds.tolist())
-    texts = map(blocks.vocabulary.decode, parts)
+    texts = map(blocks.vocabulary.decode, blocks.parts())
     # Hashes of 64 bits take little memory. That two of ten million lines share one has a chance of
     # one in a million, and would move the share by a ten-millionth.
     hashes = (hash(line) for text in texts for line in text.split("\n") if line.strip())

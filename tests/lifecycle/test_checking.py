@@ -43,7 +43,7 @@ def test_the_champion_reads_the_new_blocks_alone(store: Store) -> None:
     found = findings(store, dataset_of(store, foreign))["surprise"]
 
     old = datasets.load(store, OpenRun(store, "m", champion.version.run_id).run.dataset_id)
-    fresh = dataset_of(store, foreign).blocks().without(set(old.blocks().digests)).by_digest()
+    fresh = dataset_of(store, foreign).blocks().without(old.blocks().digests).by_digest()
     state, vocabulary = champion.payload
     assert set(foreign) <= set(vocabulary.characters)
     tokens = vocabulary.places_of(fresh.vocabulary)[fresh.joined()]

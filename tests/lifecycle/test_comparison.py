@@ -17,6 +17,7 @@ from flows.lifecycle.comparison import (
     piece_ends,
     ratio,
 )
+from flows.lifecycle.promotion import nothing
 from flows.storage.datasets import tokenise
 from flows.storage.payload import Payload
 from flows.text import Blocks, Vocabulary
@@ -41,7 +42,9 @@ def model(text: str, iterations: int, characters: str = "") -> Payload:
 
 def of_bits(candidate: Payload, other: Payload, text: str, most: int = 10**6) -> tuple[float, ...]:
     """Bits per character of both, and the gain, on a text that neither was trained on."""
-    found = compare("new", 3, blocks_of(text), Side(candidate, ()), Side(other, ()), most, seed=0)
+    found = compare(
+        "new", 3, blocks_of(text), Side(candidate, nothing), Side(other, nothing), most, seed=0
+    )
     assert found
     return found.bits_per_character, found.other_bits_per_character, found.gain
 
@@ -66,7 +69,7 @@ def test_the_gain_is_the_same_whatever_the_order_of_the_text() -> None:
     models = model(one, 300), model(one, 20)
     dataset, turned = tokenise([one, other]), tokenise([other, one])
     found = [
-        compare("new", 0, d.blocks(), Side(models[0], ()), Side(models[1], ()), 10**6, 0)
+        compare("new", 0, d.blocks(), Side(models[0], nothing), Side(models[1], nothing), 10**6, 0)
         for d in (dataset, turned)
     ]
     assert found[0] == found[1]
@@ -75,15 +78,17 @@ def test_the_gain_is_the_same_whatever_the_order_of_the_text() -> None:
 def test_blocks_that_one_of_them_was_trained_on_are_left_out() -> None:
     old, new = some_text(12, seed=1), some_text(12, seed=2)
     both, models = tokenise([old, new]).blocks(), (model(old, 50), model(old, 20))
-    seen = set(blocks_of(old).digests)
-    expected = compare("new", 0, blocks_of(new), Side(models[0], ()), Side(models[1], ()), 10**6, 0)
+    seen = blocks_of(old).digests
+    expected = compare(
+        "new", 0, blocks_of(new), Side(models[0], nothing), Side(models[1], nothing), 10**6, 0
+    )
     for sides in (
-        (Side(models[0], seen), Side(models[1], ())),
-        (Side(models[0], ()), Side(models[1], seen)),
+        (Side(models[0], seen), Side(models[1], nothing)),
+        (Side(models[0], nothing), Side(models[1], seen)),
     ):
         assert expected == compare("new", 0, both, *sides, 10**6, 0)
     assert (
-        compare("new", 0, blocks_of(old), Side(models[0], seen), Side(models[1], ()), 10**6, 0)
+        compare("new", 0, blocks_of(old), Side(models[0], seen), Side(models[1], nothing), 10**6, 0)
         is None
     )
 
@@ -94,7 +99,9 @@ def test_characters_that_one_does_not_know_are_read_but_not_scored() -> None:
     with_new = text.replace("e", "é").replace("\n", "\nж", 3)
     candidate, champion = model(with_new, 100, text), model(text, 100)
     blocks = blocks_of(with_new)
-    found = compare("new", 0, blocks, Side(candidate, ()), Side(champion, ()), 10**6, seed=0)
+    found = compare(
+        "new", 0, blocks, Side(candidate, nothing), Side(champion, nothing), 10**6, seed=0
+    )
     assert found
     vocabulary = candidate.vocabulary
     ordered = blocks.by_digest()
@@ -136,7 +143,7 @@ def test_few_blocks_are_cut_into_pieces_that_are_read_as_their_block() -> None:
 def test_only_as_much_is_read_as_is_allowed() -> None:
     text = some_text(20)
     models = model(text, 50), model(text, 20)
-    sides = Side(models[0], ()), Side(models[1], ())
+    sides = Side(models[0], nothing), Side(models[1], nothing)
     found = compare("new", 0, blocks_of(text), *sides, 5000, 0)
     assert found
     assert 3000 < found.characters < 5000

@@ -77,9 +77,9 @@ def test_a_vocabulary_above_the_maximum_is_refused(store: Store) -> None:
     serve(store, dataset_of(store, text), request())
     size = len(set(text))
     with pytest.raises(CorpusError, match=rf"expected at most {size}: .*\.maximum_vocabulary"):
-        find_work(store, dataset_of(store, grown), request({"maximum_vocabulary": size}))
+        find_work(store, dataset_of(store, grown), request(maximum_vocabulary=size))
     with pytest.raises(CorpusError, match="expected at most 2"):
-        find_work(store, dataset_of(store, text), request({"maximum_vocabulary": 2}))
+        find_work(store, dataset_of(store, text), request(maximum_vocabulary=2))
 
 
 def test_a_text_of_one_character_is_refused_before_anything_is_written(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import fsspec
@@ -38,6 +38,10 @@ class ClockedStore(StoreWrapper):
         super().put(path, data)
         self.times[path] = self.now
 
+    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+        self.times[path] = self.now
+        return super().put_stream(path, pieces)
+
     def written(self, folder: str) -> dict[str, float]:
         prefix = f"{folder}/" if folder else ""
         found = super().written(folder)
@@ -63,6 +67,10 @@ class DyingStore(StoreWrapper):
     def read(self, path: str, most: int = bounds.payload) -> bytes:
         self._live()
         return super().read(path, most)
+
+    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+        self._live()
+        return super().put_stream(path, pieces)
 
     def names(self, folder: str) -> list[str]:
         self._live()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from threading import Barrier, Thread
 
 from flows.storage import bounds
 from flows.storage.cache import Cache
+from flows.storage.copies import cache_folder
 from flows.storage.stores import Store, connect
 from flows.storage.usage import Usage
 
@@ -43,6 +45,15 @@ class StoreWrapper:
     def put(self, path: str, data: bytes) -> None:
         self.inner.put(path, data)
 
+    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+        return self.inner.put_stream(path, pieces)
+
+    def download(self, path: str, target: Path, most: int) -> None:
+        self.inner.download(path, target, most)
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        return self.inner.sizes(folder)
+
     def replace(self, path: str, data: bytes) -> None:
         self.inner.replace(path, data)
 
@@ -71,6 +82,12 @@ class StoreWrapper:
 def reopened(url: str) -> Store:
     """A store as another process opens it: nothing is cached."""
     return connect(url, Cache())
+
+
+def opened_elsewhere(url: str) -> Store:
+    """A store as another machine opens it, which has no copies of its arrays."""
+    shutil.rmtree(cache_folder() / "tokens", ignore_errors=True)
+    return reopened(url)
 
 
 def overwrite(store: Store, path: str, data: bytes) -> None:

@@ -15,8 +15,9 @@ def text_of(blocks: Blocks) -> str:
     return blocks.vocabulary.decode(blocks.joined())
 
 
-def sha256(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+def sha256(text: str) -> int:
+    """Its first eight bytes, as a number."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:16], 16)
 
 
 def test_all_blocks_joined_are_the_text() -> None:
@@ -27,23 +28,23 @@ def test_all_blocks_joined_are_the_text() -> None:
 def test_a_block_is_named_by_its_text_and_not_by_the_vocabulary() -> None:
     text = some_text(3)
     alone, with_others = blocks_of(text), blocks_of(text, "ŻŹĆ☃" * 600)
-    assert alone.digests == with_others.digests[: len(alone)]
-    assert [sha256(text[start:end]) for start, end in alone.bounds] == alone.digests
+    assert alone.digests.tolist() == with_others.digests[: len(alone)].tolist()
+    assert [sha256(text[start:end]) for start, end in alone.bounds] == alone.digests.tolist()
 
 
 def test_the_order_by_digest_does_not_depend_on_the_order_of_the_files() -> None:
     one, other = some_text(4, seed=1), some_text(4, seed=2)
     expected = blocks_of(one, other).by_digest()
-    assert sorted(expected.digests) == expected.digests
+    assert sorted(expected.digests.tolist()) == expected.digests.tolist()
     assert text_of(expected) == text_of(blocks_of(other, one).by_digest())
 
 
 def test_blocks_of_another_text_are_left_out() -> None:
     old, new = some_text(4, seed=1), some_text(5, seed=2)
     both = blocks_of(old, new)
-    assert new == text_of(both.without(set(blocks_of(old).digests)))
-    assert 0 == len(both.without(set(both.digests)))
-    assert "" == text_of(both.without(set(both.digests)))
+    assert new == text_of(both.without(blocks_of(old).digests))
+    assert 0 == len(both.without(both.digests))
+    assert "" == text_of(both.without(both.digests))
 
 
 def test_the_first_blocks_have_at_most_the_characters_asked_for_but_one_is_always_taken() -> None:

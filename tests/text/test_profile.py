@@ -86,7 +86,7 @@ def test_no_blocks_have_no_pairs_and_no_lines(
 ) -> None:
     monkeypatch.setattr(counting, "largest_table", largest_table)
     blocks = blocks_of("ab\n")
-    none = blocks.without(set(blocks.digests))
+    none = blocks.without(blocks.digests)
     assert {} == as_mapping(count_pairs(none))
     assert 0 == repeated_lines(none) == count_character(none, "a")
     assert 0 == population_stability_index(count_pairs(none), count_pairs(none))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
@@ -125,7 +126,7 @@ class LocalStore:
 
     def create(self, path: str, data: bytes, *, private: bool = True) -> None:
         mode = private_mode if private else public_mode
-        with self._failures("write", path), self._temporary(path, data, mode) as temporary:
+        with self._failures("write", path), self._temporary(path, [data], mode) as temporary:
             try:
                 os.link(temporary, self._root / path)
             except FileExistsError as error:
@@ -140,12 +141,38 @@ class LocalStore:
                 ) from error
 
     def put(self, path: str, data: bytes) -> None:
-        with self._failures("write", path), self._temporary(path, data, private_mode) as temporary:
+        with (
+            self._failures("write", path),
+            self._temporary(path, [data], private_mode) as temporary,
+        ):
             temporary.replace(self._root / path)
+
+    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+        whole = hashlib.sha256()
+
+        def hashed() -> Iterator[bytes | memoryview]:
+            for piece in pieces:
+                whole.update(piece)
+                yield piece
+
+        stream = self._temporary(path, hashed(), private_mode)
+        with self._failures("write", path), stream as temporary:
+            temporary.replace(self._root / path)
+        return whole.hexdigest()
+
+    def download(self, path: str, target: Path, most: int) -> None:
+        target.write_bytes(self.read(path, most))
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        try:
+            with self._failures("list", folder), os.scandir(self._root / folder) as entries:
+                return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in entries}
+        except ObjectMissing:
+            return {}
 
     def replace(self, path: str, data: bytes) -> None:
         check_derived(path)
-        with self._failures("write", path), self._temporary(path, data, public_mode) as temporary:
+        with self._failures("write", path), self._temporary(path, [data], public_mode) as temporary:
             temporary.replace(self._root / path)
 
     def usage(self, folder: str) -> Usage:
@@ -181,7 +208,9 @@ class LocalStore:
         return file_lock(file, what, wait=wait, on_wait=on_wait)
 
     @contextmanager
-    def _temporary(self, path: str, data: bytes, mode: int) -> Iterator[Path]:
+    def _temporary(
+        self, path: str, pieces: Iterable[bytes | memoryview], mode: int
+    ) -> Iterator[Path]:
         """A complete, synced sibling of `path`; what the body made of it is synced too."""
         folder = (self._root / path).parent
         temporary = folder / temporary_name()
@@ -194,7 +223,7 @@ class LocalStore:
             descriptor = os.open(temporary, flags, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             yield temporary

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from http import HTTPStatus
@@ -18,6 +18,7 @@ from fsspec.spec import AbstractFileSystem
 from flows.exceptions import ObjectExists, ObjectMissing, StoreError
 from flows.storage import bounds
 from flows.storage.cache import Cache
+from flows.storage.copies import write_copy
 from flows.storage.damage import too_large
 from flows.storage.failures import reason, reply_code, reply_status, store_error
 from flows.storage.names import check_derived, is_temporary
@@ -111,6 +112,28 @@ class RemoteStore:
     def put(self, path: str, data: bytes) -> None:
         with self._failures("write", path):
             self._fs.pipe_file(self._at(path), data)
+
+    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+        sha256, file = write_copy(pieces)
+        with self._failures("write", path):
+            self._fs.put_file(str(file), self._at(path))
+        return sha256
+
+    def download(self, path: str, target: Path, most: int) -> None:
+        with self._failures("read", path):
+            size = self._fs.info(self._at(path))["size"]
+        if size > most:
+            raise too_large(self.location(path), size, most)
+        with self._failures("read", path):
+            self._fs.get_file(self._at(path), str(target))
+
+    def sizes(self, folder: str) -> dict[str, int]:
+        try:
+            with self._failures("list", folder):
+                found = self._fs.ls(self._at(folder), detail=True, refresh=True)
+        except ObjectMissing:
+            return {}
+        return {entry["name"].rpartition("/")[2]: entry.get("size") or 0 for entry in found}
 
     def replace(self, path: str, data: bytes) -> None:
         check_derived(path)

@@ -1,0 +1,154 @@
+"""Arrays of a dataset as .npy files: its tokens and its blocks; verified, then mapped into memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.exceptions import DamagedObject, ObjectMissing
+from flows.storage.canonical import digest
+from flows.storage.copies import cached_copy, forget_copy
+from flows.storage.damage import read_again_if_damaged, too_large, warn
+from flows.storage.failures import not_files, reason, store_error
+from flows.storage.manifests import DatasetManifest, dataset_folder
+from flows.storage.stores import Store
+from flows.text import BlockTable, TokenArray, Vocabulary
+from flows.text.blocks import shortest_block
+
+block_type = np.dtype([("digest", "<u8"), ("length", "<u2")])
+piece_tokens = 1 << 20
+
+
+class Array(NamedTuple):
+    """An array in a file, as it is expected."""
+
+    path: str  # in the store
+    sha256: str
+    dtype: np.dtype[Any]
+    length: int
+
+    @property
+    def header(self) -> bytes:
+        """What numpy writes before it: compared, not parsed, when it is read."""
+        buffer = io.BytesIO()
+        description = np.lib.format.dtype_to_descr(self.dtype)
+        fields = {"descr": description, "fortran_order": False, "shape": (self.length,)}
+        np.lib.format.write_array_header_1_0(buffer, fields)
+        return buffer.getvalue()
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return len(self.header) + self.length * self.dtype.itemsize
+
+
+def token_bytes(
+    pieces: Iterable[TokenArray], vocabulary: Vocabulary, length: int
+) -> Iterator[bytes | memoryview]:
+    """`tokens.npy` in pieces, of tokens (length,) that come in pieces."""
+    yield Array("", "", vocabulary.dtype, length).header
+    for piece in pieces:
+        yield piece.view(np.ndarray).data.cast("B")
+
+
+def map_tokens(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) -> TokenArray:
+    """Tokens (N,) mapped into memory from a file whose bytes were verified."""
+    path = f"{dataset_folder(manifest.dataset_id)}/tokens.npy"
+    name, dtype = store.location(path), vocabulary.dtype
+    if manifest.tokens_dtype != dtype.name:
+        raise DamagedObject(name, f"is of {manifest.tokens_dtype}, its vocabulary of another type")
+    if not manifest.characters:
+        raise DamagedObject(name, "has no tokens")
+    array = Array(path, manifest.tokens_sha256, dtype, manifest.characters)
+    return _map(store, array, most=len(vocabulary) - 1)
+
+
+def save_blocks(store: Store, dataset_id: str, table: BlockTable) -> None:
+    """Write `blocks-<SHA-256>.npy`, which spares the next reader the digests of all blocks."""
+    blocks = np.empty(len(table.lengths), block_type)
+    blocks["digest"], blocks["length"] = table.digests, table.lengths
+    data = Array("", "", block_type, len(blocks)).header + blocks.tobytes()
+    store.put(f"{dataset_folder(dataset_id)}/blocks-{digest(data)}.npy", data)
+
+
+def load_blocks(store: Store, manifest: DatasetManifest) -> BlockTable | None:
+    """The blocks of a dataset; None where they are not stored, or are corrupt, which is reported."""
+    folder = dataset_folder(manifest.dataset_id)
+    sizes = store.sizes(folder) if any(map(is_blocks, store.names(folder))) else {}
+    for name, size in sizes.items():
+        if not is_blocks(name):
+            continue
+        path = f"{folder}/{name}"
+        length = (size - len(Array("", "", block_type, 0).header)) // block_type.itemsize
+        try:
+            if not 0 < length <= manifest.characters // shortest_block + len(manifest.files):
+                raise DamagedObject(store.location(path), f"has {length:,} blocks")
+            blocks = _map(store, Array(path, name[7:71], block_type, length))
+            if int(blocks["length"].sum(dtype=np.int64)) != manifest.characters:
+                raise DamagedObject(store.location(path), "is not of a text of that length")
+        except DamagedObject as error:
+            warn(error, "computed again")
+        else:
+            return BlockTable(blocks["length"], blocks["digest"])
+    return None
+
+
+def is_blocks(name: str) -> bool:
+    """Whether that is the name of a file of blocks."""
+    return re.fullmatch(r"blocks-[0-9a-f]{64}\.npy", name) is not None
+
+
+@read_again_if_damaged
+def _map(store: Store, array: Array, most: int | None = None) -> NDArray[Any]:
+    """An array of values up to `most`, mapped into memory from a file whose bytes were verified."""
+    name, file = store.location(array.path), store.local_file(array.path)
+    is_copy = file is None
+    try:
+        if file is None:
+            download = partial(store.download, array.path, most=array.size)
+            file = cached_copy(array.sha256, download)
+        _verify(file, name, array, most)
+    except (ObjectMissing, FileNotFoundError) as error:
+        raise DamagedObject(name, "is missing from its dataset") from error
+    except DamagedObject:
+        if is_copy:
+            forget_copy(array.sha256)
+        raise
+    except OSError as error:
+        if error.errno in not_files:
+            raise DamagedObject(name, "is not a file") from error
+        raise store_error(f"cannot read {name}: {reason(error)}", error) from error
+    return np.memmap(file, array.dtype, "r", len(array.header), array.length)
+
+
+def _verify(file: Path, name: str, array: Array, most: int | None) -> None:
+    """Compare a file with what is expected; its values, unless `most` is None, with that."""
+    found = file.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise DamagedObject(name, "is not a file")
+    if found.st_size > array.size:
+        raise too_large(name, found.st_size, array.size)
+    whole, largest = hashlib.sha256(), 0
+    values = np.empty(piece_tokens, array.dtype)  # one buffer: fresh memory is slow
+    with file.open("rb") as stream:
+        header = stream.read(len(array.header))
+        whole.update(header)
+        while size := stream.readinto(values.data.cast("B")):
+            whole.update(values.data.cast("B")[:size])
+            if most is not None:
+                largest = max(largest, int(values[: size // array.dtype.itemsize].max(initial=0)))
+    if whole.hexdigest() != array.sha256:
+        raise DamagedObject(name, "sha256 mismatch, bytes were altered")
+    if (found.st_size, header) != (array.size, array.header):
+        raise DamagedObject(name, "not an array of tokens as its manifest says")
+    if most is not None and largest > most:
+        raise DamagedObject(name, f"has the token {largest}, which no character has")

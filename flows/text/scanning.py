@@ -1,0 +1,113 @@
+"""The first pass through a corpus: its characters are counted, its bytes hashed, its blocks cut."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.exceptions import CorpusError
+from flows.text.blocks import BlockTable, digest_type, longest_block, shortest_block
+from flows.text.vocabulary import Unit, Vocabulary
+
+piece_bytes = 1 << 20  # at most, in what is scanned at a time
+longest_character = 4  # bytes
+controls = np.array([code for code in (*range(32), 127) if code not in {9, 10, 13}])
+
+
+class ScannedFile(NamedTuple):
+    """What a file has."""
+
+    characters: int
+    bytes: int
+    sha256: str
+    controls: int  # control characters, but for tabs and line ends
+    first_control: int | None  # the offset of the first in bytes
+
+
+class Scanner:
+    """Scans the files of a corpus, one after the other, in flat memory."""
+
+    def __init__(self, unit: Unit) -> None:
+        from flows.text import kernels  # here, since numba is slow to load
+
+        self._kernels = kernels
+        self._by_byte = unit == "byte"
+        self.counts = np.zeros(kernels.code_points, np.int64)  # by code point, or by byte
+        most = longest_block * longest_character  # what is left of a piece: no whole block
+        self._text = np.zeros(most + piece_bytes + kernels.slack, np.uint8)
+        size = len(self._text) // shortest_block + 1
+        self._ends, self._lengths = np.empty(size, np.int64), np.empty(size, np.uint16)
+        self._found_lengths: list[NDArray[np.uint16]] = []
+        self._digests: list[bytes] = []
+        self._first_control: int | None = None  # of the present file
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Every character that occurs, or every byte."""
+        if self._by_byte:
+            return Vocabulary.of_bytes()
+        return Vocabulary.of_code_points(np.flatnonzero(self.counts))
+
+    @property
+    def table(self) -> BlockTable:
+        """The blocks of all files."""
+        lengths = np.concatenate([np.empty(0, np.uint16), *self._found_lengths])
+        digests = np.frombuffer(b"".join(self._digests), digest_type).astype(np.uint64)
+        return BlockTable(lengths, digests)
+
+    def scan(self, pieces: Iterable[bytes | memoryview], name: str) -> ScannedFile:
+        """Scan a file, given in pieces of at most `piece_bytes`; `name` is for errors."""
+        whole = hashlib.sha256()
+        size = kept = characters = 0
+        self._first_control, before = None, self._controls()
+        with ThreadPoolExecutor(1) as lane:  # hashing leaves the interpreter to the kernel
+            for piece in pieces:
+                hashing = lane.submit(whole.update, piece)
+                self._text[kept : kept + len(piece)] = np.frombuffer(piece, np.uint8)
+                done, found = self._take(kept + len(piece), name, size - kept, final=False)
+                kept += len(piece) - done
+                self._text[:kept] = self._text[done : done + kept]
+                size, characters = size + len(piece), characters + found
+                hashing.result()
+        characters += self._take(kept, name, size - kept, final=True)[1]
+        found = self._controls() - before
+        return ScannedFile(characters, size, whole.hexdigest(), found, self._first_control)
+
+    def _take(self, size: int, name: str, offset: int, *, final: bool) -> tuple[int, int]:
+        """Take the whole blocks of `size` bytes of text; how many bytes and characters they have."""
+        before = self._controls()
+        blocks, wrong = self._kernels.scan(
+            self._text, size, final, self._by_byte, self.counts, self._ends, self._lengths
+        )
+        if wrong >= 0:
+            raise CorpusError(_invalid(bytes(self._text[wrong:size][:4]), offset + wrong, name))
+        start, text, digests = 0, self._text.data, []
+        for end in self._ends[:blocks].tolist():
+            digests.append(hashlib.sha256(text[start:end]).digest()[:8])
+            start = end
+        self._digests.append(b"".join(digests))
+        self._found_lengths.append(self._lengths[:blocks].copy())
+        if self._first_control is None and self._controls() > before:
+            self._first_control = offset + int(np.isin(self._text[:start], controls).argmax())
+        return start, int(self._lengths[:blocks].sum())
+
+    def _controls(self) -> int:
+        """How many control characters were found."""
+        return int(self.counts[controls].sum())
+
+
+def _invalid(found: bytes, offset: int, name: str) -> str:
+    """What is wrong with bytes that are no character of UTF-8."""
+    try:
+        found.decode()
+    except UnicodeDecodeError as error:
+        return (
+            f"{name} is not utf-8: {error.reason} at byte offset {offset} (0x{found[0]:02x}):"
+            " convert it, give its real encoding, or set reading.errors"
+        )
+    raise AssertionError(f"{found!r} is valid UTF-8")
