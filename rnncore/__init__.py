@@ -20,7 +20,9 @@ from rnncore.network import loss_and_gradients
 from rnncore.parameters import Hyperparameters, Parameters
 from rnncore.sampling import sample, sample_batch
 from rnncore.state import TrainingState
-from rnncore.training import iterations_per_epoch, next_input, train
+from rnncore.streams import iterations_per_epoch, next_input
+from rnncore.text import TokenRanges
+from rnncore.training import train
 
 __all__ = [
     "Arithmetic",
@@ -29,6 +31,7 @@ __all__ = [
     "InvalidTokens",
     "Parameters",
     "RnncoreError",
+    "TokenRanges",
     "TrainingDiverged",
     "TrainingState",
     "bits_per_character",

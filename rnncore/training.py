@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,27 +13,22 @@ from numpy.typing import NDArray
 
 from rnncore import adagrad, kernels
 from rnncore.arithmetic import Arithmetic
-from rnncore.exceptions import InvalidTokens, TrainingDiverged
+from rnncore.exceptions import TrainingDiverged
 from rnncore.network import loss_and_gradients
-from rnncore.parameters import FloatArray, Hyperparameters
+from rnncore.parameters import Hyperparameters
 from rnncore.state import TrainingState
+from rnncore.streams import next_window, split_streams, stream_length, wraps
+from rnncore.text import TokenRanges, Tokens
+
+whole_tokens = 2**22  # of `TokenRanges`: up to this length a text is read once, and kept
 
 Backend = Literal["compiled", "numpy"]
-
-
-def iterations_per_epoch(characters: int, hyperparameters: Hyperparameters) -> int:
-    """Iterations from one reset of the position to the next, over a text of `characters`.
-
-    >>> iterations_per_epoch(6661, Hyperparameters(seq_length=10))
-    665
-    """
-    stream = characters // hyperparameters.batch_size
-    return max(0, (stream - 2) // hyperparameters.seq_length)
+Loop = Callable[[TrainingState, NDArray[np.integer], NDArray[np.float64]], int]
 
 
 def train(
     state: TrainingState,
-    tokens: NDArray[np.integer],
+    tokens: Tokens,
     iterations: int,
     backend: Backend = "compiled",
     *,
@@ -41,28 +38,36 @@ def train(
 
     With B streams, stream b reads `tokens[b*L : (b+1)*L]`, L = len(tokens) // B. Before an
     iteration that would read past its end, position and hidden state are reset, as in the notebook.
-    `backend="numpy"` is the reference; "compiled" gives the same results within rounding, and the
+    `tokens` (N,) are an array or `TokenRanges`; of a long text of ranges only windows are in memory,
+    and the result has the same bytes. `backend="numpy"` is the reference; "compiled" gives the same results within rounding, and the
     same bytes in every run on one machine. `arithmetic` is the order of its additions, by default
-    the fastest on this processor: a run that goes on keeps what it started with. Raises `InvalidTokens` for a text that is too short or
-    a token outside the vocabulary, and `TrainingDiverged` if the loss is not finite: `state` is
-    then that before the iteration.
+    the fastest on this processor: a run that goes on keeps what it started with. Raises
+    `InvalidTokens` for a text that is too short or a token outside the vocabulary, which is found
+    before the array or window with it is trained on, and `TrainingDiverged` if the loss is not
+    finite: `state` is then that before the iteration.
     """
     if iterations < 0:
         raise ValueError(f"iterations must be at least 0, not {iterations}")
-    streams = split_streams(tokens, state)
-    _check_tokens(streams, state, iterations)
-    losses = np.empty(iterations, np.float64)
-    if backend == "compiled":
-        order = asdict(_checked(arithmetic, state.hyperparameters))
-        completed = kernels.train(state, streams, losses, **order)
-    elif backend == "numpy":
-        completed = _train_reference(state, streams, losses)
+    loop, losses = _loop(backend, arithmetic, state.hyperparameters), np.empty(iterations)
+    if isinstance(tokens, TokenRanges) and len(tokens) > whole_tokens:
+        completed = _train_by_windows(state, tokens, losses, loop)
     else:
-        raise ValueError(f"backend must be 'compiled' or 'numpy', not {backend!r}")
+        streams = split_streams(tokens, state)
+        _check_tokens(streams, state, iterations)
+        completed = loop(state, streams, losses)
     if completed < iterations:
         loss, learning_rate = float(losses[completed]), state.hyperparameters.learning_rate
         raise TrainingDiverged(state.iteration, loss, learning_rate)
     return losses
+
+
+def _loop(backend: Backend, arithmetic: Arithmetic | None, options: Hyperparameters) -> Loop:
+    """The loop of a backend: advances a state over streams (B, L), by an iteration a loss."""
+    if backend == "numpy":
+        return _train_reference
+    if backend == "compiled":
+        return partial(kernels.train, **asdict(_checked(arithmetic, options)))
+    raise ValueError(f"backend must be 'compiled' or 'numpy', not {backend!r}")
 
 
 def _checked(arithmetic: Arithmetic | None, options: Hyperparameters) -> Arithmetic:
@@ -77,46 +82,31 @@ def _checked(arithmetic: Arithmetic | None, options: Hyperparameters) -> Arithme
     return arithmetic
 
 
-def split_streams(tokens: NDArray[np.integer], state: TrainingState) -> NDArray[np.integer]:
-    """View of `tokens` as B streams of equal length, (B, L)."""
-    options = state.hyperparameters
-    needed = options.batch_size * (options.seq_length + 2)
-    if tokens.ndim != 1 or len(tokens) < needed:
-        raise InvalidTokens(
-            f"training needs one row of at least {needed} tokens"
-            f" (batch_size × (seq_length + 2)), not an array of shape {tokens.shape}"
-        )
-    expected = options.batch_size, state.parameters.hidden_size
-    if state.hidden.shape != expected or state.position < 0:
-        raise InvalidTokens(
-            f"the state needs a hidden state of shape {expected} and a position of at least 0,"
-            f" not {state.hidden.shape} and {state.position}"
-        )
-    length = len(tokens) // options.batch_size
-    return tokens[: options.batch_size * length].reshape(options.batch_size, length)
-
-
-def wraps(position: int, stream_length: int, seq_length: int) -> bool:
-    """Whether the next iteration starts at the beginning of the text, with a hidden state of zeros."""
-    return position + seq_length + 1 >= stream_length
-
-
-def next_input(state: TrainingState, tokens: NDArray[np.integer]) -> tuple[FloatArray, int]:
-    """Hidden state (H,) and token with which the first stream starts its next iteration.
-
-    The notebook samples from these, after it has reset them if the text starts again.
-    """
-    streams = split_streams(tokens, state)
-    if wraps(state.position, streams.shape[1], state.hyperparameters.seq_length):
-        return np.zeros_like(state.hidden[0]), int(streams[0, 0])
-    return state.hidden[0], int(streams[0, state.position])
-
-
 def _check_tokens(streams: NDArray[np.integer], state: TrainingState, iterations: int) -> None:
     """Check the tokens that the next iterations read."""
     end = state.position + iterations * state.hyperparameters.seq_length + 1
     span = streams[:, state.position : end] if end <= streams.shape[1] else streams
     state.parameters.check_tokens(span)
+
+
+def _train_by_windows(
+    state: TrainingState, text: TokenRanges, losses: NDArray[np.float64], loop: Loop
+) -> int:
+    """Run the loop on one window of the streams after the other; returns the iterations."""
+    length, completed = stream_length(text, state), 0
+    while completed < len(losses):
+        first, window = next_window(state, text, length, len(losses) - completed)
+        part = losses[completed:][: (window.shape[1] - 2) // state.hyperparameters.seq_length]
+        # The loop takes the window for the text. Where the streams start again, the position is
+        # past the end of the window as well: the loop resets it, and the hidden state.
+        state.position -= first
+        try:
+            completed += (done := loop(state, window, part))
+        finally:
+            state.position += first
+        if done < len(part):
+            break
+    return completed
 
 
 def _train_reference(

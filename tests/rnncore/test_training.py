@@ -21,7 +21,8 @@ from rnncore import (
     kernels,
     train,
 )
-from rnncore.training import Backend, split_streams
+from rnncore.streams import split_streams
+from rnncore.training import Backend
 from tests.support.networks import bytes_of, difference, notebook_of
 
 Tokens = NDArray[np.uint8]

@@ -1,0 +1,194 @@
+"""A text that is ranges of a large array of tokens, such as a memory map, read when it is asked for."""
+
+from __future__ import annotations
+
+import mmap
+import operator
+from contextlib import suppress
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rnncore.exceptions import InvalidTokens
+
+# A step of reading, after which the pages of the map are given back: at most 32 MB of them.
+step_tokens = 2**20
+step_ranges = 384
+pages_around = 2**16  # bytes that Linux maps on either side of one that is read
+short_range = 128  # tokens: for shorter ranges an index of each token is faster than slices
+
+
+class TokenRanges:
+    """The concatenation of ranges (R, 2) of `tokens` (N,), each from a start up to an end.
+
+    With `places` (K,) each token t reads as `places[t]`. Nothing is copied but the bounds, 16 bytes
+    a range: `text[n]` is a token, `text[a:b]` a new array. If `tokens` is a read-only memory map,
+    its pages are given back after they were read. Raises `InvalidTokens` for ranges that are not
+    within `tokens`, and when a token is read that has no place.
+
+    >>> text = TokenRanges(np.array([0, 1, 2, 3, 4], np.uint8), np.array([[3, 5], [0, 2]]))
+    >>> len(text), text[0], text[1:]
+    (4, 3, array([4, 0, 1], dtype=uint8))
+    """
+
+    def __init__(
+        self,
+        tokens: NDArray[np.integer],
+        ranges: NDArray[np.integer],
+        places: NDArray[np.integer] | None = None,
+    ) -> None:
+        for name, array in (("tokens", tokens), ("places", places)):
+            if array is not None and (array.ndim != 1 or array.dtype.kind not in "iu"):
+                raise InvalidTokens(
+                    f"{name} must be one row of whole numbers, not {array.dtype} {array.shape}"
+                )
+        self._tokens = tokens.view(np.ndarray)  # a slice of a memmap would be one, and slow
+        self._map = _read_only_map(tokens)
+        self._places = places
+        bounds = _merged(_checked(ranges, len(tokens)))
+        self._starts = bounds[:, 0].copy()  # (R,) of each range in `tokens`
+        self._ends = np.cumsum(bounds[:, 1] - bounds[:, 0])  # (R,) of each range in this text
+        self._whole: NDArray[np.integer] | None = None
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    @property
+    def shape(self) -> tuple[int]:
+        """As of an array: (N,)."""
+        return (len(self),)
+
+    @property
+    def dtype(self) -> np.dtype[np.integer]:
+        """The type of the tokens as they are read."""
+        return self._tokens.dtype if self._places is None else self._places.dtype
+
+    @overload
+    def __getitem__(self, wanted: int) -> int: ...
+    @overload
+    def __getitem__(self, wanted: slice) -> NDArray[np.integer]: ...
+    def __getitem__(self, wanted: int | slice) -> int | NDArray[np.integer]:
+        """A token, or a new contiguous array of those of a slice without a step."""
+        if isinstance(wanted, slice):
+            start, stop, step = wanted.indices(len(self))
+            if step != 1:
+                raise ValueError(f"a text of ranges is read in steps of 1, not {step}")
+            row: NDArray[np.integer] = self.rows([start], max(0, stop - start))[0]
+            return row
+        at = operator.index(wanted)
+        if not -len(self) <= at < len(self):
+            raise IndexError(f"token {at} of a text of {len(self)}")
+        return int(self.rows([at % len(self)], 1)[0, 0])
+
+    def whole(self) -> NDArray[np.integer]:
+        """All of the text as a read-only array, which is kept: for a text that is short."""
+        if self._whole is None:
+            whole = self[:]
+            whole.flags.writeable = False
+            self._whole = whole
+        return self._whole
+
+    def rows(self, starts: NDArray[np.int64] | list[int], length: int) -> NDArray[np.integer]:
+        """A new array (B, length): the tokens from each of `starts` (B,) on."""
+        rows = np.empty((len(starts), length), self.dtype)
+        for row, start in zip(rows, starts, strict=True):
+            done = 0
+            while done < length:
+                most = min(length - done, step_tokens)
+                step = self._step(int(start) + done, most)
+                row[done : done + len(step)] = step
+                done += len(step)
+        return rows
+
+    def _step(self, start: int, most: int) -> NDArray[np.integer]:
+        """Tokens from `start` on: `most`, or fewer if they are of many ranges."""
+        first = int(np.searchsorted(self._ends, start, "right"))
+        last = int(np.searchsorted(self._ends, start + most, "left"))
+        last = min(last, first + step_ranges - 1)
+        stop = min(start + most, int(self._ends[last]))
+        bounds = np.concatenate([[start], self._ends[first:last], [stop]])  # in this text
+        starts = self._starts[first : last + 1].copy()  # in `tokens`
+        starts[0] += start - (int(self._ends[first - 1]) if first else 0)
+        found = _gather(self._tokens, starts, np.diff(bounds))
+        self._give_back(int(starts.min()), int((starts + np.diff(bounds)).max()))
+        return found if self._places is None else _replaced(found, self._places)
+
+    def _give_back(self, start: int, stop: int) -> None:
+        """Unmap the pages of these tokens, which stay in the system's cache of the file."""
+        if self._map is None:
+            return
+        mapped, offset = self._map
+        width = self._tokens.dtype.itemsize
+        first = max(0, offset + start * width - pages_around) // mmap.PAGESIZE * mmap.PAGESIZE
+        end = min(offset + stop * width + pages_around, len(mapped))
+        with suppress(OSError):  # pages that are locked stay
+            mapped.madvise(mmap.MADV_DONTNEED, first, end - first)
+
+
+Tokens = NDArray[np.integer] | TokenRanges
+
+
+def _gather(
+    tokens: NDArray[np.integer], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+) -> NDArray[np.integer]:
+    """The ranges one after the other, in a new array."""
+    total = int(lengths.sum())
+    if total > short_range * len(starts):
+        pairs = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+        return np.concatenate([tokens[start:end] for start, end in pairs])
+    index = np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    return np.take(tokens, index + np.arange(total))
+
+
+def _replaced(tokens: NDArray[np.integer], places: NDArray[np.integer]) -> NDArray[np.integer]:
+    """`places[tokens]`; a negative number is no token."""
+    lowest, highest = int(tokens.min()), int(tokens.max())
+    if lowest < 0 or highest >= len(places):
+        raise InvalidTokens(
+            f"there are places for tokens from 0 to {len(places) - 1}, found {lowest} to {highest}"
+        )
+    return np.take(places, tokens)
+
+
+def _checked(ranges: NDArray[np.integer], length: int) -> NDArray[np.int64]:
+    """Ranges (R, 2) that are within `length` tokens; `InvalidTokens` names the first that is not."""
+    if ranges.ndim != 2 or ranges.shape[1] != 2 or ranges.dtype.kind not in "iu":  # noqa: PLR2004
+        raise InvalidTokens(
+            f"ranges must be whole numbers of shape (R, 2), not {ranges.dtype} {ranges.shape}"
+        )
+    bounds = ranges.astype(np.int64, copy=False)
+    starts, ends = bounds[:, 0], bounds[:, 1]
+    wrong = (starts < 0) | (ends < starts) | (ends > length)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise InvalidTokens(
+            f"range {at}, from {starts[at]} up to {ends[at]}, is not within {length} tokens"
+        )
+    return bounds
+
+
+def _merged(bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Without empty ranges; one that begins where the last one ends is part of it."""
+    bounds = bounds[bounds[:, 0] < bounds[:, 1]]
+    begins = np.ones(len(bounds), bool)
+    begins[1:] = bounds[1:, 0] != bounds[:-1, 1]
+    ends = np.ones(len(bounds), bool)
+    ends[:-1] = begins[1:]
+    return np.stack([bounds[begins, 0], bounds[ends, 1]], axis=1)
+
+
+def _read_only_map(tokens: NDArray[np.integer]) -> tuple[mmap.mmap, int] | None:
+    """The memory map that `tokens` are in, and their place in it; None if pages cannot be given back.
+
+    Pages of a map that can be written may hold what is nowhere else.
+    """
+    below: Any = tokens
+    while below is not None and not isinstance(below, mmap.mmap):
+        below = below.obj if isinstance(below, memoryview) else getattr(below, "base", None)
+    if below is None or not hasattr(mmap, "MADV_DONTNEED") or not memoryview(below).readonly:
+        return None
+    if tokens.strides != (tokens.dtype.itemsize,):
+        return None
+    start = np.frombuffer(below, np.uint8).ctypes.data
+    return below, int(tokens.ctypes.data) - start
