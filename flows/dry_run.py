@@ -6,15 +6,17 @@ Each step takes the request and returns lines, by label; a flow names its steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from functools import cached_property
 from typing import Any
 
 from flows.answers import answer
+from flows.corpus import CorpusRequest
 from flows.corpus.changes import compare
 from flows.lifecycle.checking import check_against_champion
 from flows.lifecycle.estimates import Estimate, estimate, estimate_report
 from flows.lifecycle.gates import refuse_failed
-from flows.lifecycle.ingestion import read_dataset
+from flows.lifecycle.ingestion import OpenCorpus, open_corpus
 from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.request import TrainingRequest
@@ -24,14 +26,16 @@ from flows.lifecycle.work import Work, find_work
 from flows.parameters import SamplingOptions
 from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
+from flows.runtime.secrets import filesystem_options
 from flows.runtime.server import server_url
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.datasets import Dataset
+from flows.storage.datasets import ScannedText
 from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
 from flows.storage.runs import check_model
 from flows.storage.stores import Store, check_store, open_store
+from flows.storage.versions import Finding
 
 Lines = dict[str, str]
 
@@ -50,6 +54,11 @@ class Request:
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self.parameters = parameters
+        self._closing = ExitStack()
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        self._closing.close()
 
     def __getitem__(self, name: str) -> Any:
         return self.parameters[name]
@@ -60,9 +69,20 @@ class Request:
         return open_store(self["store"])
 
     @cached_property
-    def dataset(self) -> Dataset:
+    def asked(self) -> CorpusRequest:
+        """The corpus, as it is asked for."""
+        secret = filesystem_options(self["reading"].corpus_secret)
+        return CorpusRequest(self["corpus"], self["encoding"], self["reading"], secret)
+
+    @cached_property
+    def corpus(self) -> OpenCorpus:
+        """The files of the corpus, found."""
+        return self._closing.enter_context(open_corpus(self.store, self.asked, lambda _: None))
+
+    @cached_property
+    def text(self) -> ScannedText:
         """The corpus, read."""
-        return read_dataset(self["corpus"], self["encoding"])
+        return self.corpus.text()
 
     @cached_property
     def training(self) -> TrainingRequest:
@@ -74,7 +94,7 @@ class Request:
     @cached_property
     def work(self) -> Work:
         """What that comes to."""
-        return find_work(self.store, self.dataset, self.training)
+        return find_work(self.store, self.text, self.training)
 
     @cached_property
     def selected(self) -> Selected:
@@ -88,10 +108,10 @@ Step = Callable[[Request], Lines]
 
 def make_plan(parameters: Mapping[str, Any], steps: Sequence[Step]) -> Plan:
     """What a flow with `parameters` would do; what it would refuse is refused here too."""
-    request = Request(parameters)
     lines: Lines = {}
-    for step in (surroundings, *steps):
-        lines |= step(request)
+    with closing(Request(parameters)) as request:
+        for step in (surroundings, *steps):
+            lines |= step(request)
     return Plan(steps=lines)
 
 
@@ -113,12 +133,12 @@ def surroundings(request: Request) -> Lines:
 
 def corpus(request: Request) -> Lines:
     """The corpus, and whether its dataset is in the store."""
-    manifest = request.dataset.manifest
-    exists = datasets.exists(request.store, manifest.dataset_id)
+    text = request.text
+    exists = datasets.exists(request.store, text.dataset_id)
     return {
-        "corpus": f"{manifest.characters:,} characters, {manifest.vocabulary_size} distinct,"
-        f" in {len(manifest.files)} files",
-        "dataset": f"{manifest.dataset_id}:"
+        "corpus": f"{text.characters:,} characters, {len(text.vocabulary)} distinct,"
+        f" in {len(text.files)} files",
+        "dataset": f"{text.dataset_id}:"
         f" {'in the store already' if exists else 'to be written'}",
     }
 
@@ -126,15 +146,15 @@ def corpus(request: Request) -> Lines:
 def changes(request: Request) -> Lines:
     """Whether the corpus has changed since the last check."""
     found = watch_result(
-        compare(request.store, request["corpus"], request["encoding"], request["model"])
+        compare(request.store, request.asked, request["model"])
     )
     return {"corpus": f"{found.files:,} files, {found.finding}", "source": found.source_id}
 
 
 def training(request: Request) -> Lines:
     """How far the run is, and how much is left to train."""
-    wanted, dataset = request.training, request.dataset
-    work, held_out = request.work, wanted.divide(dataset).held_out.characters
+    wanted, text = request.training, request.text
+    work, held_out = request.work, wanted.divide(text).held_out.characters
     newest = CheckpointLog(request.store, wanted.model, work.run.run_id).newest()
     iteration = newest.record.iteration if newest else 0
     goal = work.schedule.goal
@@ -159,9 +179,13 @@ def gates(request: Request) -> Lines:
     if request.work.is_done:
         return {"gates": "not asked, since the work is done"}
     most = request.training.evaluation.maximum_characters
-    found = check_against_champion(
-        request.store, request["model"], request.dataset, request["gates"], most
-    )
+    champion = Registry(request.store, request["model"]).champion()
+    found: tuple[Finding, ...] = ()
+    if champion:  # only then is the text encoded, into a temporary file
+        dataset = request.corpus.dataset(request.text)
+        found = check_against_champion(
+            request.store, request["model"], dataset, request["gates"], most
+        )
     refuse_failed(found)
     return {"gates": "; ".join(finding.sentence for finding in found) or "nothing found"}
 
@@ -220,7 +244,7 @@ def resources(request: Request) -> Lines:
     """What storing the corpus, training and sampling take, beside the limits."""
     wanted = request.training if "training" in request.parameters else None
     work = request.work if wanted else None
-    return _resources(request, estimate(request.store, request.dataset, wanted, work))
+    return _resources(request, estimate(request.store, request.text, wanted, work))
 
 
 def resources_of_report(request: Request) -> Lines:

@@ -8,7 +8,7 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
     main("ingest")
 
 from flows import dry_run
-from flows.parameters import Corpus, Encoding, SingleWriter, StoreUrl, default
+from flows.parameters import Corpus, Encoding, Reading, SingleWriter, StoreUrl, default
 from flows.results import IngestResult, ingest_result
 from flows.runtime.decorators import flow
 from flows.runtime.run_names import of_corpus
@@ -19,8 +19,9 @@ from flows.tasks.ingest_corpus import ingest_corpus
 def ingest(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),
+    reading: Reading = default(Reading),
     store: StoreUrl = default(StoreUrl),
     single_writer: SingleWriter = default(SingleWriter),
 ) -> IngestResult:
     """Read a corpus from any URL into a dataset of tokens with its vocabulary."""
-    return ingest_result(ingest_corpus(corpus, encoding, store, single_writer))
+    return ingest_result(ingest_corpus(corpus, encoding, reading, store, single_writer))

@@ -23,6 +23,7 @@ from flows.parameters import (
     Gates,
     ModelName,
     Promotion,
+    Reading,
     Retention,
     Sampling,
     Seed,
@@ -65,6 +66,7 @@ from flows.tasks.write_report import write_report
 def retrain(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),
+    reading: Reading = default(Reading),
     model: ModelName = default(ModelName),
     seed: Seed = default(Seed),
     when_busy: WhenBusy = default(WhenBusy),
@@ -89,11 +91,12 @@ def retrain(
         training=training,
         evaluation=evaluation,
         sampling=sampling,
+        maximum_vocabulary=reading.maximum_vocabulary,
         force=force,
     )
     most = evaluation.maximum_characters
     judging = Judging(options=promotion, most=most, kept_versions=retention.versions)
-    dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
+    dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
     with exclusive_run(store, model, when_busy):
         work = dataset.answered or find_work(dataset, request)
         if work.answer:

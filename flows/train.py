@@ -19,6 +19,7 @@ from flows.parameters import (
     Encoding,
     Evaluation,
     ModelName,
+    Reading,
     Seed,
     SingleWriter,
     StoreUrl,
@@ -41,6 +42,7 @@ from flows.tasks.retain_store import retain_store
 def train(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),
+    reading: Reading = default(Reading),
     model: ModelName = default(ModelName),
     seed: Seed = default(Seed),
     when_busy: WhenBusy = default(WhenBusy),
@@ -51,8 +53,14 @@ def train(
 ) -> OrCancelled[TrainResult]:
     """Train a model on a corpus, from where its last run with the same options stopped."""
     started = time.monotonic()
-    request = TrainingRequest(model=model, seed=seed, training=training, evaluation=evaluation)
-    dataset = ingest_corpus(corpus, encoding, store, single_writer, request)
+    request = TrainingRequest(
+        model=model,
+        seed=seed,
+        training=training,
+        evaluation=evaluation,
+        maximum_vocabulary=reading.maximum_vocabulary,
+    )
+    dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
     with exclusive_run(store, model, when_busy):
         work = dataset.answered or find_work(dataset, request)
         if work.answer:

@@ -15,6 +15,7 @@ from flows.parameters import (
     Gates,
     ModelName,
     Promotion,
+    Reading,
     Retention,
     Sampling,
     Seed,
@@ -32,6 +33,7 @@ from flows.tasks.check_corpus import check_corpus
 def watch(
     corpus: Corpus = default(Corpus),
     encoding: Encoding = default(Encoding),
+    reading: Reading = default(Reading),
     model: ModelName = default(ModelName),
     seed: Seed = default(Seed),
     training: Training = default(Training),
@@ -49,6 +51,7 @@ def watch(
     """
     request = {
         "encoding": encoding,
+        "reading": reading.model_dump(mode="json"),
         "model": model,
         "seed": seed,
         "training": training.model_dump(mode="json"),

@@ -21,7 +21,7 @@ from rnncore.parameters import Hyperparameters, Parameters
 from rnncore.sampling import sample, sample_batch
 from rnncore.state import TrainingState
 from rnncore.streams import iterations_per_epoch, next_input
-from rnncore.text import TokenRanges
+from rnncore.text import TokenRanges, Tokens
 from rnncore.training import train
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "Parameters",
     "RnncoreError",
     "TokenRanges",
+    "Tokens",
     "TrainingDiverged",
     "TrainingState",
     "bits_per_character",

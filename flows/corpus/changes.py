@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flows.corpus.fingerprint import fingerprints
+from flows.corpus.request import CorpusRequest
 from flows.storage.sources import Fingerprints, Source
 from flows.storage.stores import Store
 
@@ -33,6 +33,8 @@ class Comparison:
             self.source.save(self.files)
 
 
-def compare(store: Store, corpus: str | Sequence[str], encoding: str, model: str) -> Comparison:
+def compare(store: Store, request: CorpusRequest, model: str) -> Comparison:
     """The state of a corpus now, and the one that was seen last for a model."""
-    return Comparison(Source(store, corpus, encoding, model), fingerprints(corpus))
+    corpus, encoding, options, storage_options = request
+    source = Source(store, corpus, encoding, model, options.shaping())
+    return Comparison(source, fingerprints(corpus, options, storage_options))

@@ -3,20 +3,57 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from flows.corpus.files import SourceFile, find_files, reading
+from flows.parameters import ReadingOptions
 
 tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
 times = ("mtime", "LastModified", "Last-Modified", "last_modified", "updated")
+local_facts = ("size", "mtime", "created", "ino")  # of a local file; fsspec calls ctime "created"
+fresh_seconds = (
+    2.0  # after a change, another may leave the same time: some clocks have whole seconds
+)
 read_size = 2**20  # bytes
 
 
-def fingerprints(corpus: str | Sequence[str]) -> list[dict[str, Any]]:
+def fingerprints(
+    corpus: str | Sequence[str],
+    options: ReadingOptions,
+    storage_options: dict[str, Any] | None = None,
+) -> list[dict[str, Any]]:
     """The state of the files of `corpus` now; `CorpusError` for one that does not exist."""
-    return [reading(file.url, partial(_fingerprint, file)) for file in find_files(corpus)]
+    files = find_files(corpus, options, storage_options)
+    return [reading(file.url, partial(_fingerprint, file)) for file in files]
+
+
+def strong_fingerprints(files: Sequence[SourceFile]) -> list[dict[str, Any]] | None:
+    """What tells without reading that files are the same, None where one of them has no such thing.
+
+    That is a strong tag, or all that a local disk knows of a file that was not changed just now.
+    """
+    found = []
+    for file in files:
+        facts = reading(file.url, partial(_strong_fingerprint, file))
+        if facts is None:
+            return None
+        found.append({"url": file.url, **facts})
+    return found
+
+
+def _strong_fingerprint(file: SourceFile) -> dict[str, Any] | None:
+    info = file.filesystem.info(file.path)
+    if all(name in info for name in local_facts):
+        facts = {name: info[name] for name in local_facts}
+        is_fresh = time.time() - max(info["mtime"], info["created"]) < fresh_seconds
+        return None if is_fresh else facts
+    tag = next((str(info[key]) for key in tags if info.get(key)), None)
+    if tag is None or tag.startswith("W/"):
+        return None
+    return {"size": info.get("size"), "tag": tag}
 
 
 def _fingerprint(file: SourceFile) -> dict[str, Any]:

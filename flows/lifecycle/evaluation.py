@@ -36,9 +36,10 @@ def evaluate(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
     record = opened.log.record(digest)
     state, vocabulary = opened.log.read(record)
     training, held_out, block_ends = opened.split_for(vocabulary)
-    if characters:
-        held_out, block_ends = _chosen(opened, vocabulary, most)
-    sample = training[: max(len(held_out), shortest_training_sample)]
+    read = held_out[:] if characters is None else None
+    if read is None:
+        read, block_ends = _chosen(opened, vocabulary, most)
+    sample = training[: max(len(read), shortest_training_sample)]
     pieces = [len(sample)] if rule is None else None
     parameters = state.parameters
     return opened.log.add_evaluation(
@@ -46,7 +47,7 @@ def evaluate(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
             iteration=record.iteration,
             digest=digest,
             train_bits_per_character=bits_per_character(parameters, sample, pieces),
-            held_out_bits_per_character=held_out_bits(parameters, held_out, block_ends, rule),
+            held_out_bits_per_character=held_out_bits(parameters, read, block_ends, rule),
             rule=rule,
             characters=characters,
         )

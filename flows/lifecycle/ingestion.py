@@ -1,14 +1,148 @@
-"""Ingestion: a corpus as a dataset."""
+"""Ingestion: a corpus as a dataset, in two passes; one that is known already is not read again."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryFile
 
-from flows.corpus import read_corpus
+import numpy as np
+
+from flows.corpus import CorpusRequest, Texts, changed, find_files, strong_fingerprints
+from flows.exceptions import CorpusError, DamagedObject
 from flows.storage import datasets
-from flows.storage.datasets import Dataset
+from flows.storage.copies import cache_folder
+from flows.storage.damage import warn
+from flows.storage.datasets import Dataset, Scan, ScannedText
+from flows.storage.sources import ReadSource
+from flows.storage.stores import Store
+from flows.text import Encoder, TokenArray
+
+shown_rare = 10  # characters, where there are too many
+rare_character = "\u25a1"  # a white square, for characters under `minimum_count`
+
+class OpenCorpus:
+    """A corpus whose files were found; it is read when its text is asked for."""
+
+    def __init__(self, store: Store, request: CorpusRequest, on_bytes: Callable[[int], None]) -> None:
+        corpus, encoding, options, storage_options = request
+        files = find_files(corpus, options, storage_options)
+        self._store = store
+        self._options = options
+        self._state = strong_fingerprints(files)
+        self._source = ReadSource(store, corpus, encoding, options.shaping())
+        self._texts = Texts(files, encoding, options, on_bytes)
+
+    def text(self) -> ScannedText:
+        """The text: the dataset in the store if the files are known, else scanned.
+
+        `CorpusError` for one that no network can learn from.
+        """
+        return self._known() or self._scanned()
+
+    def tokens(self, text: ScannedText) -> Iterator[TokenArray]:
+        """The tokens of all files, in pieces; each is valid until the next one is asked for."""
+        encoder = Encoder(text.vocabulary)
+        for (name, pieces), file in zip(self._texts.read(), text.files, strict=True):
+            yield from encoder.encode(unchanged(pieces, file.sha256, name))
+
+    def save(self, text: ScannedText) -> None:
+        """Store the text, unless an intact dataset is there; remember that these files gave it."""
+        if not datasets.is_intact(self._store, text.dataset_id):
+            datasets.save(self._store, text, self.tokens(text))
+        datasets.complete(self._store, text)
+        if self._state is not None:
+            self._source.save(self._state, text.dataset_id)
+
+    def dataset(self, text: ScannedText) -> Dataset:
+        """The text with its tokens: those in the store, or else in a temporary file."""
+        if isinstance(text, Dataset):
+            return text
+        if datasets.is_intact(self._store, text.dataset_id):
+            return datasets.load(self._store, text.dataset_id)
+        file = TemporaryFile(dir=cache_folder())  # noqa: SIM115 - it is open as long as it is mapped
+        return datasets.write_temporary(text, self.tokens(text), file)
+
+    def close(self) -> None:
+        """Remove temporary files."""
+        self._texts.close()
+
+    def _known(self) -> Dataset | None:
+        if self._options.verify or self._state is None:
+            return None
+        dataset_id = self._source.dataset_of(self._state)
+        if dataset_id is None or not datasets.exists(self._store, dataset_id):
+            return None
+        try:
+            return datasets.load(self._store, dataset_id)
+        except DamagedObject as error:
+            warn(error, "the corpus is read again")
+            return None
+
+    def _scanned(self) -> ScannedText:
+        scan = datasets.scan(self._texts.read(), self._options.unit)
+        if rare := _rare(scan, self._options.minimum_count):
+            self._texts.replace(rare, rare_character)
+            scan = datasets.scan(self._texts.read(), self._options.unit)
+        check_scan(scan, self._texts.names, self._options.maximum_vocabulary)
+        return scan.text
 
 
-def read_dataset(corpus: str | Sequence[str], encoding: str) -> Dataset:
-    """A corpus as a dataset, not stored yet."""
-    return datasets.tokenise(read_corpus(corpus, encoding))
+@contextmanager
+def open_corpus(
+    store: Store, request: CorpusRequest, on_bytes: Callable[[int], None]
+) -> Iterator[OpenCorpus]:
+    """A corpus, closed at the end."""
+    opened = OpenCorpus(store, request, on_bytes)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def unchanged(
+    pieces: Iterable[bytes | memoryview], sha256: str, name: str
+) -> Iterator[bytes | memoryview]:
+    """All pieces of a file; `CorpusError` if they are not those that were read before."""
+    whole = hashlib.sha256()
+    for piece in pieces:
+        whole.update(piece)
+        yield piece
+    if whole.hexdigest() != sha256:
+        raise changed(name)
+
+
+def check_scan(scan: Scan, names: Sequence[str], most: int) -> None:
+    """Refuse a text that no network can learn from."""
+    shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
+    distinct = np.flatnonzero(scan.counts)
+    vocabulary = scan.text.vocabulary
+    if not len(distinct):
+        raise CorpusError(f"the corpus {shown} is empty: give a text of some thousand characters")
+    if len(distinct) == 1:
+        raise CorpusError(
+            f"the corpus {shown} has a single distinct character,"
+            f" {vocabulary.characters[distinct[0]]!r}: there is nothing to predict, give a real text"
+        )
+    if len(vocabulary) > most:
+        order = np.argsort(scan.counts, kind="stable")[:shown_rare]
+        rarest = ", ".join(
+            f"{vocabulary.characters[place]!r} U+{ord(vocabulary.characters[place]):04X}"
+            f" ({scan.counts[place]:,})"
+            for place in order
+        )
+        raise CorpusError(
+            f"the corpus {shown} has {len(vocabulary):,} distinct characters, expected at most"
+            f" {most:,}; the rarest are {rarest}: check its encoding, or set reading.minimum_count"
+            " or reading.maximum_vocabulary"
+        )
+
+
+def _rare(scan: Scan, least: int) -> str:
+    """The characters that occur less often than `least` times, but for the one that replaces them."""
+    if scan.text.vocabulary.unit == "byte":
+        return ""
+    characters = scan.text.vocabulary.characters
+    rare = (characters[place] for place in np.flatnonzero(scan.counts < least))
+    return "".join(character for character in rare if character != rare_character)

@@ -26,6 +26,7 @@ from flows.text.copying import copied_share
 
 copied_lengths = (10, 20, 40)  # characters; at 10 much of a language is the same anywhere
 least_excerpt = 10_000  # characters of the held-out text
+at_once = 1 << 22  # tokens that are counted, or searched for copies, together
 nothing = np.empty(0, np.uint64)  # of blocks that are not known
 
 
@@ -121,8 +122,10 @@ def _alone(case: Case) -> Verdict:
         return Verdict(promoted=True, reason="no text is held out, so nothing was compared")
     state, vocabulary = case.payload
     held_out = case.opened.split_for(vocabulary).held_out
-    _, counts = np.unique(held_out, return_counts=True)
-    shares = counts / counts.sum()
+    counts = np.zeros(len(vocabulary), np.int64)
+    for start in range(0, len(held_out), at_once):
+        counts += np.bincount(held_out[start : start + at_once], minlength=len(vocabulary))
+    shares = counts[counts > 0] / len(held_out)
     return verdict_on_first(
         Measured(
             bits=own,
@@ -215,15 +218,14 @@ def _copied(case: Case) -> dict[str, Copied]:
     if not case.samples:
         return {}
     division = case.opened.division
-    characters = division.training.vocabulary.code_points
-    source = characters[division.training.joined()]
+    characters = case.opened.dataset.vocabulary.code_points
+    training, held_out = division.training.ranges(characters), division.held_out.ranges(characters)
     drawn = [np.frombuffer(text.encode("utf-32-le"), np.uint32) for text in case.samples]
-    size = max(sum(map(len, drawn)), least_excerpt)
-    excerpt = characters[division.held_out.joined()[:size]]
+    excerpt = held_out[: max(sum(map(len, drawn)), least_excerpt)]
     return {
         str(length): Copied(
-            samples=copied_share(drawn, source, length),
-            held_out_text=copied_share([excerpt], source, length),
+            samples=copied_share(drawn, training, length),
+            held_out_text=copied_share([excerpt], training, length),
         )
         for length in copied_lengths
     }

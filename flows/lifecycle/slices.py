@@ -10,8 +10,7 @@ from threading import Event
 
 import numpy as np
 
-from flows.text import TokenArray
-from rnncore import Arithmetic, TrainingDiverged, TrainingState, train
+from rnncore import Arithmetic, Tokens, TrainingDiverged, TrainingState, train
 
 slice_seconds = 0.5
 
@@ -28,7 +27,7 @@ class ChunkStatistics:
 
 def train_until(
     state: TrainingState,
-    tokens: TokenArray,
+    tokens: Tokens,
     iteration: int,
     on_slice: OnSlice,
     stop: Event,

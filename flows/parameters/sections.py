@@ -102,6 +102,11 @@ class ReadingOptions(Section):
         " dataset in the store",
     )
 
+    def shaping(self) -> dict[str, Any]:
+        """Options that change the text, where they are not the usual ones."""
+        others = {"corpus_secret", "maximum_vocabulary", "maximum_bytes", "verify"}
+        return self.model_dump(exclude=others, exclude_defaults=True)
+
 
 class TrainingOptions(Section):
     """The network, and how long and in what steps it is trained. Defaults are the notebook's."""

@@ -11,7 +11,7 @@ from flows.parameters import SamplingOptions
 from flows.storage.checkpoints import CheckpointRecord, Snapshot
 from flows.storage.payload import Payload
 from flows.storage.reports import Row
-from flows.text import TokenArray, Vocabulary
+from flows.text import Vocabulary
 from rnncore import TrainingState, nats_per_character, next_input, read, sample, sample_batch
 from rnncore.parameters import FloatArray, Parameters
 
@@ -20,7 +20,7 @@ samples_at_once = 256
 
 
 def draw_snapshot(
-    state: TrainingState, tokens: TokenArray, vocabulary: Vocabulary, seed: int
+    state: TrainingState, tokens: Tokens, vocabulary: Vocabulary, seed: int
 ) -> Snapshot:
     """A text sampled now, from the training's hidden state and next input character."""
     hidden, first = next_input(state, tokens)

@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
+from typing import IO, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 from flows.exceptions import DamagedObject, ObjectMissing
@@ -48,7 +50,7 @@ from flows.text import (
     divide,
     split,
 )
-from flows.text.scanning import piece_bytes
+from flows.text.scanning import ScannedFile, piece_bytes
 
 __all__ = [
     "Dataset",
@@ -120,18 +122,28 @@ class Dataset(ScannedText):
         return Blocks(self.tokens, self.vocabulary, self.table)
 
 
-def scan(texts: Iterable[tuple[str, Iterable[bytes | memoryview]]], unit: Unit) -> ScannedText:
+class Scan(NamedTuple):
+    """What the first pass found."""
+
+    text: ScannedText
+    counts: NDArray[np.int64]  # (V,) how often each character of the vocabulary occurs
+    files: tuple[ScannedFile, ...]
+
+
+def scan(texts: Iterable[tuple[str, Iterable[bytes | memoryview]]], unit: Unit) -> Scan:
     """The first pass over files, each a name for errors and its bytes in pieces."""
     scanner = Scanner(unit)
-    found = [scanner.scan(pieces, name) for name, pieces in texts]
+    found = tuple(scanner.scan(pieces, name) for name, pieces in texts)
     files = tuple(FileEntry(characters=file.characters, sha256=file.sha256) for file in found)
-    return ScannedText(files=files, vocabulary=scanner.vocabulary, table=scanner.table)
+    vocabulary = scanner.vocabulary
+    text = ScannedText(files=files, vocabulary=vocabulary, table=scanner.table)
+    return Scan(text, scanner.counts[vocabulary.code_points], found)
 
 
 def tokenise(texts: Sequence[str], unit: Unit = "character") -> Dataset:
     """Vocabulary and tokens of `texts`, in memory; nothing is written."""
     data = [text.encode("utf-8") for text in texts]
-    scanned = scan((("text", in_pieces(each)) for each in data), unit)
+    scanned = scan((("text", in_pieces(each)) for each in data), unit).text
     encoder = Encoder(scanned.vocabulary)
     dtype = scanned.vocabulary.dtype
     tokens = np.concatenate(
@@ -145,6 +157,22 @@ def tokenise(texts: Sequence[str], unit: Unit = "character") -> Dataset:
         whole.update(part)
     manifest = describe(scanned.files, scanned.vocabulary, whole.hexdigest())
     return Dataset(**dict(scanned), manifest=manifest, tokens=tokens)
+
+
+def write_temporary(
+    text: ScannedText, tokens: Iterable[TokenArray], file: IO[bytes]
+) -> Dataset:
+    """A dataset that is not stored: its tokens are written to a temporary file, and mapped."""
+    whole, parts = hashlib.sha256(), token_bytes(tokens, text.vocabulary, text.characters)
+    header = next(parts)
+    whole.update(header)
+    for part in parts:
+        whole.update(part)
+        file.write(part)
+    file.flush()
+    manifest = describe(text.files, text.vocabulary, whole.hexdigest())
+    mapped = np.memmap(file, text.vocabulary.dtype, "r", 0, text.characters)
+    return Dataset(**dict(text), manifest=manifest, tokens=mapped)
 
 
 def in_pieces(data: bytes) -> Iterable[memoryview]:

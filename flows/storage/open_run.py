@@ -79,11 +79,10 @@ class OpenRun:
         return newest.payload.vocabulary
 
     def _split(self, vocabulary: Vocabulary) -> Split:
-        texts = split(self.division, interleaved=self.run.interleaved)
-        if vocabulary == self.dataset.vocabulary:
-            return texts
-        places = vocabulary.places_of(self.dataset.vocabulary)
-        return Split(places[texts.training], places[texts.held_out], texts.block_ends)
+        mine, places = self.dataset.vocabulary, None
+        if vocabulary != mine:
+            places = vocabulary.places_of(mine)
+        return split(self.division, places, interleaved=self.run.interleaved)
 
 
 def open_run(store_url: str, model: str, run_id: str) -> OpenRun:

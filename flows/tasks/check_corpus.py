@@ -7,10 +7,12 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.events import emit_event
 
+from flows.corpus import CorpusRequest
 from flows.corpus.changes import compare
-from flows.parameters import Corpus
+from flows.parameters import Corpus, ReadingOptions
 from flows.results import WatchResult, watch_result
 from flows.runtime.decorators import task
+from flows.runtime.secrets import filesystem_options
 from flows.storage.stores import open_store
 from flows.storage.urls import public_url, urls_of
 
@@ -22,8 +24,10 @@ def check_corpus(corpus: Corpus, request: dict[str, Any]) -> WatchResult:
     `request` are the other parameters, as JSON, of the retraining that the event starts.
     """
     public_corpus = ", ".join(map(public_url, urls_of(corpus)))
-    model, encoding = request["model"], request["encoding"]
-    found = compare(open_store(request["store"]), corpus, encoding, model)
+    model, reading = request["model"], ReadingOptions(**request["reading"])
+    secret = filesystem_options(reading.corpus_secret)
+    asked = CorpusRequest(corpus, request["encoding"], reading, secret)
+    found = compare(open_store(request["store"]), asked, model)
     if found.has_changed:
         # Before it is recorded: a check that is killed in between emits it again, without harm.
         emit_event(

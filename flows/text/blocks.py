@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.text.vocabulary import TokenArray, Vocabulary
+from rnncore import TokenRanges
 
 shortest_block = 1024  # characters; a block ends at the first line end past this
 longest_block = 2048
@@ -106,13 +107,22 @@ class Blocks:
 
     def joined(self) -> TokenArray:
         """The tokens of all blocks, one block after the other."""
-        return np.concatenate([self.tokens[:0], *self.parts()])
+        return self.ranges()[:]
+
+    def ranges(self, places: TokenArray | None = None) -> TokenRanges:
+        """The same, read when they are asked for; each token t as `places[t]`, where it is given."""
+        return TokenRanges(self._encoded, self.bounds, places)
 
     def parts(self) -> list[TokenArray]:
         """The tokens of each block."""
+        tokens = self._encoded
+        return [tokens[start:end] for start, end in self.bounds.tolist()]
+
+    @property
+    def _encoded(self) -> TokenArray:
         if not len(self.tokens):
             raise ValueError("the text is not encoded yet")
-        return [self.tokens[start:end] for start, end in self.bounds.tolist()]
+        return self.tokens
 
     @property
     def ends(self) -> NDArray[np.int64]:

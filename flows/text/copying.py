@@ -7,15 +7,15 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from rnncore import Tokens
+
 base = np.uint64(
     0x9E3779B97F4A7C15
 )  # odd, so that a window's hash depends on all of its characters
 windows_at_once = 1 << 20
 
 
-def copied_share(
-    texts: Sequence[NDArray[np.integer]], source: NDArray[np.integer], length: int
-) -> float | None:
+def copied_share(texts: Sequence[NDArray[np.integer]], source: Tokens, length: int) -> float | None:
     """Share of all substrings of `length` characters of `texts` that are substrings of `source`.
 
     All are arrays of code points. None where every text is shorter. Substrings are compared by a
@@ -37,13 +37,14 @@ def copied_share(
     return float(counts[found].sum() / counts.sum())
 
 
-def _hashes(text: NDArray[np.integer], length: int) -> Iterator[NDArray[np.uint64]]:
+def _hashes(text: Tokens, length: int) -> Iterator[NDArray[np.uint64]]:
     """The hash of each window of `length` characters, some at a time."""
     count = len(text) - length + 1
     for start in range(0, count, windows_at_once):
         end = min(start + windows_at_once, count)
+        part = text[start : end + length - 1].astype(np.uint64)
         hashes = np.zeros(end - start, np.uint64)
         for place in range(length):
-            hashes = (hashes + text[start + place : end + place].astype(np.uint64)) * base
+            hashes = (hashes + part[place : end - start + place]) * base
             hashes ^= hashes >> np.uint64(29)
         yield hashes

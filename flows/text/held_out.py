@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from flows.text.blocks import Blocks, BlockTable, longest_block, pieces
 from flows.text.vocabulary import TokenArray
+from rnncore import TokenRanges
 
 SplitMethod = Literal["content", "tail"]
 
@@ -24,8 +25,8 @@ class Division(NamedTuple):
 class Split(NamedTuple):
     """Tokens to train on, and tokens that are only ever evaluated, block by block."""
 
-    training: TokenArray
-    held_out: TokenArray
+    training: TokenRanges  # read when they are asked for: there may be gigabytes
+    held_out: TokenRanges
     block_ends: NDArray[np.int64]  # where each held-out block ends, in tokens of `held_out`
 
 
@@ -43,12 +44,17 @@ def divide(blocks: Blocks, share: float, method: SplitMethod) -> Division:
     return Division(blocks.select(~chosen), blocks.select(chosen))
 
 
-def split(division: Division, *, interleaved: bool = False) -> Split:
-    """The tokens of a division; `interleaved` puts the blocks to train on in an order by digest."""
+def split(
+    division: Division, places: TokenArray | None = None, *, interleaved: bool = False
+) -> Split:
+    """The tokens of a division; `interleaved` puts the blocks to train on in an order by digest.
+
+    `places` (V,) are tokens of a larger vocabulary, to read the text in.
+    """
     training, held_out = division
     if interleaved:
         training = training.by_digest()
-    return Split(training.joined(), held_out.joined(), held_out.ends)
+    return Split(training.ranges(places), held_out.ranges(places), held_out.ends)
 
 
 def _divide_at(blocks: Blocks, at: int) -> Division:

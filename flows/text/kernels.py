@@ -181,7 +181,7 @@ def encode(
 
 @kernel
 def cut(
-    tokens: NDArray[np.unsignedinteger], line_end: int, block_lengths: NDArray[np.uint16]
+    tokens: NDArray[np.integer], line_end: int, block_lengths: NDArray[np.uint16]
 ) -> int:
     """Cut a text that is tokens into blocks; fills their lengths and returns their number."""
     start, blocks = 0, 0

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from flows.exceptions import CorpusError
 
-TokenArray = NDArray[np.unsignedinteger]
+TokenArray = NDArray[np.integer]
 Unit = Literal["character", "byte"]  # what a token stands for
 most_shown = 120  # characters of a vocabulary in a message
 slice_characters = 1 << 18  # 1 MiB of code points at a time stays in the cache

@@ -116,7 +116,7 @@ def test_its_run_goes_on(options: Options, old_store: Path) -> None:
     assert version
     assert "blocks" == version.rule
     _, held_out, ends = opened.split
-    champion_bits = bits_per_character(state.parameters, held_out, ends)
+    champion_bits = bits_per_character(state.parameters, held_out[:], ends)
     assert champion_bits == version.champion_bits_per_character
     assert champion_bits != results["retrain"]["held_out_bits_per_character"]
 

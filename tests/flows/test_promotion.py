@@ -82,7 +82,7 @@ def test_the_champion_is_evaluated_on_the_new_models_text(
     _, held_out, ends = opened.split
     log = open_run(str(store), "default", first.run_id).log
     state, vocabulary = log.read(log.record(first.checkpoint_digest))
-    tokens = vocabulary.encode(opened.vocabulary.decode(held_out))
+    tokens = vocabulary.encode(opened.vocabulary.decode(held_out[:]))
     expected = bits_per_character(state.parameters, tokens, ends)
     assert f"version 0 has {expected:.3f}" in second.reason
 

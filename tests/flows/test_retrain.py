@@ -67,8 +67,8 @@ def test_measured_bits_are_those_of_the_checkpoint(options: Options, store: Path
     assert newest is not None
     parameters = newest.payload.state.parameters
     training, held_out, ends = opened.split
-    assert bits_per_character(parameters, training) == outcome.train_bits_per_character
-    assert bits_per_character(parameters, held_out, ends) == outcome.held_out_bits_per_character
+    assert bits_per_character(parameters, training[:]) == outcome.train_bits_per_character
+    assert bits_per_character(parameters, held_out[:], ends) == outcome.held_out_bits_per_character
     assert outcome.train_bits_per_character
     assert outcome.train_bits_per_character < math.log2(outcome.vocabulary_size)
 

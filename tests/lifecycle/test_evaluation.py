@@ -56,7 +56,7 @@ def weights(opened: OpenRun) -> Parameters:
 
 def as_before(opened: OpenRun, record: CheckpointRecord) -> EvaluationRecord:
     """The evaluation that an earlier version recorded: each text read as one, and no rule named."""
-    training = opened.split.training
+    training = opened.split.training[:]
     content = {
         "iteration": record.iteration,
         "digest": record.digest,
@@ -70,14 +70,14 @@ def as_before(opened: OpenRun, record: CheckpointRecord) -> EvaluationRecord:
 
 def one_text(opened: OpenRun) -> float:
     """Bits per character of the held-out text, read as one continuous text."""
-    held_out = opened.split.held_out
+    held_out = opened.split.held_out[:]
     return bits_per_character(weights(opened), held_out, [len(held_out)])
 
 
 def block_by_block(opened: OpenRun) -> float:
     """Bits per character of the held-out text, each block from a hidden state of zeros."""
     _, held_out, ends = opened.split
-    return bits_per_character(weights(opened), held_out, ends)
+    return bits_per_character(weights(opened), held_out[:], ends)
 
 
 def decided(opened: OpenRun, record: CheckpointRecord) -> Decision:
@@ -117,7 +117,7 @@ def test_an_evaluation_reads_block_by_block_and_names_its_rule(opened: OpenRun) 
     assert one_text(opened) != block_by_block(opened)
     assert "blocks" == measured.rule
     assert block_by_block(opened) == measured.held_out_bits_per_character
-    training = bits_per_character(weights(opened), opened.split.training)
+    training = bits_per_character(weights(opened), opened.split.training[:])
     assert training == measured.train_bits_per_character
     head = opened.log.head()
     assert measured == evaluate(opened, record.digest, most)

@@ -35,7 +35,7 @@ def bounds_of(dataset: Dataset) -> list[tuple[int, int]]:
 def texts_of(dataset: Dataset, share: float) -> tuple[str, str]:
     """Training and held-out text, split by content."""
     training, held_out, _ = dataset.split(share, "content")
-    return dataset.vocabulary.decode(training), dataset.vocabulary.decode(held_out)
+    return dataset.vocabulary.decode(training[:]), dataset.vocabulary.decode(held_out[:])
 
 
 def fraction(block: str) -> float:
@@ -165,7 +165,7 @@ def test_the_ends_of_held_out_blocks_cut_the_held_out_text(
     texts = [make_text(lengths, seed) for seed, lengths in enumerate(files)]
     dataset = tokenise([*texts, "z"])
     _, held_out, ends = dataset.split(share, "content")
-    pieces = [dataset.vocabulary.decode(piece) for piece in np.split(held_out, ends)]
+    pieces = [dataset.vocabulary.decode(piece) for piece in np.split(held_out[:], ends)]
 
     assert "" == pieces.pop()
     assert all(piece in blocks_of(dataset) for piece in pieces)

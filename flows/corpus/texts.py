@@ -1,0 +1,195 @@
+"""The texts of a corpus as bytes of UTF-8 that can be read twice, in flat memory.
+
+A local file that is plain UTF-8 is read where it is. What is remote, compressed, a table, in another
+encoding or to be changed is first written to a temporary file without a name, which ends with its
+process.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from tempfile import NamedTemporaryFile, TemporaryFile
+from typing import IO
+
+from fsspec.implementations.local import LocalFileSystem
+
+from flows.corpus.budget import Budget
+from flows.corpus.compression import decompressed, magic
+from flows.corpus.files import SourceFile
+from flows.corpus.kinds import check_is_text
+from flows.corpus.streams import raw_pieces
+from flows.corpus.tables import Nulls, column_pieces, refuse_table, table_kind
+from flows.parameters import ReadingOptions
+from flows.storage.copies import cache_folder
+from flows.storage.failures import reason, store_error
+from flows.text.decoding import Problems, to_utf8
+from flows.text.scanning import piece_bytes
+
+Pieces = Iterator[bytes | memoryview]
+head_bytes = 1 << 16  # that tell what a file is
+as_read = ("strict", "keep", "none")  # errors, newline and normalize of a text as it is
+not_utf8 = re.compile(rb"\A(\xff\xfe|\xfe\xff)|\0")  # as is likely: UTF-16 or UTF-32
+
+
+@dataclass
+class Text:
+    """One file, and what was found in it that a reader of the profile should know."""
+
+    file: SourceFile
+    problems: Problems = field(default_factory=Problems)
+    nulls: Nulls = field(default_factory=Nulls)
+    is_plain: bool = False  # it is read again where it is
+    place: tuple[int, int] | None = None  # in the temporary file
+
+
+class Texts:
+    """The files of a corpus, in their order; `on_bytes` is told how many more bytes were read."""
+
+    def __init__(
+        self,
+        files: Sequence[SourceFile],
+        encoding: str,
+        options: ReadingOptions,
+        on_bytes: Callable[[int], None],
+    ) -> None:
+        self.texts = [Text(file) for file in files]
+        self._encoding = encoding
+        self._options = options
+        self._on_bytes = on_bytes
+        self._budget = Budget(options.maximum_bytes)
+        self._spool: IO[bytes] | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The address of each file, for people."""
+        return [text.file.url for text in self.texts]
+
+    def close(self) -> None:
+        """Remove the temporary file."""
+        if self._spool:
+            self._spool.close()
+
+    def read(self) -> Iterator[tuple[str, Pieces]]:
+        """Name and bytes of each file. All bytes of one are to be read before the next one."""
+        for text in self.texts:
+            yield text.file.url, self._counted(self._pieces(text))
+
+    def replace(self, characters: Iterable[str], replacement: str) -> None:
+        """Let the texts be read with other characters replaced."""
+        table = str.maketrans(dict.fromkeys(characters, replacement))
+        for text in self.texts:
+            decoder = codecs.getincrementaldecoder("utf-8")()
+            pieces = (decoder.decode(piece).translate(table).encode() for piece in self._pieces(text))
+            text.place = self._write(pieces)
+
+    def _counted(self, pieces: Iterable[bytes | memoryview]) -> Pieces:
+        for piece in pieces:
+            self._on_bytes(len(piece))
+            yield piece
+
+    def _pieces(self, text: Text) -> Iterable[bytes | memoryview]:
+        if text.place:
+            return self._written(*text.place)
+        budget = Budget(self._budget.most) if text.is_plain else self._budget  # counted once
+        head, raw = _headed(raw_pieces(text.file, budget))
+        text.is_plain = self._is_plain(text.file, head)
+        if text.is_plain:
+            return _without_mark(raw) if self._options.unit == "character" else raw
+        text.place = self._write(self._converted(text, raw))
+        return self._written(*text.place)
+
+    def _is_plain(self, file: SourceFile, head: bytes) -> bool:
+        """Whether the bytes of a file are its text, as far as its first ones tell."""
+        options = self._options
+        if not isinstance(file.filesystem, LocalFileSystem) or options.corpus_column is not None:
+            return False
+        if magic.match(head) or table_kind(head, file.url):
+            return False
+        check_is_text(head, file.url)
+        as_it_is = (options.errors, options.newline, options.normalize) == as_read
+        return options.unit == "byte" or (
+            as_it_is and codecs.lookup(self._encoding).name == "utf-8" and not_utf8.search(head) is None
+        )
+
+    def _converted(self, text: Text, raw: Iterable[bytes]) -> Iterator[bytes]:
+        """The text of a file, in UTF-8 or as the bytes that it is."""
+        name, options = text.file.url, self._options
+        head, pieces = _headed(decompressed(raw, name, self._budget))
+        if options.corpus_column is not None or table_kind(head, name):
+            return self._column(text, pieces)
+        check_is_text(head, name)
+        if options.unit == "byte":
+            return pieces
+        return to_utf8(
+            pieces,
+            self._encoding,
+            name,
+            errors=options.errors,
+            newline=options.newline,
+            normalize=options.normalize,
+            problems=text.problems,
+        )
+
+    def _column(self, text: Text, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The rows of a table's column; a table is a file, of which parts are read at random."""
+        name, options = text.file.url, self._options
+        with NamedTemporaryFile(dir=cache_folder()) as table:
+            _copy(pieces, table)
+            table.flush()
+            if options.corpus_column is None:
+                refuse_table(Path(table.name), name)
+            else:
+                separator = options.corpus_separator
+                column = options.corpus_column
+                yield from column_pieces(Path(table.name), name, column, separator, text.nulls)
+
+    def _write(self, pieces: Iterable[bytes]) -> tuple[int, int]:
+        """Add a text to the temporary file; its place there."""
+        if self._spool is None:
+            self._spool = TemporaryFile(dir=cache_folder())
+        start = self._spool.seek(0, 2)
+        return start, start + _copy(pieces, self._spool)
+
+    def _written(self, start: int, end: int) -> Pieces:
+        """A text in the temporary file. Each piece is valid until the next one is asked for."""
+        assert self._spool
+        buffer = memoryview(bytearray(min(piece_bytes, end - start)))
+        while start < end:
+            self._spool.seek(start)
+            size = self._spool.readinto(buffer[: end - start])  # type: ignore[attr-defined]
+            yield buffer[:size]
+            start += size
+
+
+def _copy(pieces: Iterable[bytes], target: IO[bytes]) -> int:
+    """Write pieces to a temporary file; how many bytes they have."""
+    size = 0
+    for piece in pieces:
+        try:
+            size += target.write(piece)
+        except OSError as error:
+            message = f"cannot write a temporary file in {cache_folder()}: {reason(error)}"
+            raise store_error(message, error) from error
+    return size
+
+
+def _headed(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, as many as tell what a file is, and all pieces."""
+    remaining = iter(pieces)
+    first: list[bytes] = []
+    while sum(map(len, first)) < head_bytes and (piece := next(remaining, None)) is not None:
+        first.append(piece)
+    return b"".join(first)[:head_bytes], chain(first, remaining)
+
+
+def _without_mark(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Pieces without the byte order mark of UTF-8 at their start."""
+    head, remaining = _headed(pieces)
+    if head.startswith(codecs.BOM_UTF8):
+        yield next(remaining)[len(codecs.BOM_UTF8) :]
+    yield from remaining
