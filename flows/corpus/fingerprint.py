@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from flows.corpus.files import SourceFile, find_files, reading
+from flows.corpus.files import SourceFile, reading
+from flows.corpus.finding import find_files
 
 tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
 times = ("mtime", "LastModified", "Last-Modified", "last_modified", "updated")
@@ -16,7 +17,9 @@ read_size = 2**20  # bytes
 
 def fingerprints(corpus: str | Sequence[str]) -> list[dict[str, Any]]:
     """The state of the files of `corpus` now; `CorpusError` for one that does not exist."""
-    return [reading(file.url, partial(_fingerprint, file)) for file in find_files(corpus)]
+    return [
+        reading(file.url, partial(_fingerprint, file)) for file in find_files(corpus, unpack=False)
+    ]
 
 
 def _fingerprint(file: SourceFile) -> dict[str, Any]:
