@@ -1,6 +1,7 @@
 """From URLs to text: find the files of a corpus, read them, tell whether they have changed."""
 
-from flows.corpus.files import SourceFile, find_files
+from flows.corpus.files import SourceFile
+from flows.corpus.finding import find_files
 from flows.corpus.fingerprint import fingerprints
 from flows.corpus.reading import read_corpus
 

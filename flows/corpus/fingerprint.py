@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from flows.corpus.files import SourceFile, find_files, reading
+from flows.corpus.files import SourceFile, reading
+from flows.corpus.finding import find_files
 from flows.parameters import ReadingOptions
 
 tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
@@ -26,7 +27,7 @@ def fingerprints(
     storage_options: dict[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """The state of the files of `corpus` now; `CorpusError` for one that does not exist."""
-    files = find_files(corpus, options, storage_options)
+    files = find_files(corpus, options, storage_options, unpack=False)
     return [reading(file.url, partial(_fingerprint, file)) for file in files]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import fsspec
 
-from flows.corpus.files import SourceFile, find_files, reading
+from flows.corpus.files import SourceFile, reading
+from flows.corpus.finding import find_files
 from flows.exceptions import CorpusError
 from flows.storage.urls import public_url
 from flows.text import decode

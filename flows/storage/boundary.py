@@ -93,14 +93,32 @@ def expanded(url: str, what: str, error: type[StorageError]) -> str:
 def check_host(url: str, what: str, error: type[StorageError]) -> None:
     """Refuse a host that is this machine, where it is looked up by a backend and not by aiohttp."""
     protocol, host, _ = _place(url)
-    if not host or protocol in {"http", "https", *configured} or not refuses_local_addresses(what):
-        return
+    if host and protocol not in {"http", "https", *configured} and refuses_local_addresses(what):
+        _check_lookup(host, f"{what} {public_url(url)}", error)
+
+
+def check_endpoint(url: str, where: str, error: type[StorageError]) -> None:
+    """Refuse an endpoint of an object store that is no operator's: as an address of a corpus.
+
+    `where` names it in the message, which does not show it.
+    """
+    if refuses_local_addresses("corpus"):
+        _check_lookup(_place(url)[1], where, error)
+    if not is_listed(url, "corpus") and os.environ.get(allow_variables["corpus"], "").strip():
+        raise error(
+            f"the {where} is not below an address of {allow_variables['corpus']}: choose one that"
+            " is, or ask the operator of the worker"
+        )
+
+
+def _check_lookup(host: str, where: str, error: type[StorageError]) -> None:
+    """Refuse a host, maybe with a port, that is looked up as this machine."""
     try:
         found = socket.getaddrinfo(re.sub(r":\d+$", "", host).strip("[]"), None)
     except OSError:
         return  # the backend says so better
     if any(is_local(str(entry[4][0])) for entry in found):
-        raise error(f"the {what} {public_url(url)} {local_address}")
+        raise error(f"the {where} {local_address}")
 
 
 local_address = (

@@ -1,0 +1,187 @@
+"""Finding the files of a corpus: addresses, patterns, folders, archives, or a list of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import fsspec
+
+from flows.corpus.archives import Archive, archive_protocol, protocols
+from flows.corpus.credentials import check_options, options_for
+from flows.corpus.files import SourceFile, reading
+from flows.corpus.http import client_options
+from flows.corpus.listing import Found, unreadable
+from flows.corpus.local import find_local, one_local
+from flows.corpus.ordering import in_order
+from flows.corpus.remote import check_start, find_remote, one_remote, stores
+from flows.corpus.spool import Spool
+from flows.exceptions import CorpusError
+from flows.parameters.sections import ReadingOptions
+from flows.storage.boundary import check_allowed, check_host, expanded
+from flows.storage.urls import check_url, local_protocols, protocol_of, public_url, urls_of
+
+
+def find_files(
+    corpus: str | Sequence[str],
+    options: ReadingOptions = ReadingOptions(),
+    storage_options: Mapping[str, Any] | None = None,
+    *,
+    unpack: bool = True,
+) -> list[SourceFile]:
+    """The files that `corpus` names: of a list in its order, of a pattern or folder as `options` say.
+
+    Archives are their members; with `unpack=False` they are files. `storage_options` are those of
+    the filesystem that the last link of an address is on. `CorpusError` names what is not there,
+    and what is there and cannot be read as a file.
+    """
+    urls = urls_of(corpus)
+    if not urls:
+        raise CorpusError("the corpus is an empty list: give at least one path or URL")
+    for url in urls:
+        check_url(url, "corpus", CorpusError)
+    finder = _Finder(options, check_options(storage_options, urls), unpack=unpack)
+    return [file for url in urls for file in finder.find(url)]
+
+
+class _Finder:
+    """What the addresses of one corpus share: options, and the archives that they are in."""
+
+    def __init__(
+        self, options: ReadingOptions, storage_options: Mapping[str, Any], *, unpack: bool
+    ) -> None:
+        self._options = options
+        self._storage_options = storage_options
+        self._unpack = unpack
+        self._spool = Spool(options.maximum_bytes)
+        self._archives: dict[str, Archive] = {}  # of chains: several may lead into one
+
+    def find(self, url: str) -> list[SourceFile]:
+        """The files of one address; there is at least one."""
+        *outer, link = url.split("::")
+        check_host(url, "corpus", CorpusError)
+        expanded(link, "corpus", CorpusError)  # it is sent later, but refused now
+        found = partial(self._chained, url, outer) if outer else partial(self._plain, url)
+        files = list(reading(public_url(url), lambda: list(found())))
+        if files:
+            return files
+        raise CorpusError(
+            f"no file in {public_url(url)} matches {self._options.corpus_pattern!r}, the pattern of"
+            " its files (hidden ones are left out): give another folder, or another"
+            " reading.corpus_pattern"
+        )
+
+    def _plain(self, url: str) -> Iterator[SourceFile]:
+        """What an address without a chain names, archives unpacked."""
+        names = self._options.corpus_pattern
+        if protocol_of(url) in local_protocols:
+            filesystem, found = _local(), find_local(url, names)
+        else:
+            check_start(url)
+            filesystem, path = self._filesystem(url)
+            found = find_remote(url, filesystem, path, names)
+        _check_kinds(found)
+        for each in _ordered(found, self._options, public_url(url)):
+            file = SourceFile(each.url or each.path, filesystem, each.path)
+            protocol = archive_protocol(_name(file))
+            if protocol and self._unpack:
+                yield from Archive(file, protocol, self._spool).files("", self._options)
+            else:
+                yield file
+
+    def _chained(self, url: str, outer: list[str]) -> list[SourceFile]:
+        """What a chain such as `zip://*.txt::a.zip` names."""
+        link = url.rpartition("::")[2]
+        check_allowed(link, "corpus", CorpusError)
+        links = [each.partition("://") for each in outer]
+        if any(protocol not in protocols for protocol, _, _ in links):
+            return self._foreign(url)
+        files = [self._one(link)]
+        if not self._unpack:
+            return files
+        for protocol, _, inside in reversed(links):
+            if len(files) > 1:
+                raise CorpusError(
+                    f"the corpus {public_url(url)} leads through {len(files)} files: name the one"
+                    " archive that the others are in"
+                )
+            files = self._archive(files[0], protocol).files(inside, self._options)
+        return files
+
+    def _archive(self, file: SourceFile, protocol: str) -> Archive:
+        key = f"{protocol} {file.url} {file.path}"
+        if key not in self._archives:
+            self._archives[key] = Archive(file, protocol, self._spool)
+        return self._archives[key]
+
+    def _one(self, link: str) -> SourceFile:
+        """The file that the last link of a chain names."""
+        if protocol_of(link) in local_protocols:
+            filesystem, found = _local(), one_local(link)
+        else:
+            filesystem, path = self._filesystem(link)
+            found = one_remote(link, filesystem, path)
+        _check_kinds([found])
+        return SourceFile(found.url, filesystem, found.path)
+
+    def _foreign(self, url: str) -> list[SourceFile]:
+        """What a chain of other protocols names, which the operator has added."""
+        link = url.rpartition("::")[2]
+        filesystem, path = fsspec.core.url_to_fs(url, **{protocol_of(url): self._options_of(link)})
+        if "*" not in url.rpartition("::")[0]:
+            return [SourceFile(public_url(url), filesystem, path)]
+        found = sorted(match for match in filesystem.glob(path) if filesystem.isfile(match))
+        return [
+            SourceFile(public_url(filesystem.unstrip_protocol(each)), filesystem, each)
+            for each in found
+        ]
+
+    def _filesystem(self, link: str) -> tuple[Any, str]:
+        filesystem, path = fsspec.core.url_to_fs(link, **self._options_of(link))
+        return filesystem, path
+
+    def _options_of(self, link: str) -> dict[str, Any]:
+        options = options_for(link, self._storage_options)
+        if protocol_of(link) in {"http", "https"}:
+            options |= client_options(link)
+        if protocol_of(link) in stores:
+            options["use_listings_cache"] = False  # a corpus changes while a process lives
+        return options
+
+
+def _local() -> Any:
+    return fsspec.filesystem("file")
+
+
+def _name(file: SourceFile) -> str:
+    """The name that tells an archive: of a web server without the query."""
+    return file.url if protocol_of(file.url) in {"http", "https"} else file.path
+
+
+def _ordered(found: Sequence[Found], options: ReadingOptions, where: str) -> Sequence[Found]:
+    return in_order(
+        found,
+        options.corpus_order,
+        where,
+        path=lambda each: each.path,
+        time=lambda each: each.time,
+    )
+
+
+def _check_kinds(found: Sequence[Found]) -> None:
+    """Refuse, by name, what is no file: never opened, since that may wait for ever."""
+    odd = [each for each in found if each.kind != "file"]
+    if not odd:
+        return
+    first = min(odd, key=lambda each: each.path)
+    name = first.url or first.path
+    more = f", as {len(odd) - 1} more are" if len(odd) > 1 else ""
+    if first.kind == unreadable:
+        raise CorpusError(
+            f"the corpus {name} may not be read: permission denied{more}: give this user access"
+        )
+    raise CorpusError(
+        f"the corpus {name} is neither file nor folder but {first.kind}{more}: name files, or a"
+        " pattern that leaves it out"
+    )

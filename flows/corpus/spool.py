@@ -1,0 +1,145 @@
+"""Bytes of archives on the local disk, where any part of them can be read at once."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import IO, BinaryIO, cast
+
+from flows.exceptions import CorpusError
+
+piece_size = 2**20  # bytes
+openers: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
+    b"\x1f\x8b": lambda stream: cast("IO[bytes]", gzip.GzipFile(fileobj=stream)),
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\x00": lzma.LZMAFile,
+}
+
+
+class Span(io.RawIOBase):
+    """Bytes `start` to `start + size` of an open file, as a file of its own; threads may share it."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__()
+        self._place = place
+        self._position = 0
+
+    def close(self) -> None:
+        """Close the file as well, if nothing else reads it."""
+        if self._place.is_own:
+            self._place.file.close()
+        super().close()
+
+    def readable(self) -> bool:
+        """As files are."""
+        return True
+
+    def seekable(self) -> bool:
+        """As files are."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position, from the start, from here or from the end."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._place.size}[whence]
+        if base + offset < 0:
+            raise OSError("before the start of the file")
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        """Read what is there, at most the size of `buffer`."""
+        place = self._place
+        most = max(0, min(len(buffer), place.size - self._position))
+        data = os.pread(place.file.fileno(), most, place.start + self._position)
+        if most and not data:
+            raise EOFError("it ends early")
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """The position."""
+        return self._position
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where bytes are: a part of an open file."""
+
+    file: BinaryIO
+    start: int
+    size: int
+    is_own: bool = False  # whether nothing else reads the file
+
+    def place(self) -> Place:
+        """As `LocalArchive` has it."""
+        return self
+
+    def open(self) -> BinaryIO:
+        """A file of these bytes."""
+        return cast("BinaryIO", io.BufferedReader(Span(self), piece_size // 16))
+
+    def part(self, start: int, size: int) -> Place:
+        """Where some of them are."""
+        return replace(self, start=self.start + start, size=size)
+
+
+class LocalArchive:
+    """A file of a local disk, which must stay as it was when it was first opened."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._seen: tuple[int, ...] | None = None
+        with self.place().file as file:
+            self._seen = self._state(file)
+
+    def place(self) -> Place:
+        """Where its bytes are."""
+        file = open(self._path, "rb")  # noqa: SIM115, PTH123 - closed when nothing reads it
+        if self._seen not in {None, self._state(file)}:
+            file.close()
+            raise CorpusError(f"the corpus {self._path} has changed while it was read: try again")
+        return Place(file, 0, os.fstat(file.fileno()).st_size, is_own=True)
+
+    @staticmethod
+    def _state(file: BinaryIO) -> tuple[int, ...]:
+        found = os.fstat(file.fileno())
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+class Spool:
+    """A temporary file without a name: nothing is left behind, whatever ends the process."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._size = 0
+        self._file: BinaryIO | None = None
+
+    def add(self, stream: IO[bytes], name: str) -> Place:
+        """Copy the whole of `stream`; where the copy is."""
+        if self._file is None:
+            self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - kept
+        file, start = self._file, self._size
+        while piece := stream.read(piece_size):
+            self._size += len(piece)
+            if self._size > self._most:
+                raise CorpusError(
+                    f"the corpus {name} has more than {self._most:,} bytes with the archives before"
+                    " it: raise reading.maximum_bytes, or give less"
+                )
+            file.write(piece)
+        file.flush()
+        return Place(file, start, self._size - start)
+
+
+def decompressed(stream: BinaryIO) -> IO[bytes]:
+    """`stream` itself, or what it was compressed from: by its first bytes."""
+    head = stream.read(8)
+    stream.seek(0)
+    return next((openers[magic](stream) for magic in openers if head.startswith(magic)), stream)
