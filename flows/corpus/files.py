@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import fsspec
 
-from flows.corpus.http import client_options
+from flows.corpus.clients import client_options, with_limits
 from flows.exceptions import CorpusError, CorpusUnavailable
 from flows.storage.boundary import LocalAddress, check_allowed, check_host, expanded
 from flows.storage.failures import causes, explanation, is_transient
@@ -65,8 +65,9 @@ def _expand(url: str) -> list[SourceFile]:
 def _find(url: str, *, local: bool) -> list[SourceFile]:
     link = url.rpartition("::")[2]
     protocol = link.partition("://")[0]
-    options = {protocol: client_options(link)} if protocol in {"http", "https"} else {}
+    options = {protocol: found} if (found := client_options(link)) else {}
     filesystem, path = fsspec.core.url_to_fs(url, **options)
+    with_limits(filesystem)
     if fsspec.utils.get_protocol(url) in local_protocols or "*" in url:
         return _expand_pattern(url, filesystem, path, local=local)
     return [SourceFile(public_url(url), filesystem, path)]
