@@ -9,9 +9,9 @@ from typing import Any
 import fsspec
 
 from flows.corpus.archives import Archive, archive_protocol, protocols
+from flows.corpus.clients import client_options, with_limits
 from flows.corpus.credentials import check_options, options_for
 from flows.corpus.files import SourceFile, reading
-from flows.corpus.http import client_options
 from flows.corpus.listing import Found, unreadable
 from flows.corpus.local import find_local, one_local
 from flows.corpus.ordering import in_order
@@ -139,12 +139,10 @@ class _Finder:
 
     def _filesystem(self, link: str) -> tuple[Any, str]:
         filesystem, path = fsspec.core.url_to_fs(link, **self._options_of(link))
-        return filesystem, path
+        return with_limits(filesystem), path
 
     def _options_of(self, link: str) -> dict[str, Any]:
-        options = options_for(link, self._storage_options)
-        if protocol_of(link) in {"http", "https"}:
-            options |= client_options(link)
+        options = client_options(link) | options_for(link, self._storage_options)
         if protocol_of(link) in stores:
             options["use_listings_cache"] = False  # a corpus changes while a process lives
         return options
