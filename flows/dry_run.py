@@ -138,16 +138,13 @@ def corpus(request: Request) -> Lines:
     return {
         "corpus": f"{text.characters:,} characters, {len(text.vocabulary)} distinct,"
         f" in {len(text.files)} files",
-        "dataset": f"{text.dataset_id}:"
-        f" {'in the store already' if exists else 'to be written'}",
+        "dataset": f"{text.dataset_id}: {'in the store already' if exists else 'to be written'}",
     }
 
 
 def changes(request: Request) -> Lines:
     """Whether the corpus has changed since the last check."""
-    found = watch_result(
-        compare(request.store, request.asked, request["model"])
-    )
+    found = watch_result(compare(request.store, request.asked, request["model"]))
     return {"corpus": f"{found.files:,} files, {found.finding}", "source": found.source_id}
 
 

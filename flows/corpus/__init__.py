@@ -2,7 +2,17 @@
 
 from flows.corpus.files import SourceFile
 from flows.corpus.finding import find_files
-from flows.corpus.fingerprint import fingerprints
-from flows.corpus.reading import read_corpus
+from flows.corpus.fingerprint import fingerprints, strong_fingerprints
+from flows.corpus.request import CorpusRequest
+from flows.corpus.states import changed
+from flows.corpus.texts import Texts
 
-__all__ = ["SourceFile", "find_files", "fingerprints", "read_corpus"]
+__all__ = [
+    "CorpusRequest",
+    "SourceFile",
+    "Texts",
+    "changed",
+    "find_files",
+    "fingerprints",
+    "strong_fingerprints",
+]

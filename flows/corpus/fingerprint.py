@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -23,8 +23,8 @@ read_size = 2**20  # bytes
 
 def fingerprints(
     corpus: str | Sequence[str],
-    options: ReadingOptions,
-    storage_options: dict[str, Any] | None = None,
+    options: ReadingOptions = ReadingOptions(),
+    storage_options: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """The state of the files of `corpus` now; `CorpusError` for one that does not exist."""
     files = find_files(corpus, options, storage_options, unpack=False)

@@ -84,7 +84,9 @@ class Texts:
         table = str.maketrans(dict.fromkeys(characters, replacement))
         for text in self.texts:
             decoder = codecs.getincrementaldecoder("utf-8")()
-            pieces = (decoder.decode(piece).translate(table).encode() for piece in self._pieces(text))
+            pieces = (
+                decoder.decode(piece).translate(table).encode() for piece in self._pieces(text)
+            )
             text.place = self._write(pieces)
 
     def _counted(self, pieces: Iterable[bytes | memoryview]) -> Pieces:
@@ -113,7 +115,9 @@ class Texts:
         check_is_text(head, file.url)
         as_it_is = (options.errors, options.newline, options.normalize) == as_read
         return options.unit == "byte" or (
-            as_it_is and codecs.lookup(self._encoding).name == "utf-8" and not_utf8.search(head) is None
+            as_it_is
+            and codecs.lookup(self._encoding).name == "utf-8"
+            and not_utf8.search(head) is None
         )
 
     def _converted(self, text: Text, raw: Iterable[bytes]) -> Iterator[bytes]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import cached_property
 from tempfile import TemporaryFile
 
 import numpy as np
@@ -22,17 +23,22 @@ from flows.text import Encoder, TokenArray
 shown_rare = 10  # characters, where there are too many
 rare_character = "\u25a1"  # a white square, for characters under `minimum_count`
 
+
 class OpenCorpus:
     """A corpus whose files were found; it is read when its text is asked for."""
 
-    def __init__(self, store: Store, request: CorpusRequest, on_bytes: Callable[[int], None]) -> None:
+    def __init__(
+        self, store: Store, request: CorpusRequest, on_bytes: Callable[[int], None]
+    ) -> None:
         corpus, encoding, options, storage_options = request
-        files = find_files(corpus, options, storage_options)
+        files = find_files(corpus, options, storage_options, unpack=False)
         self._store = store
+        self._request = request
         self._options = options
+        self._on_bytes = on_bytes
         self._state = strong_fingerprints(files)
         self._source = ReadSource(store, corpus, encoding, options.shaping())
-        self._texts = Texts(files, encoding, options, on_bytes)
+        self._closing = ExitStack()
 
     def text(self) -> ScannedText:
         """The text: the dataset in the store if the files are known, else scanned.
@@ -66,7 +72,14 @@ class OpenCorpus:
 
     def close(self) -> None:
         """Remove temporary files."""
-        self._texts.close()
+        self._closing.close()
+
+    @cached_property
+    def _texts(self) -> Texts:
+        """The files, archives unpacked."""
+        corpus, encoding, options, storage_options = self._request
+        files = find_files(corpus, options, storage_options)
+        return self._closing.enter_context(closing(Texts(files, encoding, options, self._on_bytes)))
 
     def _known(self) -> Dataset | None:
         if self._options.verify or self._state is None:

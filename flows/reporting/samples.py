@@ -12,7 +12,15 @@ from flows.storage.checkpoints import CheckpointRecord, Snapshot
 from flows.storage.payload import Payload
 from flows.storage.reports import Row
 from flows.text import Vocabulary
-from rnncore import TrainingState, nats_per_character, next_input, read, sample, sample_batch
+from rnncore import (
+    Tokens,
+    TrainingState,
+    nats_per_character,
+    next_input,
+    read,
+    sample,
+    sample_batch,
+)
 from rnncore.parameters import FloatArray, Parameters
 
 snapshot_length = 200  # characters, as in the notebook

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from prefect.blocks.system import Secret
 
@@ -16,7 +16,8 @@ def filesystem_options(name: str | None) -> Mapping[str, Any] | None:
     if name is None:
         return None
     try:
-        found = Secret.load(name).get()
+        # Prefect's types allow for asynchronous use; in a synchronous task it returns the block
+        found = cast("Secret[Any]", Secret.load(name)).get()
     except ValueError:
         found = None
     if found is None:

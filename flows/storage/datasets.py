@@ -159,9 +159,7 @@ def tokenise(texts: Sequence[str], unit: Unit = "character") -> Dataset:
     return Dataset(**dict(scanned), manifest=manifest, tokens=tokens)
 
 
-def write_temporary(
-    text: ScannedText, tokens: Iterable[TokenArray], file: IO[bytes]
-) -> Dataset:
+def write_temporary(text: ScannedText, tokens: Iterable[TokenArray], file: IO[bytes]) -> Dataset:
     """A dataset that is not stored: its tokens are written to a temporary file, and mapped."""
     whole, parts = hashlib.sha256(), token_bytes(tokens, text.vocabulary, text.characters)
     header = next(parts)

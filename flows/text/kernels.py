@@ -180,9 +180,7 @@ def encode(
 
 
 @kernel
-def cut(
-    tokens: NDArray[np.integer], line_end: int, block_lengths: NDArray[np.uint16]
-) -> int:
+def cut(tokens: NDArray[np.integer], line_end: int, block_lengths: NDArray[np.uint16]) -> int:
     """Cut a text that is tokens into blocks; fills their lengths and returns their number."""
     start, blocks = 0, 0
     while start < len(tokens):

@@ -12,9 +12,10 @@ from typing import ClassVar
 
 import pytest
 
-from flows.corpus import fingerprints, read_corpus
+from flows.corpus import fingerprints
 from flows.corpus import http as corpus_http
 from flows.exceptions import CorpusError, CorpusUnavailable
+from tests.support.corpora import read_corpus
 
 secret = "planted-'6f1c 2b"
 sentence = "the keeper lit the lamp\n"

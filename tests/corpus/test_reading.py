@@ -18,9 +18,10 @@ from typing import ClassVar
 import fsspec
 import pytest
 
-from flows.corpus import find_files, read_corpus
+from flows.corpus import find_files
 from flows.exceptions import CorpusError
 from flows.text import decode
+from tests.support.corpora import read_corpus
 
 sentence = "the keeper lit the lamp and the tide came in.\n"
 

@@ -15,6 +15,7 @@ import pytest
 from flows.chain import train_run
 from flows.exceptions import DamagedObject
 from flows.lifecycle.request import TrainingRequest
+from flows.parameters import ReadingOptions
 from flows.retrain import retrain
 from flows.storage.backends.remote import RemoteStore
 from flows.storage.open_run import OpenRun, open_run
@@ -123,7 +124,9 @@ def test_run_stopped_between_chunks_ends_with_the_same_bytes(
 ) -> None:
     """Stopped after any chunk and started again, a run ends as if it had never stopped."""
     chosen = options(model="stopped")
-    dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
+    dataset = ingest_corpus(
+        chosen["corpus"], "utf-8", ReadingOptions(), str(store), single_writer=False
+    )
     work = find_work(dataset, request_of(chosen))
     prepare_run(work, request_of(chosen))
     for number in range(chunks):
@@ -295,7 +298,9 @@ def test_any_text_is_trained_on_unchanged(options: Options, corpus: Path, text: 
 
 def test_a_chain_of_tasks_returns_its_last_checkpoint(options: Options, store: Path) -> None:
     chosen = options()
-    dataset = ingest_corpus(chosen["corpus"], "utf-8", str(store), single_writer=False)
+    dataset = ingest_corpus(
+        chosen["corpus"], "utf-8", ReadingOptions(), str(store), single_writer=False
+    )
     request = request_of(chosen)
     start = prepare_run(find_work(dataset, request), request)
     end = train_run(start, 10**6)

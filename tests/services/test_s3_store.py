@@ -8,7 +8,6 @@ import re
 import fsspec
 import pytest
 
-from flows.corpus import read_corpus
 from flows.exceptions import (
     CorpusError,
     DamagedObject,
@@ -22,6 +21,7 @@ from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.log import Log, RecordConflict
 from flows.storage.stores import Store, check_store, open_store
+from tests.support.corpora import read_corpus
 from tests.support.s3 import Gateway, free_port, variables
 from tests.support.states import assert_same_state, facts, make_state, stored, text, vocabulary
 from tests.support.stores import in_parallel, reopened

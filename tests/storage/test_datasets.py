@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.corpus import read_corpus
 from flows.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
 from flows.storage import datasets
 from flows.storage.canonical import canonical_json, digest, strict_json
 from flows.storage.stores import Store, open_store
 from flows.storage.token_files import is_blocks
+from tests.support.corpora import read_corpus
 from tests.support.states import stored
 from tests.support.stores import StoreWrapper, flipped, opened_elsewhere, overwrite, reopened
 

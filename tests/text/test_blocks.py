@@ -60,7 +60,9 @@ def test_interleaved_training_text_has_the_same_blocks_in_another_order() -> Non
     dataset = tokenise([some_text(6, seed=1), some_text(6, seed=2)])
     division = dataset.divide(0.2, "content")
     as_given, interleaved = split(division), split(division, interleaved=True)
-    assert text_of(division.training.by_digest()) == dataset.vocabulary.decode(interleaved.training[:])
+    assert text_of(division.training.by_digest()) == dataset.vocabulary.decode(
+        interleaved.training[:]
+    )
     assert as_given.training[:].tolist() != interleaved.training[:].tolist()
     np.testing.assert_array_equal(np.sort(as_given.training[:]), np.sort(interleaved.training[:]))
     np.testing.assert_array_equal(as_given.held_out[:], interleaved.held_out[:])
