@@ -20,12 +20,14 @@ from benchmarks import (
     sampling,
     tune,
     vocabulary,
+    windows,
 )
 from benchmarks.side_by_side import Claim, header, machine, processor, this_processor
 
 tables = {
     "one_stream": one_stream,
     "batches": batches,
+    "windows": windows,
     "vocabulary": vocabulary,
     "sampling": sampling,
 }

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from rnncore.exceptions import InvalidTokens
 
-# A step of reading, after which the pages of the map are given back: at most 32 MB of them.
+# A step of reading, after which the pages of the map are given back. Linux may map all pages of a
+# folio, up to 2 MB, when one is read: so 16 ranges are at most 32 MB.
 step_tokens = 2**20
-step_ranges = 384
-pages_around = 2**16  # bytes that Linux maps on either side of one that is read
+step_ranges = 16
+folio_bytes = 2**21
 short_range = 128  # tokens: for shorter ranges an index of each token is faster than slices
 
 
@@ -110,34 +111,37 @@ class TokenRanges:
         bounds = np.concatenate([[start], self._ends[first:last], [stop]])  # in this text
         starts = self._starts[first : last + 1].copy()  # in `tokens`
         starts[0] += start - (int(self._ends[first - 1]) if first else 0)
-        found = _gather(self._tokens, starts, np.diff(bounds))
-        self._give_back(int(starts.min()), int((starts + np.diff(bounds)).max()))
+        ends = starts + np.diff(bounds)
+        found = _gather(self._tokens, starts, ends)
+        self._give_back(starts, ends)
         return found if self._places is None else _replaced(found, self._places)
 
-    def _give_back(self, start: int, stop: int) -> None:
-        """Unmap the pages of these tokens, which stay in the system's cache of the file."""
+    def _give_back(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> None:
+        """Unmap the pages of these ranges, which stay in the system's cache of the file."""
         if self._map is None:
             return
         mapped, offset = self._map
         width = self._tokens.dtype.itemsize
-        first = max(0, offset + start * width - pages_around) // mmap.PAGESIZE * mmap.PAGESIZE
-        end = min(offset + stop * width + pages_around, len(mapped))
+        firsts = (offset + starts * width) // folio_bytes * folio_bytes
+        sizes = -((firsts - offset - ends * width) // folio_bytes) * folio_bytes
         with suppress(OSError):  # pages that are locked stay
-            mapped.madvise(mmap.MADV_DONTNEED, first, end - first)
+            for first, size in zip(firsts.tolist(), sizes.tolist(), strict=True):
+                mapped.madvise(mmap.MADV_DONTNEED, first, size)
 
 
 Tokens = NDArray[np.integer] | TokenRanges
 
 
 def _gather(
-    tokens: NDArray[np.integer], starts: NDArray[np.int64], lengths: NDArray[np.int64]
+    tokens: NDArray[np.integer], starts: NDArray[np.int64], ends: NDArray[np.int64]
 ) -> NDArray[np.integer]:
     """The ranges one after the other, in a new array."""
+    lengths = ends - starts
     total = int(lengths.sum())
     if total > short_range * len(starts):
-        pairs = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+        pairs = zip(starts.tolist(), ends.tolist(), strict=True)
         return np.concatenate([tokens[start:end] for start, end in pairs])
-    index = np.repeat(starts - np.cumsum(lengths) + lengths, lengths)
+    index = np.repeat(ends - np.cumsum(lengths), lengths)
     return np.take(tokens, index + np.arange(total))
 
 
