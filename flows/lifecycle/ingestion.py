@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from tempfile import TemporaryFile
 
 import numpy as np
+from fsspec.implementations.local import LocalFileSystem
 
-from flows.corpus import CorpusRequest, Texts, changed, find_files, strong_fingerprints
+from flows.corpus import CorpusRequest, SourceFile, Texts, changed, find_files, strong_fingerprints
 from flows.exceptions import CorpusError, DamagedObject
 from flows.storage import datasets
 from flows.storage.copies import cache_folder
@@ -32,6 +34,7 @@ class OpenCorpus:
     ) -> None:
         corpus, encoding, options, storage_options = request
         files = find_files(corpus, options, storage_options, unpack=False)
+        check_outside(store, files)
         self._store = store
         self._request = request
         self._options = options
@@ -100,6 +103,21 @@ class OpenCorpus:
             scan = datasets.scan(self._texts.read(), self._options.unit)
         check_scan(scan, self._texts.names, self._options.maximum_vocabulary)
         return scan.text
+
+
+def check_outside(store: Store, files: Sequence[SourceFile]) -> None:
+    """Refuse objects of the store as texts: a folder may hold both."""
+    if (root := store.local_file(".")) is None:
+        return
+    folder = f"{os.path.realpath(root)}/"
+    for file in files:
+        if isinstance(file.filesystem, LocalFileSystem) and os.path.realpath(file.path).startswith(
+            folder
+        ):
+            raise CorpusError(
+                f"the corpus has {file.url}, which is in the store {store.url}: name a folder that"
+                " the store is not in, or files"
+            )
 
 
 @contextmanager

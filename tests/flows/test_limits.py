@@ -80,6 +80,7 @@ def test_free_disk_is_respected(
     options: Options, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each flow that stores something asks for room; what is stored already needs none."""
+    monkeypatch.setattr("flows.corpus.fingerprint.fresh_seconds", 0)
     chosen = options()
     retrained(chosen)
     before = files_below(store)
