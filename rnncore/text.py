@@ -47,9 +47,8 @@ class TokenRanges:
         self._tokens = tokens.view(np.ndarray)  # a slice of a memmap would be one, and slow
         self._map = _read_only_map(tokens)
         self._places = places
-        bounds = _merged(_checked(ranges, len(tokens)))
-        self._starts = bounds[:, 0].copy()  # (R,) of each range in `tokens`
-        self._ends = np.cumsum(bounds[:, 1] - bounds[:, 0])  # (R,) of each range in this text
+        # Of each range (R,): where it starts in `tokens`, and where it ends in this text.
+        self._starts, self._ends = _merged(_checked(ranges, len(tokens)))
         self._whole: NDArray[np.integer] | None = None
 
     def __len__(self) -> int:
@@ -172,14 +171,16 @@ def _checked(ranges: NDArray[np.integer], length: int) -> NDArray[np.int64]:
     return bounds
 
 
-def _merged(bounds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Without empty ranges; one that begins where the last one ends is part of it."""
-    bounds = bounds[bounds[:, 0] < bounds[:, 1]]
-    begins = np.ones(len(bounds), bool)
-    begins[1:] = bounds[1:, 0] != bounds[:-1, 1]
-    ends = np.ones(len(bounds), bool)
-    ends[:-1] = begins[1:]
-    return np.stack([bounds[begins, 0], bounds[ends, 1]], axis=1)
+def _merged(bounds: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Starts (R,) and cumulative lengths (R,): no range is empty, or begins where the last one ends."""
+    full = bounds[:, 0] < bounds[:, 1]
+    if not full.all():
+        bounds = bounds[full]
+    is_cut = np.ones(len(bounds) + 1, bool)  # before each range, and at the end
+    is_cut[1:-1] = bounds[1:, 0] != bounds[:-1, 1]
+    starts, ends = bounds[:, 0][is_cut[:-1]], bounds[:, 1][is_cut[1:]]
+    ends -= starts  # in place: there may be millions
+    return starts, np.cumsum(ends, out=ends)
 
 
 def _read_only_map(tokens: NDArray[np.integer]) -> tuple[mmap.mmap, int] | None:
