@@ -9,9 +9,7 @@ from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import operations_per_second
 from flows.lifecycle.work import Work
 from flows.parameters import SamplingOptions
-from flows.reporting.samples import samples_at_once, snapshot_length
-from flows.reporting.writing import report_identity
-from flows.storage import bounds, datasets, reports
+from flows.storage import bounds, datasets
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.datasets import ScannedText
 from flows.storage.open_run import OpenRun
@@ -130,6 +128,9 @@ def _samples(
     vocabulary: Vocabulary, network: Hyperparameters, options: SamplingOptions, snapshots: int
 ) -> Estimate:
     """The samples of a report, each read again for its surprise, and the file with snapshots."""
+    from flows.reporting.samples import samples_at_once, snapshot_length
+    from flows.storage import reports  # pyarrow takes 40 MB: only what has samples needs it
+
     V, count = len(vocabulary), len(options.temperatures) * options.samples_each
     widest = len(vocabulary.characters[-1].encode("utf-8", "surrogatepass"))
     priming = len(options.priming.encode("utf-8", "surrogatepass"))
@@ -157,6 +158,9 @@ def _samples(
 def _is_reported(
     store: Store, model: str, run_id: str, record: CheckpointRecord, sampling: SamplingOptions
 ) -> bool:
+    from flows.reporting.writing import report_identity
+    from flows.storage import reports  # as above
+
     return reports.exists(store, model, report_identity(run_id, record.digest, sampling))
 
 

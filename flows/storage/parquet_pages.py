@@ -7,7 +7,8 @@ structs in Thrift's compact protocol: https://parquet.apache.org/docs/file-forma
 from __future__ import annotations
 
 import io
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 unpacked, packed = 2, 3  # fields of a header: bytes of the page
 page_headers = {5: 2, 7: 2, 8: 4}  # fields with a header of a kind, and the field of its encoding
@@ -15,7 +16,7 @@ count = 1  # field of all of these: values in the page
 expected_encodings = {0, 2, 3, 4, 8}  # plain, by dictionary, by runs: others repeat parts of texts
 boolean, whole_number, text, struct = (1, 2), 5, 8, 12  # types of fields
 skipped_numbers, widths = (4, 6), {3: 1, 7: 8}
-most_pages = 5000  # of a column: they have a megabyte, or so many rows
+most_pages = 5000  # of a column of a report: they have a megabyte, or so many rows
 most_fields = 100
 most_varint = 10  # bytes
 
@@ -26,14 +27,8 @@ def unpacked_size(data: bytes, start: int, length: int, most_values: int) -> int
     """Bytes that the pages in `length` bytes from `start` unpack to; ValueError if they are none."""
     if not 0 <= start <= start + length <= len(data):
         raise ValueError("its pages are outside of the file")
-    stream, size, pages = io.BytesIO(data), 0, 0  # no copy
-    stream.seek(start)
-    while stream.tell() < start + length:
-        if (pages := pages + 1) > most_pages:
-            raise ValueError(f"more than {most_pages:,} pages in a column")
-        header = _fields(stream, depth=3)
-        if not {unpacked, packed} <= header.keys() or min(header[unpacked], header[packed]) < 0:
-            raise ValueError("a page has no size")
+    size = 0
+    for header in headers(io.BytesIO(data), start, length, most_pages):  # no copy
         for field, encoding in page_headers.items():
             own = header.get(field, {})
             if own.get(encoding, 0) not in expected_encodings:
@@ -43,11 +38,24 @@ def unpacked_size(data: bytes, start: int, length: int, most_values: int) -> int
                     f"a page of {own[count]:,} values, at most {most_values:,} are read"
                 )
         size += header[unpacked]
-        stream.seek(header[packed], io.SEEK_CUR)
     return size
 
 
-def _fields(stream: io.BytesIO, depth: int) -> Fields:
+def headers(stream: BinaryIO, start: int, length: int, most: int) -> Iterator[Fields]:
+    """The headers of the pages in `length` bytes from `start`, at most `most` of them."""
+    stream.seek(start)
+    pages = 0
+    while stream.tell() < start + length:
+        if (pages := pages + 1) > most:
+            raise ValueError(f"more than {most:,} pages in a column")
+        header = _fields(stream, depth=3)
+        if not {unpacked, packed} <= header.keys() or min(header[unpacked], header[packed]) < 0:
+            raise ValueError("a page has no size")
+        stream.seek(header[packed], io.SEEK_CUR)
+        yield header
+
+
+def _fields(stream: BinaryIO, depth: int) -> Fields:
     """A struct's 32-bit numbers and structs, by field; the last one counts, as for other readers."""
     found: Fields = {}
     number = 0
@@ -67,7 +75,7 @@ def _fields(stream: io.BytesIO, depth: int) -> Fields:
     return found
 
 
-def _skip(stream: io.BytesIO, kind: int) -> None:
+def _skip(stream: BinaryIO, kind: int) -> None:
     if kind in skipped_numbers:
         _number(stream)
     elif kind == text:
@@ -78,13 +86,13 @@ def _skip(stream: io.BytesIO, kind: int) -> None:
         raise ValueError(f"a page's header has a field of type {kind}")
 
 
-def _number(stream: io.BytesIO) -> int:
+def _number(stream: BinaryIO) -> int:
     """A number with its sign in the last bit."""
     value = _varint(stream)
     return value >> 1 ^ -(value & 1)
 
 
-def _varint(stream: io.BytesIO) -> int:
+def _varint(stream: BinaryIO) -> int:
     """Seven bits a byte, the lowest first; the eighth says that more follow."""
     value = 0
     for place in range(most_varint):
@@ -95,7 +103,7 @@ def _varint(stream: io.BytesIO) -> int:
     raise ValueError("a page's header has too long a number")
 
 
-def _byte(stream: io.BytesIO) -> int:
+def _byte(stream: BinaryIO) -> int:
     found = stream.read(1)
     if not found:
         raise ValueError("a page's header is cut short")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Literal
-from unicodedata import combining, decomposition, is_normalized, normalize
+from unicodedata import combining, decomposition, normalize
 
 from flows.exceptions import CorpusError
 
 Form = Literal["NFC", "NFKC"]
-most_joining = 1000  # no writing has so many in a row, and sorting them takes the square of it
-most_waiting = 1 << 20  # characters
+longest_run = 500  # of combining characters: no writing has it, and sorting takes its square
 vowels_and_finals_of_hangul = {*map(chr, range(0x1161, 0x1176)), *map(chr, range(0x11A8, 0x11C3))}
 
 
@@ -26,37 +24,36 @@ def normalized(texts: Iterable[str], form: Form, name: str) -> Iterator[str]:
     for text in texts:
         whole = waiting + text
         at = _last_beginning(whole)
-        if len(whole) - at > most_waiting:
-            raise _endless(name, len(whole) - at)
+        _check(whole, name)
         waiting = whole[at:]
-        yield _normalized(whole[:at], form, name)
-    yield _normalized(waiting, form, name)
+        yield normalize(form, whole[:at])
+    yield normalize(form, waiting)
 
 
-def _normalized(text: str, form: Form, name: str) -> str:
-    if is_normalized(form, text):
-        return text
-    if run := _joining_pattern().search(text):
-        raise _endless(name, len(run[0]))
-    return normalize(form, text)
-
-
-def _endless(name: str, count: int) -> CorpusError:
-    return CorpusError(
-        f"{name} has {count:,} combining characters in a row, which no writing has: check its"
-        " encoding, or give normalize=none"
-    )
+def _check(text: str, name: str) -> None:
+    """Refuse runs of combining characters: all of twice `longest_run` are found, none below it."""
+    for at in range(0, len(text) - longest_run, longest_run):
+        ends = text[at], text[at + longest_run]
+        if any(map(_begins_anew, ends)):
+            continue
+        if not any(map(_begins_anew, text[at : at + longest_run])):
+            raise CorpusError(
+                f"{name} has over {longest_run} combining characters in a row, which no writing"
+                " has: check its encoding, or give normalize=none"
+            )
 
 
 def _last_beginning(text: str) -> int:
     """The last place before which the text may be cut: no character there joins those before."""
     places = range(len(text) - 1, 0, -1)
-    return next((at for at in places if text[at].isascii() or _begins_anew(text[at])), 0)
+    return next((at for at in places if _begins_anew(text[at])), 0)
 
 
 @cache
 def _begins_anew(character: str) -> bool:
     """Whether what it decomposes into neither moves nor merges with characters before it."""
+    if character.isascii():
+        return True
     firsts = {normalize("NFD", character)[0], normalize("NFKD", character)[0]}
     return firsts.isdisjoint(_joining())
 
@@ -72,9 +69,3 @@ def _joining() -> frozenset[str]:
         elif (parts := decomposition(character)) and parts[0] != "<" and " " in parts:
             merging.add(chr(int(parts.split()[1], 16)))
     return frozenset(merging)
-
-
-@cache
-def _joining_pattern() -> re.Pattern[str]:
-    characters = "".join(map(re.escape, sorted(_joining())))
-    return re.compile(f"[{characters}]{{{most_joining},}}")

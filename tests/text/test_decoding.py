@@ -284,7 +284,9 @@ def test_combining_characters_without_end_are_refused(run: str) -> None:
     """They could only be sorted as a whole, which takes the square of their number."""
     message = refusal(("a" + run).encode(), normalize="NFC")
 
-    assert re.fullmatch("name has [0-9,]+ combining characters in a row, .*normalize=none", message)
+    assert re.fullmatch(
+        "name has over 500 combining characters in a row, .*normalize=none", message
+    )
     assert "a" + run == read(("a" + run).encode())
 
 
