@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,42 +12,16 @@ import pyarrow.compute as pc
 
 from flows.corpus import delimited, json_lines, parquet_tables
 from flows.corpus.columns import listed
+from flows.corpus.table_kinds import Nulls, TableKind, table_kind
 from flows.exceptions import CorpusError
 from flows.text.kinds import check_is_text, head_size
 
-TableKind = Literal["Parquet", "CSV", "TSV", "JSON Lines"]
-by_suffix: dict[str, TableKind] = {
-    ".csv": "CSV",
-    ".tsv": "TSV",
-    ".jsonl": "JSON Lines",
-    ".ndjson": "JSON Lines",
-}
-compressions = (".gz", ".bz2", ".xz", ".zst", ".lzma")
 delimiters = {"CSV": ",", "TSV": "\t"}
-magics = (b"PAR1", b"PARE")
-
-
-@dataclass
-class Nulls:
-    """Rows of a column that have no text, and are left out."""
-
-    count: int = 0
-
-
-def table_kind(path: Path, name: str) -> TableKind | None:
-    """What table a file is for certain: Parquet by its content, others by their names."""
-    head = _head(path)
-    if head.startswith(magics):
-        return "Parquet"
-    bare = name.partition("::")[0].lower()
-    for suffix in compressions:
-        bare = bare.removesuffix(suffix)
-    return next((kind for suffix, kind in by_suffix.items() if bare.endswith(suffix)), None)
 
 
 def refuse_table(path: Path, name: str) -> None:
     """Refuse a table of which no column was named: it would be learned as text."""
-    if kind := table_kind(path, name):
+    if kind := table_kind(_head(path), name):
         raise CorpusError(
             f"{name} is a table ({kind}) with the columns {listed(columns_of(path, name))}: give the"
             " one with the text as reading.corpus_column"
@@ -93,7 +66,7 @@ def _arrays(path: Path, name: str, column: str) -> Iterator[Any]:
 
 def _kind(path: Path, name: str) -> TableKind:
     """What table a file is, where it has to be one."""
-    if kind := table_kind(path, name):
+    if kind := table_kind(_head(path), name):
         return kind
     head = _head(path)
     check_is_text(head, name)

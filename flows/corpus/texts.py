@@ -21,13 +21,13 @@ from fsspec.implementations.local import LocalFileSystem
 from flows.corpus.budget import Budget
 from flows.corpus.compression import decompressed, magic
 from flows.corpus.files import SourceFile
-from flows.corpus.kinds import check_is_text
 from flows.corpus.streams import raw_pieces
-from flows.corpus.tables import Nulls, column_pieces, refuse_table, table_kind
+from flows.corpus.table_kinds import Nulls, table_kind
 from flows.parameters import ReadingOptions
 from flows.storage.copies import cache_folder
 from flows.storage.failures import reason, store_error
 from flows.text.decoding import Problems, to_utf8
+from flows.text.kinds import check_is_text
 from flows.text.scanning import piece_bytes
 
 Pieces = Iterator[bytes | memoryview]
@@ -141,6 +141,8 @@ class Texts:
 
     def _column(self, text: Text, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """The rows of a table's column; a table is a file, of which parts are read at random."""
+        from flows.corpus.tables import column_pieces, refuse_table  # pyarrow takes 40 MB
+
         name, options = text.file.url, self._options
         with NamedTemporaryFile(dir=cache_folder()) as table:
             _copy(pieces, table)
