@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from flows.corpus.files import SourceFile, reading
+from flows.corpus.files import SourceFile, reading, tags, times
 from flows.corpus.finding import find_files
 
-tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
-times = ("mtime", "LastModified", "Last-Modified", "last_modified", "updated")
 read_size = 2**20  # bytes
 
 

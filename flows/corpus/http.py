@@ -16,6 +16,12 @@ from flows.storage.boundary import (
     refuses_local_addresses,
 )
 
+connect_timeout = 20.0  # seconds until a server takes a connection
+idle_timeout = 45.0  # seconds in which not a byte comes
+headers_timeout = (
+    55.0  # seconds until a reply begins, redirects included; twice is under two minutes
+)
+
 
 def client_options(url: str) -> dict[str, Any]:
     """What fsspec passes to its HTTP filesystem, so that it reads `url` with such a client.
@@ -41,7 +47,20 @@ async def checking_client(url: str, **options: Any) -> Any:
         return await send(request)
 
     connector = TCPConnector(socket_factory=_open_socket)
+    options.setdefault("timeout", timeouts())
     return ClientSession(connector=connector, middlewares=(send_checked,), **options)
+
+
+def timeouts() -> Any:
+    """How long aiohttp waits: a slow download may take hours, a dead one ends soon."""
+    from aiohttp import ClientTimeout
+
+    return ClientTimeout(
+        total=None,
+        connect=connect_timeout,
+        sock_connect=connect_timeout,
+        sock_read=idle_timeout,
+    )
 
 
 def _open_socket(address: Any) -> socket.socket:

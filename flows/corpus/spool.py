@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import IO, BinaryIO, cast
+from typing import BinaryIO, cast
 
-from flows.exceptions import CorpusError
+from flows.corpus.states import changed
 
 piece_size = 2**20  # bytes
-openers: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
-    b"\x1f\x8b": lambda stream: cast("IO[bytes]", gzip.GzipFile(fileobj=stream)),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-}
 
 
 class Span(io.RawIOBase):
@@ -81,6 +73,10 @@ class Place:
         """As `LocalArchive` has it."""
         return self
 
+    def facts(self) -> dict[str, object]:
+        """As `LocalArchive` has them; a copy does not change."""
+        return {}
+
     def open(self) -> BinaryIO:
         """A file of these bytes."""
         return cast("BinaryIO", io.BufferedReader(Span(self), piece_size // 16))
@@ -104,8 +100,13 @@ class LocalArchive:
         file = open(self._path, "rb")  # noqa: SIM115, PTH123 - closed when nothing reads it
         if self._seen not in {None, self._state(file)}:
             file.close()
-            raise CorpusError(f"the corpus {self._path} has changed while it was read: try again")
+            raise changed(self._path)
         return Place(file, 0, os.fstat(file.fileno()).st_size, is_own=True)
+
+    def facts(self) -> dict[str, object]:
+        """What tells that it has changed, as fsspec has it."""
+        found = os.stat(self._path)  # noqa: PTH116 - of fsspec's paths
+        return {"ino": found.st_ino, "mtime": found.st_mtime, "created": found.st_ctime}
 
     @staticmethod
     def _state(file: BinaryIO) -> tuple[int, ...]:
@@ -116,30 +117,17 @@ class LocalArchive:
 class Spool:
     """A temporary file without a name: nothing is left behind, whatever ends the process."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._size = 0
         self._file: BinaryIO | None = None
 
-    def add(self, stream: IO[bytes], name: str) -> Place:
-        """Copy the whole of `stream`; where the copy is."""
+    def add(self, pieces: Iterable[bytes]) -> Place:
+        """Write all `pieces`; where they are."""
         if self._file is None:
             self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - kept
-        file, start = self._file, self._size
-        while piece := stream.read(piece_size):
+        start = self._size
+        for piece in pieces:
+            self._file.write(piece)
             self._size += len(piece)
-            if self._size > self._most:
-                raise CorpusError(
-                    f"the corpus {name} has more than {self._most:,} bytes with the archives before"
-                    " it: raise reading.maximum_bytes, or give less"
-                )
-            file.write(piece)
-        file.flush()
-        return Place(file, start, self._size - start)
-
-
-def decompressed(stream: BinaryIO) -> IO[bytes]:
-    """`stream` itself, or what it was compressed from: by its first bytes."""
-    head = stream.read(8)
-    stream.seek(0)
-    return next((openers[magic](stream) for magic in openers if head.startswith(magic)), stream)
+        self._file.flush()
+        return Place(self._file, start, self._size - start)

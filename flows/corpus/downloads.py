@@ -1,0 +1,193 @@
+"""A file at a web server, read in one request and, where that breaks, one more from there on."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fsspec.asyn import sync
+
+from flows.corpus import http
+from flows.corpus.budget import Budget
+from flows.corpus.checksums import Checksums
+from flows.corpus.compression import layers
+from flows.corpus.files import SourceFile
+from flows.corpus.states import changed
+from flows.exceptions import CorpusError
+
+piece_size = 2**20  # bytes
+codings = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd", "br": "brotli"}
+pages = {"text/html", "application/xhtml+xml"}
+validators = ("etag", "last-modified")  # differ where the file does
+
+
+class Refused(OSError):
+    """A reply that brings no file."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}".strip())
+        self.status = status
+
+
+class Download:
+    """Such a file, without the encoding that it is sent in; it has to be the same in each reply."""
+
+    def __init__(self, file: SourceFile, budget: Budget) -> None:
+        self._file = file
+        self._budget = budget
+        self._reply: Any = None
+        self._first: dict[str, str] | None = None  # headers of the first reply
+        self._size: int | None = None  # of the whole, as it is sent
+        self._checksums = Checksums({})
+        self._pieces: Iterator[bytes] = iter(())
+
+    def open(self, at: int) -> int:
+        """Read from `at` on if the server can, else from the start; where that is."""
+        start = at if at and self._range_condition() else 0
+        headers = self._ask(start)
+        if start and self._reply.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            start, headers = 0, self._restart()
+        if start and self._reply.status != HTTPStatus.PARTIAL_CONTENT:
+            start = 0
+        self._check_status(start, headers)
+        self._check_same(start, headers)
+        if not start:
+            self._checksums = Checksums(headers)
+            self._budget.expect(self._size or 0, self._file.url)
+        self._pieces = self._decoded(self._received(), headers)
+        return start
+
+    def read(self) -> bytes:
+        return next(self._pieces, b"")
+
+    def close(self) -> None:
+        if self._reply:
+            self._file.filesystem.loop.call_soon_threadsafe(self._reply.close)
+
+    def _restart(self) -> dict[str, str]:
+        self.close()
+        return self._ask(0)
+
+    def _ask(self, start: int) -> dict[str, str]:
+        """Send a request; the headers of the reply, by names in lower case."""
+        self._reply = sync(self._file.filesystem.loop, self._get, start)
+        found = self._reply.headers
+        return {name.lower(): ", ".join(found.getall(name)) for name in found}
+
+    async def _get(self, start: int) -> Any:
+        from aiohttp import ClientResponseError, TooManyRedirects
+
+        filesystem = self._file.filesystem
+        options = dict(filesystem.kwargs)
+        # An encoded reply often has no length, no strong tag and no ranges.
+        headers = options.pop("headers", {}) | {"Accept-Encoding": "identity"}
+        if start:
+            headers |= {"Range": f"bytes={start}-", "If-Range": self._range_condition()}
+        session = await filesystem.set_session()
+        options |= {"headers": headers, "timeout": http.timeouts(), "auto_decompress": False}
+        url = filesystem.encode_url(self._file.path)
+        try:
+            async with asyncio.timeout(http.headers_timeout):
+                return await session.get(url, read_bufsize=piece_size, **options)
+        except TooManyRedirects as error:
+            raise Refused(HTTPStatus.FOUND, f"{len(error.history)} times: a circle") from error
+        except ClientResponseError as error:  # such as more bytes than Content-Length says
+            first, *_ = error.message.splitlines() or [""]
+            raise Refused(0, f"no valid HTTP: {first.rstrip(':')}") from error
+        except TimeoutError as error:
+            raise TimeoutError(f"no reply within {http.headers_timeout:g} seconds") from error
+
+    def _range_condition(self) -> str:
+        """What If-Range takes, so that a range is of the same file; empty if there is no such."""
+        first = self._first or {}
+        if _codings(first) or first.get("accept-ranges", "").strip() == "none":
+            return ""
+        tag = first.get("etag", "")
+        return tag if tag.startswith('"') else first.get("last-modified", "")
+
+    def _check_status(self, start: int, headers: Mapping[str, str]) -> None:
+        """Refuse a reply that is no file."""
+        status, url = self._reply.status, self._file.url
+        if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
+            raise FileNotFoundError(url)
+        if status not in {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}:
+            raise Refused(status, self._reply.reason or "")
+        if (status == HTTPStatus.PARTIAL_CONTENT) != bool(start):
+            raise Refused(status, "that was not asked for")
+        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+        paths = (self._reply.url.path, self._file.filesystem.encode_url(self._file.path).path)
+        if kind in pages and any(path.endswith("/") for path in paths):
+            raise CorpusError(
+                f"the corpus {url} is a page or a listing ({kind}), not a text: name its files"
+            )
+
+    def _check_same(self, start: int, headers: dict[str, str]) -> None:
+        """Refuse a reply about another state of the file than the first one was about."""
+        size = _whole_size(start, headers)
+        if self._first is None:
+            self._first, self._size = headers, size
+            return
+        known: list[tuple[object, object]] = [
+            (self._size, size),
+            *((self._first.get(name), headers.get(name)) for name in validators),
+        ]
+        if any(before and now and before != now for before, now in known):
+            raise changed(self._file.url)
+
+    def _received(self) -> Iterator[bytes]:
+        """The bytes as they are sent."""
+        while piece := sync(self._file.filesystem.loop, self._next_piece):
+            self._checksums.update(piece)
+            yield piece
+        self._checksums.compare(self._file.url)
+
+    async def _next_piece(self) -> bytes:
+        from aiohttp import ClientPayloadError
+
+        try:
+            return bytes(await self._reply.content.read(piece_size))
+        except TimeoutError as error:
+            raise TimeoutError(f"not a byte came for {http.idle_timeout:g} seconds") from error
+        except ClientPayloadError as error:
+            raise ConnectionError("the connection ended before the file did") from error
+
+    def _decoded(self, pieces: Iterable[bytes], headers: Mapping[str, str]) -> Iterator[bytes]:
+        """The bytes without the encodings that they are sent in, the last one first."""
+        url = self._file.url
+        for coding in reversed(_codings(headers)):
+            if coding not in codings:
+                raise CorpusError(
+                    f"the corpus {url} is sent with Content-Encoding {coding!r}, which this"
+                    f" program does not know: have it sent without, or with {', '.join(codings)}"
+                )
+            # Budgets of their own: what is read again after a cut does not count twice.
+            most = self._budget.most
+            pieces = layers[codings[coding]](_counted(pieces, url, Budget(most)), url, Budget(most))
+        return iter(pieces)
+
+
+def _counted(pieces: Iterable[bytes], url: str, budget: Budget) -> Iterator[bytes]:
+    """`pieces`, which may be many and decode to nothing."""
+    for piece in pieces:
+        budget.read(len(piece), url)
+        yield piece
+
+
+def _codings(headers: Mapping[str, str]) -> list[str]:
+    named = (each.strip().lower() for each in headers.get("content-encoding", "").split(","))
+    # aws-chunked is of an upload; some servers keep it.
+    return [each for each in named if each not in {"", "identity", "aws-chunked"}]
+
+
+def _whole_size(start: int, headers: Mapping[str, str]) -> int | None:
+    """The size of the whole file that a reply says; None if it says none."""
+    if not start:
+        length = headers.get("content-length", "")
+        return int(length) if length.isdigit() else None
+    found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", "").strip())
+    if not found or int(found[1]) != start:
+        raise Refused(HTTPStatus.PARTIAL_CONTENT, f"of another range than from {start}")
+    return int(found[2]) if found[2].isdigit() else None

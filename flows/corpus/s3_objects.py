@@ -1,0 +1,76 @@
+"""An object in S3, read in one request and, where that breaks, one more from there on."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from botocore.exceptions import ClientError
+from fsspec.asyn import sync
+from s3fs.errors import translate_boto_error
+
+from flows.corpus.budget import Budget
+from flows.corpus.checksums import Checksums
+from flows.corpus.files import SourceFile
+from flows.corpus.states import changed
+
+piece_size = 2**20  # bytes
+
+
+class S3Object:
+    """Such an object, which has to have the same ETag in each request."""
+
+    def __init__(self, file: SourceFile, budget: Budget) -> None:
+        self._file = file
+        self._budget = budget
+        self._body: Any = None
+        self._tag = ""
+        self._size = 0
+        self._checksums = Checksums({})
+
+    def open(self, at: int) -> int:
+        reply = sync(self._file.filesystem.loop, self._get, at)
+        self._body = reply["Body"]
+        if not at:
+            self._tag, self._size = reply.get("ETag", ""), reply["ContentLength"]
+            self._checksums = Checksums(reply["ResponseMetadata"]["HTTPHeaders"])
+            self._budget.expect(self._size, self._file.url)
+        return at
+
+    def read(self) -> bytes:
+        piece: bytes = sync(self._file.filesystem.loop, self._body.read, piece_size)
+        self._checksums.update(piece)
+        if not piece:
+            self._checksums.compare(self._file.url)
+        return piece
+
+    def close(self) -> None:
+        if self._body:
+            sync(self._file.filesystem.loop, self._body.aclose)
+
+    async def _get(self, at: int) -> Any:
+        filesystem = self._file.filesystem
+        bucket, key, version = filesystem.split_path(self._file.path)
+        wanted = {"Bucket": bucket, "Key": key, **filesystem.req_kw}
+        if version:
+            wanted["VersionId"] = version
+        if at:
+            wanted |= {"Range": f"bytes={at}-", "IfMatch": self._tag}
+        await filesystem.set_session()
+        client = await filesystem.get_s3(bucket)
+        options = filesystem._get_s3_method_kwargs(client.get_object, **wanted)  # noqa: SLF001
+        try:
+            return await client.get_object(**options)
+        except ClientError as error:
+            failure = _failure(error, self._file.url)
+        raise failure
+
+
+def _failure(error: ClientError, url: str) -> Exception:
+    if (
+        error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        == HTTPStatus.PRECONDITION_FAILED
+    ):
+        return changed(url)
+    translated: Exception = translate_boto_error(error)
+    return translated
