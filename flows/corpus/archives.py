@@ -146,9 +146,7 @@ class Archive:
         return CorpusError(f"the corpus {self._url(member.path)} {member.problem}: {advice}")
 
 
-def _stored(
-    file: SourceFile, protocol: str, spool: Spool, budget: Budget
-) -> LocalArchive | Place:
+def _stored(file: SourceFile, protocol: str, spool: Spool, budget: Budget) -> LocalArchive | Place:
     """Where the archive's own bytes can be read in any order: where they are, or in the spool."""
     if isinstance(file.filesystem, LocalFileSystem):
         archive = LocalArchive(file.path)

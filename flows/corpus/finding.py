@@ -88,7 +88,9 @@ class _Finder:
             file = SourceFile(each.url, filesystem, each.path)
             protocol = archive_protocol(_name(file))
             if protocol and self._unpack:
-                yield from Archive(file, protocol, self._spool, self._budget).files("", self._options)
+                yield from Archive(file, protocol, self._spool, self._budget).files(
+                    "", self._options
+                )
             else:
                 yield file
 

@@ -41,7 +41,7 @@ def find_remote(url: str, filesystem: Any, path: str, names: str) -> list[Found]
     if entry is not None and entry.kind != "folder":
         return [Found(path, entry.time, entry.kind, public_url(url))]
     if entry is None and wildcard.search(url):
-        start, rest = split_pattern(path, wildcard)
+        start, rest = split_pattern(path + "/" * url.endswith("/"), wildcard)
         base = split_pattern(url, wildcard)[0]
         found = _below(filesystem, start.rstrip("/"), Pattern(inside(rest, names)), base)
         if not found:
