@@ -8,15 +8,21 @@ from typing import IO, Any, ClassVar
 
 from fsspec.implementations.local import LocalFileSystem
 
+from flows.corpus.budget import Budget
+from flows.corpus.compression import decompressed, magic, magic_size
 from flows.corpus.files import SourceFile
 from flows.corpus.members import Member, tar_members, zip_members
 from flows.corpus.ordering import in_order
 from flows.corpus.patterns import Pattern, any_folders, below, names_in
-from flows.corpus.spool import LocalArchive, Place, Spool, decompressed
+from flows.corpus.spool import LocalArchive, Place, Spool
+from flows.corpus.streams import raw_pieces
 from flows.exceptions import CorpusError
 from flows.parameters.sections import ReadingOptions
 
-endings = ("zip", "tar", "tar.gz", "tgz", "tar.bz2", "tbz2", "tar.xz", "txz")
+endings = (
+    *("zip", "tar", "tar.gz", "tgz", "tar.bz2", "tbz2", "tbz"),
+    *("tar.xz", "txz", "tar.zst", "tzst"),
+)
 protocols = ("zip", "tar")
 left_out = "__MACOSX"  # what a Mac adds to a zip
 
@@ -44,11 +50,11 @@ class Archive:
     # The one zip file that is kept open: a folder may have any number of them.
     _latest: ClassVar[tuple[Archive, zipfile.ZipFile] | None] = None
 
-    def __init__(self, file: SourceFile, protocol: str, spool: Spool) -> None:
+    def __init__(self, file: SourceFile, protocol: str, spool: Spool, budget: Budget) -> None:
         self.file = file
         self.protocol = protocol
         try:
-            self._stored = _stored(file, protocol, spool)
+            self._stored = _stored(file, protocol, spool, budget)
             found = zip_members(self._zip()) if protocol == "zip" else self._tar()
             self._members = {member.path: member for member in found}
         except (zipfile.BadZipFile, tarfile.TarError) as error:
@@ -90,8 +96,12 @@ class Archive:
             return stream.read()
 
     def info(self, path: str) -> dict[str, Any]:
-        """Name and size of a member; its time would say less than that of the archive."""
-        return {"name": path, "size": self._members[path].size, "type": "file"}
+        """Name and size of a member, and the times of the archive, which say more than its own."""
+        facts = self._stored.facts()
+        return {"name": path, "size": self._members[path].size, "type": "file", **facts}
+
+    def invalidate_cache(self) -> None:
+        """Nothing is cached but names, which are checked when the archive is opened again."""
 
     def _named(self, inside: str, names: str) -> list[Member]:
         if inside in self._members:
@@ -136,16 +146,13 @@ class Archive:
         return CorpusError(f"the corpus {self._url(member.path)} {member.problem}: {advice}")
 
 
-def _stored(file: SourceFile, protocol: str, spool: Spool) -> LocalArchive | Place:
+def _stored(file: SourceFile, protocol: str, spool: Spool, budget: Budget) -> LocalArchive | Place:
     """Where the archive's own bytes can be read in any order: where they are, or in the spool."""
-    kept: LocalArchive | Place
     if isinstance(file.filesystem, LocalFileSystem):
-        kept = LocalArchive(file.path)
-    else:
-        with file.filesystem.open(file.path, "rb") as stream:
-            kept = spool.add(stream, file.url)
-    if protocol == "zip":
-        return kept
-    with kept.place().open() as packed:
-        stream = decompressed(packed)
-        return kept if stream is packed else spool.add(stream, file.url)
+        archive = LocalArchive(file.path)
+        with archive.place().open() as stream:
+            is_packed = protocol == "tar" and magic.match(stream.read(magic_size))
+        if not is_packed:
+            return archive
+    pieces = raw_pieces(file, budget)
+    return spool.add(decompressed(pieces, file.url, budget) if protocol == "tar" else pieces)

@@ -27,7 +27,7 @@ known = {
 same = {"s3a": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs"}
 names = {name for options in known.values() for name in options}
 endpoint = re.compile(
-    r"https?://((\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)(?:/[\w./~-]*)?"
+    r"(?!.*::)https?://((\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::[0-9]{1,5})?)(?:/[\w./~-]*)?"
 )
 # Of an Azure account, whose name is a part of a host, and of what a connection string may say.
 account = re.compile(r"[a-z0-9]{3,24}(-secondary)?")
@@ -90,7 +90,7 @@ def _check_value(name: str, value: Any) -> None:
 
 def _check_endpoint(name: str, value: str) -> None:
     if not (parts := endpoint.fullmatch(value)):
-        raise _refusal(name, "is no address: give http:// or https://, a host and maybe a path")
+        raise _refusal(name, "is no address: give http:// or https:// and a host (IPv6 in full)")
     hide({parts[1], parts[2]})
     check_endpoint(value, f"option {name!r} of the corpus's filesystem", CorpusError)
 

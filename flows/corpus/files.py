@@ -13,6 +13,8 @@ from flows.storage.failures import causes, explanation, is_transient
 from flows.storage.urls import public_text
 
 Found = TypeVar("Found")
+tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
+times = ("mtime", "LastModified", "Last-Modified", "last_modified", "updated")
 _hidden: set[str] = set()  # secrets that a backend's error may repeat
 
 

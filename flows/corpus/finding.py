@@ -9,6 +9,7 @@ from typing import Any
 import fsspec
 
 from flows.corpus.archives import Archive, archive_protocol, protocols
+from flows.corpus.budget import Budget
 from flows.corpus.clients import client_options, with_limits
 from flows.corpus.credentials import check_options, options_for
 from flows.corpus.files import SourceFile, reading
@@ -54,7 +55,8 @@ class _Finder:
         self._options = options
         self._storage_options = storage_options
         self._unpack = unpack
-        self._spool = Spool(options.maximum_bytes)
+        self._spool = Spool()
+        self._budget = Budget(options.maximum_bytes)
         self._archives: dict[str, Archive] = {}  # of chains: several may lead into one
 
     def find(self, url: str) -> list[SourceFile]:
@@ -83,10 +85,12 @@ class _Finder:
             found = find_remote(url, filesystem, path, names)
         _check_kinds(found)
         for each in _ordered(found, self._options, public_url(url)):
-            file = SourceFile(each.url or each.path, filesystem, each.path)
+            file = SourceFile(each.url, filesystem, each.path)
             protocol = archive_protocol(_name(file))
             if protocol and self._unpack:
-                yield from Archive(file, protocol, self._spool).files("", self._options)
+                yield from Archive(file, protocol, self._spool, self._budget).files(
+                    "", self._options
+                )
             else:
                 yield file
 
@@ -112,7 +116,7 @@ class _Finder:
     def _archive(self, file: SourceFile, protocol: str) -> Archive:
         key = f"{protocol} {file.url} {file.path}"
         if key not in self._archives:
-            self._archives[key] = Archive(file, protocol, self._spool)
+            self._archives[key] = Archive(file, protocol, self._spool, self._budget)
         return self._archives[key]
 
     def _one(self, link: str) -> SourceFile:
@@ -122,6 +126,8 @@ class _Finder:
         else:
             filesystem, path = self._filesystem(link)
             found = one_remote(link, filesystem, path)
+        if found.kind == "folder":
+            raise CorpusError(f"the corpus {found.url} is a folder: name the archive in it")
         _check_kinds([found])
         return SourceFile(found.url, filesystem, found.path)
 
@@ -142,7 +148,7 @@ class _Finder:
         return with_limits(filesystem), path
 
     def _options_of(self, link: str) -> dict[str, Any]:
-        options = client_options(link) | options_for(link, self._storage_options)
+        options = options_for(link, self._storage_options) | client_options(link)
         if protocol_of(link) in stores:
             options["use_listings_cache"] = False  # a corpus changes while a process lives
         return options
@@ -173,7 +179,7 @@ def _check_kinds(found: Sequence[Found]) -> None:
     if not odd:
         return
     first = min(odd, key=lambda each: each.path)
-    name = first.url or first.path
+    name = first.url
     more = f", as {len(odd) - 1} more are" if len(odd) > 1 else ""
     if first.kind == unreadable:
         raise CorpusError(

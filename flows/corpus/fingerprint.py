@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from flows.corpus.files import SourceFile, reading
+from flows.corpus.files import SourceFile, reading, tags, times
 from flows.corpus.finding import find_files
 from flows.parameters import ReadingOptions
 
-tags = ("ETag", "etag", "md5Hash", "content_md5")  # what changes with the content, by backend
-times = ("mtime", "LastModified", "Last-Modified", "last_modified", "updated")
 local_facts = ("size", "mtime", "created", "ino")  # of a local file; fsspec calls ctime "created"
 fresh_seconds = (
     2.0  # after a change, another may leave the same time: some clocks have whole seconds

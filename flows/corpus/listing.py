@@ -36,8 +36,8 @@ class Found:
 
     path: str
     time: float | None
-    kind: str = "file"  # or what it is, in words
-    url: str = ""  # to show, if it is not the path
+    kind: str  # "file", or what it is, in words
+    url: str  # without secrets
 
 
 class Tree(Protocol):
@@ -51,17 +51,21 @@ class Tree(Protocol):
 
 
 def walk(
-    tree: Tree, root: str, pattern: Pattern, check_link: Callable[[str], None]
+    tree: Tree,
+    root: str,
+    pattern: Pattern,
+    check_link: Callable[[str], None],
+    address: Callable[[str], str] = str,
 ) -> Iterator[Found]:
     """What matches `pattern` below `root`; links are followed once `check_link` has let them.
 
-    A folder that is reached twice is an error, so that no circle of links goes on for ever.
+    `address` gives the address of a path, for people. A folder that is reached twice is an error, so that no circle of links goes on for ever.
     """
     pending: list[tuple[str, str, States]] = [(root, tree.real(root), pattern.start)]
     seen = {pending[0][1]: root}
     while pending:
         folder, real, states = pending.pop()
-        for entry in reading(folder, partial(tree.entries, folder)):
+        for entry in reading(address(folder), partial(tree.entries, folder)):
             after = pattern.step(states, entry.name)
             if not after:
                 continue
@@ -71,11 +75,11 @@ def walk(
                 check_link(path)
             if entry.kind != "folder":
                 if pattern.accepts(after):
-                    yield Found(path, entry.time, entry.kind)
+                    yield Found(path, entry.time, entry.kind, address(path))
             elif pattern.goes_on(after):
                 inside = tree.real(path) if entry.is_link else joined(real, entry.name)
                 if pattern.depth is None:
-                    _check_once(path, inside, real, seen)
+                    _check_once(path, inside, real, seen, address)
                 pending.append((path, inside, after))
 
 
@@ -90,17 +94,19 @@ def check_name(path: str) -> None:
         raise CorpusError(f"the corpus has {path}, whose '::' chains URLs: rename it")
 
 
-def _check_once(path: str, real: str, above: str, seen: dict[str, str]) -> None:
+def _check_once(
+    path: str, real: str, above: str, seen: dict[str, str], address: Callable[[str], str]
+) -> None:
     """Refuse a folder that is one above it, or one that was listed: `seen` has all, by real path."""
     if joined(above, "").startswith(joined(real, "")):
         raise CorpusError(
-            f"the corpus has {path}, a symbolic link that leads back to a folder above it: remove"
+            f"the corpus has {address(path)}, a symbolic link that leads back to a folder above it: remove"
             " it, or name the files"
         )
     if seen.setdefault(real, path) != path:
         raise CorpusError(
-            f"the corpus has one folder twice, since a link leads to it: {seen[real]} and {path};"
-            " remove the link, or name the folders one by one"
+            f"the corpus has one folder twice, since a link leads to it: {address(seen[real])} and"
+            f" {address(path)}; remove the link, or name the folders one by one"
         )
 
 
@@ -223,7 +229,9 @@ def time_of(info: dict[str, Any]) -> float | None:
     return None if found is None else float(found)
 
 
-def listed(filesystem: Any, root: str, pattern: Pattern) -> Iterator[Found]:
+def listed(
+    filesystem: Any, root: str, pattern: Pattern, address: Callable[[str], str]
+) -> Iterator[Found]:
     """What matches below `root`, in one listing of all: object stores have no folders."""
     found = filesystem.find(root, maxdepth=pattern.depth, detail=True)
     start = f"{root.rstrip('/')}/" if root else ""
@@ -231,4 +239,4 @@ def listed(filesystem: Any, root: str, pattern: Pattern) -> Iterator[Found]:
         is_file = info["type"] == "file" and path.startswith(start) and not path.endswith("/")
         if is_file and pattern.matches(path[len(start) :]):
             check_name(path)
-            yield Found(path, time_of(info))
+            yield Found(path, time_of(info), "file", address(path))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from flows.corpus.archives import in_folder
@@ -41,7 +41,7 @@ def find_remote(url: str, filesystem: Any, path: str, names: str) -> list[Found]
     if entry is not None and entry.kind != "folder":
         return [Found(path, entry.time, entry.kind, public_url(url))]
     if entry is None and wildcard.search(url):
-        start, rest = split_pattern(path, wildcard)
+        start, rest = split_pattern(path + "/" * url.endswith("/"), wildcard)
         base = split_pattern(url, wildcard)[0]
         found = _below(filesystem, start.rstrip("/"), Pattern(inside(rest, names)), base)
         if not found:
@@ -64,31 +64,35 @@ def one_remote(url: str, filesystem: Any, path: str) -> Found:
 
 def _below(filesystem: Any, folder: str, pattern: Pattern, base: str) -> list[Found]:
     """What matches below `folder`, whose address is `base`."""
-    protocol = protocol_of(base)
-    if protocol in stores:
-        found: Iterable[Found] = listed(filesystem, folder, pattern)
+    start = public_url(base).rstrip("/")
+
+    def address(path: str) -> str:
+        return f"{start}/{path[len(folder) :].lstrip('/')}"
+
+    if protocol_of(base) in stores:
+        found = list(listed(filesystem, folder, pattern, address))
+    elif _entry(filesystem, folder) is None:
+        found = []
     else:
         tree = _tree(filesystem)
-        found = walk(tree, folder, pattern, _link_check(tree, folder, base))
-    start = public_url(base).rstrip("/")
-    named = [
-        Found(each.path, each.time, each.kind, start + "/" + each.path[len(folder) :].lstrip("/"))
-        for each in found
-    ]
-    for each in named:
+        found = list(walk(tree, folder, pattern, _link_check(tree, folder, base), address))
+    for each in found:
         check_allowed(each.url, "corpus", CorpusError)
-    return named
+    return found
 
 
 def _link_check(tree: Tree, folder: str, base: str) -> Callable[[str], None]:
     """A link may lead to what is below the folder, or to what the operator's list has."""
     real = tree.real(folder).rstrip("/") + "/"
+    host = re.sub("(?<=[^:/])/.*", "", base, flags=re.DOTALL)
 
     def check(path: str) -> None:
-        target = tree.real(path)
+        try:
+            target = tree.real(path)
+        except OSError:  # it leads nowhere
+            target = "/"
         if not target.startswith(real):
-            host = re.match("[^:]*://[^/]*", base)
-            check_allowed(f"{host[0] if host else ''}{target}", "corpus", CorpusError)
+            check_allowed(host + target, "corpus", CorpusError)
 
     return check
 

@@ -1,25 +1,20 @@
-"""Bytes of archives on the local disk, where any part of them can be read at once."""
+"""Bytes in temporary files and archives of the local disk: any part can be read, and read again."""
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import io
-import lzma
 import os
-import tempfile
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO, BinaryIO, cast
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 
-from flows.exceptions import CorpusError
+from flows.corpus.states import changed
+from flows.storage.copies import cache_folder
+from flows.storage.failures import reason, store_error
 
 piece_size = 2**20  # bytes
-openers: dict[bytes, Callable[[BinaryIO], IO[bytes]]] = {
-    b"\x1f\x8b": lambda stream: cast("IO[bytes]", gzip.GzipFile(fileobj=stream)),
-    b"BZh": bz2.BZ2File,
-    b"\xfd7zXZ\x00": lzma.LZMAFile,
-}
 
 
 class Span(io.RawIOBase):
@@ -81,9 +76,22 @@ class Place:
         """As `LocalArchive` has it."""
         return self
 
+    def facts(self) -> dict[str, object]:
+        """As `LocalArchive` has them; a copy does not change."""
+        return {}
+
     def open(self) -> BinaryIO:
         """A file of these bytes."""
         return cast("BinaryIO", io.BufferedReader(Span(self), piece_size // 16))
+
+    def pieces(self, most: int) -> Iterator[memoryview]:
+        """These bytes, at most `most` at a time; each piece is valid until the next is asked for."""
+        buffer = memoryview(bytearray(min(most, self.size)))
+        done = 0
+        while done < self.size:
+            size = os.preadv(self.file.fileno(), [buffer[: self.size - done]], self.start + done)
+            yield buffer[:size]
+            done += size
 
     def part(self, start: int, size: int) -> Place:
         """Where some of them are."""
@@ -104,8 +112,13 @@ class LocalArchive:
         file = open(self._path, "rb")  # noqa: SIM115, PTH123 - closed when nothing reads it
         if self._seen not in {None, self._state(file)}:
             file.close()
-            raise CorpusError(f"the corpus {self._path} has changed while it was read: try again")
+            raise changed(self._path)
         return Place(file, 0, os.fstat(file.fileno()).st_size, is_own=True)
+
+    def facts(self) -> dict[str, object]:
+        """What tells that it has changed, as fsspec has it."""
+        found = os.stat(self._path)  # noqa: PTH116 - of fsspec's paths
+        return {"ino": found.st_ino, "mtime": found.st_mtime, "created": found.st_ctime}
 
     @staticmethod
     def _state(file: BinaryIO) -> tuple[int, ...]:
@@ -116,30 +129,32 @@ class LocalArchive:
 class Spool:
     """A temporary file without a name: nothing is left behind, whatever ends the process."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self) -> None:
         self._size = 0
         self._file: BinaryIO | None = None
 
-    def add(self, stream: IO[bytes], name: str) -> Place:
-        """Copy the whole of `stream`; where the copy is."""
-        if self._file is None:
-            self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 - kept
-        file, start = self._file, self._size
-        while piece := stream.read(piece_size):
-            self._size += len(piece)
-            if self._size > self._most:
-                raise CorpusError(
-                    f"the corpus {name} has more than {self._most:,} bytes with the archives before"
-                    " it: raise reading.maximum_bytes, or give less"
-                )
-            file.write(piece)
-        file.flush()
-        return Place(file, start, self._size - start)
+    def add(self, pieces: Iterable[bytes]) -> Place:
+        """Write all `pieces`; where they are."""
+        with writing():
+            if self._file is None:
+                self._file = cast("BinaryIO", TemporaryFile(dir=cache_folder()))
+            start = self._size
+            for piece in pieces:
+                self._size += self._file.write(piece)
+            self._file.flush()
+        return Place(self._file, start, self._size - start)
+
+    def close(self) -> None:
+        """Give up the file; what is in it can no longer be read."""
+        if self._file:
+            self._file.close()
 
 
-def decompressed(stream: BinaryIO) -> IO[bytes]:
-    """`stream` itself, or what it was compressed from: by its first bytes."""
-    head = stream.read(8)
-    stream.seek(0)
-    return next((openers[magic](stream) for magic in openers if head.startswith(magic)), stream)
+@contextmanager
+def writing() -> Iterator[None]:
+    """Whatever goes wrong with a temporary file becomes one sentence."""
+    try:
+        yield
+    except OSError as error:
+        message = f"cannot write a temporary file in {cache_folder()}: {reason(error)}"
+        raise store_error(message, error) from error

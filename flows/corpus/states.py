@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.corpus.fingerprint import tags, times
+from flows.corpus.files import tags, times
 from flows.exceptions import CorpusError
 
 State = tuple[str, ...]

@@ -13,19 +13,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryFile
-from typing import IO
+from tempfile import NamedTemporaryFile
 
 from fsspec.implementations.local import LocalFileSystem
 
 from flows.corpus.budget import Budget
 from flows.corpus.compression import decompressed, magic
 from flows.corpus.files import SourceFile
+from flows.corpus.spool import Place, Spool, writing
 from flows.corpus.streams import raw_pieces
 from flows.corpus.table_kinds import Nulls, table_kind
 from flows.parameters import ReadingOptions
 from flows.storage.copies import cache_folder
-from flows.storage.failures import reason, store_error
 from flows.text.decoding import Problems, to_utf8
 from flows.text.kinds import check_is_text
 from flows.text.scanning import piece_bytes
@@ -44,7 +43,7 @@ class Text:
     problems: Problems = field(default_factory=Problems)
     nulls: Nulls = field(default_factory=Nulls)
     is_plain: bool = False  # it is read again where it is
-    place: tuple[int, int] | None = None  # in the temporary file
+    place: Place | None = None  # in the temporary file
 
 
 class Texts:
@@ -62,7 +61,7 @@ class Texts:
         self._options = options
         self._on_bytes = on_bytes
         self._budget = Budget(options.maximum_bytes)
-        self._spool: IO[bytes] | None = None
+        self._spool = Spool()
 
     @property
     def names(self) -> list[str]:
@@ -71,8 +70,7 @@ class Texts:
 
     def close(self) -> None:
         """Remove the temporary file."""
-        if self._spool:
-            self._spool.close()
+        self._spool.close()
 
     def read(self) -> Iterator[tuple[str, Pieces]]:
         """Name and bytes of each file. All bytes of one are to be read before the next one."""
@@ -87,7 +85,7 @@ class Texts:
             pieces = (
                 decoder.decode(piece).translate(table).encode() for piece in self._pieces(text)
             )
-            text.place = self._write(pieces)
+            text.place = self._spool.add(pieces)
 
     def _counted(self, pieces: Iterable[bytes | memoryview]) -> Pieces:
         for piece in pieces:
@@ -96,14 +94,14 @@ class Texts:
 
     def _pieces(self, text: Text) -> Iterable[bytes | memoryview]:
         if text.place:
-            return self._written(*text.place)
+            return text.place.pieces(piece_bytes)
         budget = Budget(self._budget.most) if text.is_plain else self._budget  # counted once
         head, raw = _headed(raw_pieces(text.file, budget))
         text.is_plain = self._is_plain(text.file, head)
         if text.is_plain:
             return _without_mark(raw) if self._options.unit == "character" else raw
-        text.place = self._write(self._converted(text, raw))
-        return self._written(*text.place)
+        text.place = self._spool.add(self._converted(text, raw))
+        return text.place.pieces(piece_bytes)
 
     def _is_plain(self, file: SourceFile, head: bytes) -> bool:
         """Whether the bytes of a file are its text, as far as its first ones tell."""
@@ -145,43 +143,15 @@ class Texts:
 
         name, options = text.file.url, self._options
         with NamedTemporaryFile(dir=cache_folder()) as table:
-            _copy(pieces, table)
-            table.flush()
+            with writing():
+                table.writelines(pieces)
+                table.flush()
             if options.corpus_column is None:
                 refuse_table(Path(table.name), name)
             else:
                 separator = options.corpus_separator
                 column = options.corpus_column
                 yield from column_pieces(Path(table.name), name, column, separator, text.nulls)
-
-    def _write(self, pieces: Iterable[bytes]) -> tuple[int, int]:
-        """Add a text to the temporary file; its place there."""
-        if self._spool is None:
-            self._spool = TemporaryFile(dir=cache_folder())
-        start = self._spool.seek(0, 2)
-        return start, start + _copy(pieces, self._spool)
-
-    def _written(self, start: int, end: int) -> Pieces:
-        """A text in the temporary file. Each piece is valid until the next one is asked for."""
-        assert self._spool
-        buffer = memoryview(bytearray(min(piece_bytes, end - start)))
-        while start < end:
-            self._spool.seek(start)
-            size = self._spool.readinto(buffer[: end - start])  # type: ignore[attr-defined]
-            yield buffer[:size]
-            start += size
-
-
-def _copy(pieces: Iterable[bytes], target: IO[bytes]) -> int:
-    """Write pieces to a temporary file; how many bytes they have."""
-    size = 0
-    for piece in pieces:
-        try:
-            size += target.write(piece)
-        except OSError as error:
-            message = f"cannot write a temporary file in {cache_folder()}: {reason(error)}"
-            raise store_error(message, error) from error
-    return size
 
 
 def _headed(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:

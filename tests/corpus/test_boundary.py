@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 from typing import ClassVar
 
+import fsspec
 import pytest
 
 from flows.corpus import fingerprints
@@ -207,3 +208,59 @@ def test_every_link_of_a_chain_is_checked(tmp_path: Path, monkeypatch: pytest.Mo
     assert "RNN_CORPUS_ALLOW" in str(refusal("zip://a.txt::https://example.org/a.zip"))
     (tmp_path / "in/[1].zip").symlink_to(tmp_path / "out/a.zip")
     assert "RNN_CORPUS_ALLOW" in str(refusal(f"zip://a.txt::{tmp_path}/in/[1].zip"))
+
+
+def test_every_way_to_a_file_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder, a pattern, an archive, a chain; by links to files, folders and archives."""
+    for folder in ("in/sub", "in2", "out"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "a.txt").write_text(sentence)
+        with zipfile.ZipFile(tmp_path / folder / "a.zip", "w") as archive:
+            archive.writestr("b.txt", sentence)
+    monkeypatch.setenv("RNN_CORPUS_ALLOW", str(tmp_path / "in"))
+    inside = ("in", "in/", "in/**", "in/*/*.txt", "in/sub/a.zip", "in/sub/*.zip")
+    outside = ("", ".", "out", "in2", "out/a.zip", "in/..", "in/../out", "*", "**/in/sub/a.txt")
+
+    for corpus in inside:
+        assert sentence in read_corpus(f"{tmp_path}/{corpus}", "utf-8")
+        assert sentence in read_corpus(f"file://{tmp_path}/{corpus}", "utf-8")
+    for corpus in (*outside, "in/%2e%2e/out", "out%2Fa.txt"):
+        assert "RNN_CORPUS_ALLOW" in str(refusal(f"file://{tmp_path}/{corpus}"))
+    for target in ("out", "out/a.txt", "out/a.zip", "out/none", "none"):
+        (tmp_path / "in/link").symlink_to(tmp_path / target)
+        (tmp_path / "in/link.zip").symlink_to(tmp_path / target)
+        links = ("in", "in/*", "in/**/a*", "in/link", "in/link/*", "in/link.zip", "in/l*/a.txt")
+        for corpus in links:
+            message = str(refusal(f"{tmp_path}/{corpus}"))
+            assert "RNN_CORPUS_ALLOW" in message
+            assert "does not exist" not in message
+        assert "RNN_CORPUS_ALLOW" in str(refusal(f"zip://b.txt::{tmp_path}/in/link.zip"))
+        (tmp_path / "in/link").unlink()
+        (tmp_path / "in/link.zip").unlink()
+
+
+def test_a_link_is_checked_by_its_path_whatever_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What follows '::' in a name is no other address."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "secret.txt").write_text(sentence)
+    (tmp_path / "in/a::b.txt").symlink_to(tmp_path / "secret.txt")
+    monkeypatch.chdir(tmp_path / "in")
+    monkeypatch.setenv("RNN_CORPUS_ALLOW", str(tmp_path / "in"))
+
+    for corpus in (".", "*", str(tmp_path / "in")):
+        assert "whose '::' chains URLs" in str(refusal(corpus))
+
+
+def test_every_key_below_a_prefix_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store takes dots as they are; who reads the key elsewhere may not."""
+    memory = fsspec.filesystem("memory")
+    for name in ("in/a.txt", "in/../b.txt", "in/%2e%2e/c.txt", "in2/d.txt"):
+        memory.pipe_file(f"/listed/{name}", sentence.encode())
+    monkeypatch.setenv("RNN_CORPUS_ALLOW", "memory://listed/in")
+
+    assert [sentence] == read_corpus("memory://listed/in/a*", "utf-8")
+    for corpus in ("in", "in/", "in/**", "in2", "in*", "", "in/../in2", "%69n2/*"):
+        assert "RNN_CORPUS_ALLOW" in str(refusal(f"memory://listed/{corpus}"))
+    memory.rm("/listed", recursive=True)

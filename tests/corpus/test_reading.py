@@ -7,7 +7,6 @@ import codecs
 import gzip
 import lzma
 import os
-import zipfile
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +14,8 @@ from pathlib import Path
 from threading import Thread
 from typing import ClassVar
 
-import fsspec
 import pytest
 
-from flows.corpus import find_files
 from flows.exceptions import CorpusError
 from flows.text import decode
 from tests.support.corpora import read_corpus
@@ -69,71 +66,6 @@ def refusal(corpus: str | list[str], encoding: str = "utf-8") -> str:
     return message
 
 
-def test_a_list_is_read_in_its_order(tmp_path: Path) -> None:
-    """The order that was given is the order of the texts."""
-    for name in "ab":
-        (tmp_path / name).write_text(f"text {name}")
-
-    assert ["text b", "text a"] == read_corpus([f"{tmp_path}/b", f"{tmp_path}/a"], "utf-8")
-
-
-def test_a_pattern_is_read_in_the_order_of_names(tmp_path: Path) -> None:
-    """In whatever order the disk lists them; matching folders are skipped."""
-    for name in ("c.txt", "a.txt", "b.txt", "d.md"):
-        (tmp_path / name).write_text(name)
-    (tmp_path / "folder.txt").mkdir()
-
-    assert ["a.txt", "b.txt", "c.txt"] == read_corpus(f"{tmp_path}/*.txt", "utf-8")
-
-
-@pytest.mark.parametrize("pattern", ["?.txt", "[ab].txt"])
-def test_patterns_are_those_of_a_shell(tmp_path: Path, pattern: str) -> None:
-    """Such as `?` and `[ab]`; but a file with exactly that name is read as that file."""
-    for name in ("a", "b", "long"):
-        (tmp_path / f"{name}.txt").write_text(name)
-
-    assert ["a", "b"] == read_corpus(f"{tmp_path}/{pattern}", "utf-8")
-
-    (tmp_path / pattern).write_text("itself")
-    assert ["itself"] == read_corpus(f"{tmp_path}/{pattern}", "utf-8")
-
-
-def test_brackets_of_the_working_directory_are_no_pattern(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A relative pattern, name or missing name is meant as it was given."""
-    folder = tmp_path / "copy [v2]"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    (folder / "a.txt").write_text("a")
-    (folder / "[draft] b").write_text("b")
-
-    assert ["a", "a", "b"] == read_corpus(["*.txt", "a.txt", "[draft] b"], "utf-8")
-    assert [f"{folder}/a.txt"] == [file.url for file in find_files("./*.txt")]
-    assert "the corpus c.txt does not exist" in refusal("c.txt")
-
-
-def test_a_star_matches_no_hidden_file(tmp_path: Path) -> None:
-    """As in a shell: what a file manager leaves in a folder is no text."""
-    for name in ("a.txt", ".b.txt"):
-        (tmp_path / name).write_text(name)
-
-    assert ["a.txt"] == read_corpus(f"{tmp_path}/*", "utf-8")
-    assert [".b.txt"] == read_corpus(f"{tmp_path}/.*", "utf-8")
-
-
-def test_a_pattern_on_an_object_store_is_read_in_the_order_of_names() -> None:
-    """URLs have patterns too, and their files are named by URL."""
-    memory = fsspec.filesystem("memory")
-    for name in ("b.txt", "a.txt"):
-        memory.pipe_file(f"/bucket/{name}", name.encode())
-
-    assert ["a.txt", "b.txt"] == read_corpus("memory://bucket/*.txt", "utf-8")
-    assert [f"memory:///bucket/{name}.txt" for name in "ab"] == [
-        file.url for file in find_files("memory://bucket/*.txt")
-    ]
-
-
 @pytest.mark.parametrize(
     ("extension", "compress"),
     [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress)],
@@ -145,24 +77,6 @@ def test_a_compressed_file_is_read_by_its_extension(
     (tmp_path / f"text.txt{extension}").write_bytes(compress(sentence.encode()))
 
     assert [sentence] == read_corpus(f"{tmp_path}/text.txt{extension}", "utf-8")
-
-
-def test_a_member_of_an_archive_is_read(tmp_path: Path) -> None:
-    """A chain of URLs names a member of a zip file, also with a plain path."""
-    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
-        archive.writestr("inner.txt", sentence)
-
-    assert [sentence] == read_corpus(f"zip://inner.txt::{tmp_path}/texts.zip", "utf-8")
-    assert [sentence] == read_corpus(f"zip://inner.txt::file://{tmp_path}/texts.zip", "utf-8")
-
-
-def test_a_symbolic_link_is_followed(tmp_path: Path) -> None:
-    """A folder of links is a corpus like any other."""
-    (tmp_path / "texts").mkdir()
-    (tmp_path / "a").write_text(sentence)
-    (tmp_path / "texts/link.txt").symlink_to(tmp_path / "a")
-
-    assert [sentence] == read_corpus(f"{tmp_path}/texts/*.txt", "utf-8")
 
 
 def test_a_web_server_without_range_requests_is_enough(tmp_path: Path, served: str) -> None:
@@ -221,13 +135,6 @@ def test_a_missing_corpus_is_reported(corpus: str | list[str], problem: str) -> 
 
     assert problem in message
     assert ": " in message
-
-
-def test_a_folder_is_refused(tmp_path: Path) -> None:
-    """The message says how to name its files."""
-    message = refusal(str(tmp_path))
-
-    assert f"{tmp_path} is a folder: name files, or a pattern such as {tmp_path}/*.txt" == message
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file; 403 is tested as root too")
