@@ -69,3 +69,17 @@ def _open_socket(address: Any) -> socket.socket:
     if refuses_local_addresses("corpus") and is_local(host):
         raise LocalAddress(local_address)
     return socket.socket(family, kind, protocol)
+
+
+async def next_piece(content: Any, most: int) -> bytes:
+    """Bytes of a reply's body, at least one unless it is at its end.
+
+    What came before a failure comes before the failure: aiohttp drops it, so that a connection
+    that is cut soon would never bring anything.
+    """
+    try:
+        return bytes(await content.read(most))
+    except Exception:
+        if content.exception() and (piece := content._read_nowait(most)):  # noqa: SLF001 - it has no other way
+            return bytes(piece)
+        raise
