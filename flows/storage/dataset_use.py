@@ -81,7 +81,7 @@ def remove(store: Store, dataset_id: str, now: float) -> bool:
     if not _is_old(store, dataset_id, now):
         return False
     folder = dataset_folder(dataset_id)
-    for name in ("manifest.json", "vocabulary.json", "tokens.npy"):
+    for name in ("manifest.json", "profile.json", "vocabulary.json", "tokens.npy"):
         store.remove(f"{folder}/{name}")
     Log(store, f"{folder}/log").remove()
     store.remove_folders(folder)

@@ -14,11 +14,13 @@ from flows.text.vocabulary import TokenArray
 sample_characters = 16_000_000  # a longer text is sampled for orders 2 and 3
 piece_characters = 1 << 24  # of a text at a time, whose memory is given back then
 group_characters = 1 << 15  # at a time, or up to twice as many: a table has room for them before
-widest_pairs = 11  # bits of a token up to which pairs are counted in a table of all, 16 MB
+widest_pairs = 12  # bits of a token up to which pairs are counted in a table of all, 64 MB
 smallest_table = 1 << 18  # slots of 16 bytes
-largest_table = 1 << 22
+largest_table = 1 << 21
 most_partitions = 16  # of the sequences: each is one more pass over the text
-most_pieces = 1 << 7  # whose pairs 32 bits can count
+key_bits = 64  # of a sequence of characters in a table
+pair, triple = 2, 3  # lengths of sequences
+most_in_32_bits = 1 << 32  # characters: beyond, counts are of 64 bits
 
 
 class Entropy(NamedTuple):
@@ -59,7 +61,7 @@ def entropies(
         found += _entropy(first, 1, whole, is_exact=True)
     else:
         found += _entropy(_sums(tokens, blocks, 2, bits), 1, blocks, is_exact=is_exact)
-    if bits <= 16:
+    if 4 * bits <= key_bits:
         second, third = _sums_of_both(tokens, blocks, bits)
         found += _entropy(second, 2, blocks, is_exact=is_exact)
         found += _entropy(third, 3, blocks, is_exact=is_exact)
@@ -81,6 +83,18 @@ def sample_of(
     count = int(np.searchsorted(lengths[order].cumsum(), characters, side="right"))
     chosen: NDArray[np.int64] = bounds[np.sort(order[: max(1, count)])]
     return chosen
+
+
+def counts_of(tokens: TokenArray, size: int) -> NDArray[np.uint64]:
+    """How often each of `size` characters occurs, (V,)."""
+    from flows.text.sequence_counts import count_characters
+
+    counts: NDArray[np.uint64] = np.zeros(size, np.uint64)
+    for start in range(0, len(tokens), piece_characters):
+        end = min(start + piece_characters, len(tokens))
+        count_characters(_plain(tokens)[start:end], counts)
+        give_back(tokens, start, end)
+    return counts
 
 
 def give_back(tokens: TokenArray, start: int, end: int) -> None:
@@ -114,7 +128,7 @@ def _sums(
     tokens: TokenArray, bounds: NDArray[np.int64], length: int, bits: int, most: int = 1 << 6
 ) -> _Sums | None:
     """Sums for sequences of `length` characters; None if that needs more than `most` passes."""
-    if length == 2 and bits <= widest_pairs:
+    if length == pair and bits <= widest_pairs:
         return _sums_of_pairs(tokens, bounds, bits)
     partitions = 1
     while partitions <= most:
@@ -134,16 +148,13 @@ def _sums(
 def _sums_of_pairs(tokens: TokenArray, bounds: NDArray[np.int64], bits: int) -> _Sums:
     from flows.text.sequence_counts import count_pairs, sum_of_logarithms
 
-    table, total = np.zeros(1 << 2 * bits, np.uint32), np.zeros(1 << 2 * bits, np.uint64)
-    for number, piece in enumerate(_groups(bounds, piece_characters, 2), 1):
+    dtype = np.uint32 if len(tokens) < most_in_32_bits else np.uint64
+    table: NDArray[np.unsignedinteger] = np.zeros(1 << 2 * bits, dtype)
+    for piece in _groups(bounds, piece_characters, 2):
         count_pairs(_plain(tokens), piece, bits, table)
         give_back(tokens, int(piece[0, 0]), int(piece[-1, 1]))
-        if number % most_pieces == 0:
-            total += table
-            table[:] = 0
-    total += table
-    firsts = total.reshape(1 << bits, 1 << bits).sum(axis=1)
-    return _Sums(sum_of_logarithms(total), sum_of_logarithms(firsts))
+    firsts = table.reshape(1 << bits, 1 << bits).sum(axis=1, dtype=np.uint64)
+    return _Sums(sum_of_logarithms(table), sum_of_logarithms(firsts))
 
 
 def _sums_of_both(
@@ -155,8 +166,8 @@ def _sums_of_both(
         return _sums(tokens, bounds, 3, bits), _sums(tokens, bounds, 4, bits)
     threes = fours.shortened()
     third = _Sums(fours.sum, threes.sum)
-    ends = bounds[bounds[:, 1] - bounds[:, 0] >= 3, 1]
-    threes.count(tokens, np.stack([ends - 3, ends], axis=1), 3, is_bounded=False)
+    ends = bounds[bounds[:, 1] - bounds[:, 0] >= triple, 1]
+    threes.count(tokens, np.stack([ends - triple, ends], axis=1), triple, is_bounded=False)
     return _Sums(threes.sum, threes.shortened().sum), third
 
 
@@ -209,9 +220,7 @@ class _Counter:
         self._table = larger
 
 
-def _groups(
-    bounds: NDArray[np.int64], characters: int, length: int
-) -> Iterator[NDArray[np.int64]]:
+def _groups(bounds: NDArray[np.int64], characters: int, length: int) -> Iterator[NDArray[np.int64]]:
     """Bounds of parts with about so many characters together, in groups.
 
     A block that is longer is cut; its parts overlap, so that each sequence of `length` is in one.

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from rnncore.kernels.simd import inlined, kernel
 
 Table = NDArray[np.uint64]  # (2n,)
-partition_bits = 6  # of a hash; those above the ones that choose the slot
+
+
+@kernel
+def count_characters(tokens: NDArray[np.unsignedinteger], counts: NDArray[np.uint64]) -> None:
+    """Add how often each character occurs to `counts`, (V,)."""
+    for token in tokens:
+        counts[np.uint64(token)] += np.uint64(1)
 
 
 @kernel
@@ -23,14 +29,15 @@ def count_pairs(
     tokens: NDArray[np.unsignedinteger],
     bounds: NDArray[np.int64],
     bits: int,
-    table: NDArray[np.uint32],
+    table: NDArray[np.unsignedinteger],
 ) -> None:
     """Add the pairs in the parts of a text between `bounds` to `table`, (2^2bits,)."""
-    one, shift = np.uint32(1), np.uint64(bits)
+    one, shift = table.dtype.type(1), np.uint64(bits)
     for row in range(len(bounds)):
-        first = np.uint64(tokens[bounds[row, 0]])
-        for at in range(bounds[row, 0] + 1, bounds[row, 1]):
-            second = np.uint64(tokens[at])
+        part = tokens[bounds[row, 0] : bounds[row, 1]]
+        first = np.uint64(part[0])
+        for at in range(1, len(part)):
+            second = np.uint64(part[at])
             table[(first << shift) | second] += one
             first = second
 
@@ -54,12 +61,12 @@ def count_sequences(
     kind, kinds = np.uint64(partition), np.uint64(partitions - 1)
     taken = 0
     for row in range(len(bounds)):
-        key, start = np.uint64(0), bounds[row, 0]
-        for at in range(start, bounds[row, 1]):
-            key = ((key << shift) | np.uint64(tokens[at])) & mask
-            if at - start < length - 1:
+        key, part = np.uint64(0), tokens[bounds[row, 0] : bounds[row, 1]]
+        for at in range(len(part)):
+            key = ((key << shift) | np.uint64(part[at])) & mask
+            if at < length - 1:
                 continue
-            if kinds and (hashed(key >> shift) >> np.uint64(64 - partition_bits)) & kinds != kind:
+            if kinds and kind_of(key >> shift) & kinds != kind:
                 continue
             taken += add(table, key, np.uint64(1))
     return taken
@@ -86,17 +93,17 @@ def sum_of_logarithms(counts: NDArray[np.unsignedinteger]) -> float:
 
 
 @inlined
-def hashed(key: np.uint64) -> np.uint64:
-    """A number of 64 bits that look random."""
-    mixed = (key ^ (key >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
-    return (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
+def kind_of(key: np.uint64) -> np.uint64:
+    """A number that looks random, and depends on no slot that `add` chooses."""
+    mixed = (key ^ (key >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
+    return mixed >> np.uint64(48)
 
 
 @inlined
 def add(table: Table, key: np.uint64, count: np.uint64) -> int:
     """Add to the count of a key; whether it took a slot."""
     one, last = np.uint64(1), np.uint64(len(table) // 2 - 1)
-    at = (hashed(key) >> np.uint64(8)) & last
+    at = (((key ^ (key >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & last
     while table[at + at + one] and table[at + at] != key:
         at = (at + one) & last
     taken = 0 if table[at + at + one] else 1

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.text import Vocabulary, entropy
-from flows.text.entropy import Entropy, entropies, sample_of
+from flows.text.entropy import Entropy, counts_of, entropies, sample_of
 from tests.support.texts import bundled
 
 alphabets = ("ab", "ab \nß☃😀", "".join(map(chr, range(0x4E00, 0x4E00 + 3000))))
@@ -39,7 +39,8 @@ def measured(
 ) -> dict[int, Entropy]:
     vocabulary = vocabulary or Vocabulary.of_text(text)
     tokens = vocabulary.encode(text)
-    counts = np.bincount(tokens, minlength=len(vocabulary))
+    counts = counts_of(tokens, len(vocabulary))
+    assert [text.count(each) for each in vocabulary.characters] == counts.tolist()
     bounds = None if sample is None else np.array(sample, np.int64).reshape(-1, 2)
     return {found.order: found for found in entropies(tokens, counts, bounds)}
 
@@ -57,9 +58,9 @@ def test_entropies_of_a_whole_text_are_those_of_plain_python(text: str) -> None:
     assert_same([text], measured(text), 0, 1, 2, 3)
 
 
-@given(texts, st.sets(st.integers(0, 200)), st.randoms())
+@given(texts, st.sets(st.integers(0, 200)))
 @settings(derandomize=True, deadline=None)
-def test_a_sample_is_read_block_by_block(text: str, cuts: set[int], random: object) -> None:
+def test_a_sample_is_read_block_by_block(text: str, cuts: set[int]) -> None:
     """Orders 0 and 1 are of the whole text, and no sequence crosses from a block to the next."""
     places = [0, *sorted(cut for cut in cuts if 0 < cut < len(text)), len(text)]
     sample = [part for part in itertools.pairwise(places) if part[0] % 3]
@@ -71,7 +72,7 @@ def test_a_sample_is_read_block_by_block(text: str, cuts: set[int], random: obje
     assert not {True} & {found[order].is_exact for order in found if order >= 2}
 
 
-@pytest.mark.parametrize("size", [2, 60, 256, 257, 2048, 2049, 3000])
+@pytest.mark.parametrize("size", [2, 60, 256, 257, 3000, 5000])
 def test_entropies_are_the_same_for_every_size_of_vocabulary(size: int) -> None:
     """Tokens of one byte and of two, pairs in a table of all and in one that is hashed."""
     points = np.random.default_rng(size).zipf(1.2, 5000) % size
@@ -92,7 +93,7 @@ def test_memory_is_bounded_and_the_result_the_same(
         "smallest_table": 128,
         "largest_table": 2048,
         "widest_pairs": pairs,
-        "most_pieces": 2,
+        "most_in_32_bits": pairs,
     }.items():
         monkeypatch.setattr(entropy, name, value)
     cuts = [0, *range(700, len(lines), 1777), len(lines)]
