@@ -82,6 +82,14 @@ class DatasetRef(Reference):
     answered: WorkRef | None = None  # where a decision answers; then the dataset is not stored
 
 
+class ProfileRef(Reference):
+    """The profile of a dataset in a store."""
+
+    store: str
+    dataset_id: str
+    entropies: dict[int, float]  # bits per character by order
+
+
 class MeasuredRef(Reference):
     """A checkpoint to judge, and how well it predicts text."""
 

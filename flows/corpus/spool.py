@@ -137,7 +137,7 @@ class Spool:
         """Write all `pieces`; where they are."""
         with writing():
             if self._file is None:
-                self._file = cast("BinaryIO", TemporaryFile(dir=cache_folder()))
+                self._file = cast("BinaryIO", TemporaryFile(dir=cache_folder()))  # noqa: SIM115 - kept
             start = self._size
             for piece in pieces:
                 self._size += self._file.write(piece)

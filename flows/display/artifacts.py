@@ -101,13 +101,13 @@ def show_page(store: str, result: RetrainResult, picture: bytes, table: pa.Table
         f"**{code_span(values.pop('decision'))}**\n",
         f"![Loss curve: bits per character by iteration](data:image/png;base64,{encoded})",
         "| metric | value |\n|---|---|",
-        *(f"| {name} | {_cell(value)} |" for name, value in values.items()),
+        *(f"| {name} | {cell(value)} |" for name, value in values.items()),
         "\n## Samples",
         *_samples_by_temperature(table),
         "## Files",
         *(f"{name}:\n{code_block(value)}" for name, value in files.items()),
     ]
-    _publish(
+    publish(
         artifact_key("retrain", store, result.model),
         f"Model {result.model}: decision, loss curve, metrics, samples",
         lines,
@@ -121,7 +121,7 @@ def show_model_page(store: str, story: Story, picture: bytes) -> None:
         f"# Model {story.model}",
         f"![Champion's bits per character over the nights](data:image/png;base64,{encoded})",
         "| now | |\n|---|---|",
-        *(f"| {name} | {_cell(value)} |" for name, value in story.lines().items()),
+        *(f"| {name} | {cell(value)} |" for name, value in story.lines().items()),
         "\n## Decisions",
         "| record | time | decision | bits per character | champion after it | sum of losses | why |",
         "|---|---|---|---|---|---|---|",
@@ -130,7 +130,7 @@ def show_model_page(store: str, story: Story, picture: bytes) -> None:
     if (more := len(story.nights) - shown_nights) > 0:
         lines.append(f"\nAnd {more:,} before: `python -m flows.registry page` shows them.")
     description = f"Model {story.model}: champion over the nights, decisions"
-    _publish(artifact_key("model", store, story.model), description, lines)
+    publish(artifact_key("model", store, story.model), description, lines)
 
 
 def _night(night: Night) -> str:
@@ -144,10 +144,10 @@ def _night(night: Night) -> str:
         bits(version.lost_bits),
         "; ".join(night.remarks),
     ]
-    return f"| {number} | {' | '.join(map(_cell, cells))} |"
+    return f"| {number} | {' | '.join(map(cell, cells))} |"
 
 
-def _publish(key: str, description: str, lines: Sequence[str]) -> None:
+def publish(key: str, description: str, lines: Sequence[str]) -> None:
     """A page of the flow run."""
     page = ArtifactCreate(
         type="markdown",
@@ -204,7 +204,7 @@ def code_span(text: str) -> str:
     return f"{fence} {visible(text)} {fence}"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
     """`text` in a row of a table, in which a bar ends a cell even within a code span."""
     return code_span(visible(text).replace("|", "\\x7c"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
@@ -17,6 +18,9 @@ dots_per_inch = 110
 background, text, muted = "#fbfbf9", "#24292f", "#8b949e"
 blue, red, green = "#0b62c4", "#c4314b", "#1a7f37"
 
+label_share = 0.045  # of the height of the axes, which the name of a line takes
+no_entropies: Mapping[int, float] = {}
+
 Points = list[tuple[float, float]]  # iteration in thousands, bits per character
 
 
@@ -26,13 +30,15 @@ def loss_curve_png(
     *,
     iterations_per_epoch: float,
     champion_bits: float | None = None,
+    entropies: Mapping[int, float] = no_entropies,
 ) -> bytes:
     """Bits per character of training and held-out text by iteration, as a PNG.
 
     The curve starts after the untrained checkpoint, whose bits are in a note: beside them the
-    rest would look flat. `champion_bits` are those of the champion that the run is compared with.
+    rest would look flat. `champion_bits` are those of the champion that the run is compared with,
+    `entropies` those of the text, by order.
     """
-    figure, axes = _empty_figure()
+    figure, axes = empty_figure()
     held_out = held_out_points(records)
     _plot(axes, training_points(records), "training text, mean since the previous checkpoint", blue)
     _plot(axes, held_out, "held-out text", red)
@@ -40,13 +46,17 @@ def loss_curve_png(
     if champion_bits is not None:
         label = f"previous champion, {champion_bits:.3f} on the held-out text"
         axes.axhline(champion_bits, color=green, linestyle="--", linewidth=1.2, label=label)
+    _draw_entropies(axes, entropies)
     _finish(axes, title, untrained_note(records), iterations_per_epoch)
-    return _as_png(figure)
+    return as_png(figure)
 
 
 def champion_curve_png(story: Story) -> bytes:
-    """The champion's bits per character over the nights, and each version's, as a PNG."""
-    figure, axes = _empty_figure()
+    """The champion's bits per character over the nights, and each version's, as a PNG.
+
+    The entropies are those of the text that the champion of now was trained on.
+    """
+    figure, axes = empty_figure()
     nights = story.nights[::-1]
     line = [(night.time, night.champion_bits) for night in nights if night.champion_bits]
     if line:
@@ -62,6 +72,7 @@ def champion_curve_png(story: Story) -> bytes:
         if dots:
             name = decision.replace("_", " ")
             axes.plot(*zip(*dots, strict=True), "o", markersize=4, label=name, color=colour)
+    _draw_entropies(axes, story.entropies)
     axes.set_title(f"Model {story.model}", color=text, loc="left")
     axes.set_ylabel("bits per character, own held-out text", color=text)
     axes.grid(alpha=0.35)
@@ -69,7 +80,7 @@ def champion_curve_png(story: Story) -> bytes:
     _show_days(axes)
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, labelcolor=text)
-    return _as_png(figure)
+    return as_png(figure)
 
 
 def _show_days(axes: Any) -> None:
@@ -80,7 +91,29 @@ def _show_days(axes: Any) -> None:
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
 
 
-def _as_png(figure: Any) -> bytes:
+def _draw_entropies(axes: Any, entropies: Mapping[int, float]) -> None:
+    """A thin line for each order, with its name at the right edge, above that of the one below."""
+    if not entropies:
+        return
+    for bits in entropies.values():
+        axes.axhline(bits, color=muted, linestyle=":", linewidth=1)
+    low, high = axes.get_ylim()
+    height, place = label_share * (high - low), -math.inf
+    for order, bits in sorted(entropies.items(), key=lambda item: item[1]):
+        place = max(bits, place + height)
+        axes.annotate(
+            f"order {order}: {bits:.2f}",
+            (1.01, place),
+            xycoords=axes.get_yaxis_transform(),
+            va="center",
+            color=muted,
+            fontsize=8,
+            annotation_clip=False,
+        )
+
+
+def as_png(figure: Any) -> bytes:
+    """A figure as a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None}, edgecolor=muted)
     return buffer.getvalue()
@@ -96,7 +129,13 @@ def load_matplotlib() -> tuple[Any, Any]:
     return Figure, FigureCanvasAgg
 
 
-def _empty_figure() -> tuple[Any, Any]:
+def load_fonts() -> Any:
+    """The font that pictures are drawn with; it knows which characters it has."""
+    fonts: Any = import_module("matplotlib.font_manager")
+    return fonts.get_font(fonts.findfont("DejaVu Sans"))
+
+
+def empty_figure() -> tuple[Any, Any]:
     """A figure with a frame, and its axes."""
     Figure, FigureCanvasAgg = load_matplotlib()
     figure = Figure(

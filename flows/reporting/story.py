@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from flows.exceptions import DamagedObject, NewerFormat, UnknownObject
+from flows.storage.profiles import entropies_of
 from flows.storage.registry import Registry
+from flows.storage.runs import load_run
 from flows.storage.stores import Store
 from flows.storage.usage import Usage
 from flows.storage.versions import Entry, History
@@ -46,6 +49,7 @@ class Story(NamedTuple):
     nights: Sequence[Night]  # newest first
     champion: Entry | None
     usage: Usage
+    entropies: Mapping[int, float]  # of the champion's text, by order; none if not measured
 
     def lines(self) -> dict[str, str]:
         """What holds now, by label."""
@@ -69,14 +73,25 @@ def story_of(store: Store, model: str) -> Story:
     registry = Registry(store, model)
     history = registry.history()
     registry.refuse_empty(history)
-    champion = next(history.champions(), None)
+    number = next(history.champions(), None)
+    champion = None if number is None else history.get(number)
     return Story(
         model=model,
         store=store.url,
         nights=[_night(history, entry) for entry in history.entries],
-        champion=None if champion is None else history.get(champion),
+        champion=champion,
         usage=store.usage(f"models/{model}"),
+        entropies=_entropies(store, model, champion) if champion else {},
     )
+
+
+def _entropies(store: Store, model: str, champion: Entry) -> dict[int, float]:
+    """Those of the text that the champion was trained on, if its run is still there."""
+    try:
+        run = load_run(store, model, champion.version.run_id)
+    except (UnknownObject, DamagedObject, NewerFormat):
+        return {}
+    return entropies_of(store, run.dataset_id)
 
 
 def _night(history: History, entry: Entry) -> Night:

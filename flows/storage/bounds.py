@@ -13,6 +13,7 @@ record = 4 << 20  # of a log
 seen_record = 32 << 20  # of a corpus: some 150 bytes for each of its files
 run = 64 << 10  # run.json
 manifest = 32 << 20  # of a dataset: some 100 bytes for each of its files
+profile = 32 << 20  # of a dataset: some 100 bytes for each of 1,000 files, more for odd names
 vocabulary = 20 << 20  # every character of Unicode, escaped, takes 17 MB
 payload = 4 << 30  # a training state; its record says how large it is
 payload_header = 20 << 20  # every character of Unicode, escaped twice, takes 16 MB

@@ -9,6 +9,7 @@ from flows.results import RetrainResult
 from flows.runtime.decorators import task
 from flows.storage import reports
 from flows.storage.open_run import open_run
+from flows.storage.profiles import entropies_of
 
 
 @task("publish page of {result.model}")
@@ -23,5 +24,6 @@ def publish_page(
         f"Model {run.model}",
         iterations_per_epoch=result.iteration / result.epochs,
         champion_bits=decided.champion_bits_per_character,
+        entropies=entropies_of(opened.store, run.dataset_id),
     )
     show_page(run.store, result, picture, reports.load(opened.store, run.model, report.report_id))

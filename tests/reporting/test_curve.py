@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from flows.reporting import curve
 from flows.reporting.curve import (
     held_out_points,
     loss_curve_png,
@@ -34,9 +38,9 @@ records = [
 ]
 
 
-def picture(records: list[CheckpointRecord], champion_bits: float | None = None) -> np.ndarray:
+def picture(records: list[CheckpointRecord], **options: Any) -> np.ndarray:
     """The pixels, (height, width, RGBA)."""
-    png = loss_curve_png(records, "Model m", iterations_per_epoch=3835, champion_bits=champion_bits)
+    png = loss_curve_png(records, "Model m", iterations_per_epoch=3835, **options)
     assert png.startswith(b"\x89PNG")
     return np.asarray(imread(io.BytesIO(png)))
 
@@ -76,3 +80,40 @@ def test_the_champion_before_is_marked() -> None:
 
     assert 0 == green(picture(records))
     assert green(picture(records, champion_bits=2.75)) > 100
+
+
+def lines_of(monkeypatch: pytest.MonkeyPatch, entropies: Mapping[int, float]) -> tuple[Any, ...]:
+    """Heights of the dotted lines, and names with their heights, of a loss curve."""
+    drawn: list[Any] = []
+    monkeypatch.setattr(curve, "as_png", drawn.append)
+    loss_curve_png(records, "Model m", iterations_per_epoch=3835, entropies=entropies)
+    (axes,) = drawn[0].axes
+    heights = [line.get_ydata()[0] for line in axes.lines if line.get_linestyle() == ":"]
+    return heights, {label.get_text(): label.xy[1] for label in axes.texts}
+
+
+def test_entropies_of_the_text_are_lines_with_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bits per character, as the curve is; none where the text was not measured."""
+    heights, names = lines_of(monkeypatch, {0: 4.2, 1: 3.3, 2: 2.7, 3: 2.1})
+
+    assert [4.2, 3.3, 2.7, 2.1] == heights
+    assert {
+        "order 0: 4.20": 4.2,
+        "order 1: 3.30": 3.3,
+        "order 2: 2.70": 2.7,
+        "order 3: 2.10": 2.1,
+    } == (names)
+    assert ([], {}) == lines_of(monkeypatch, {})
+
+
+def test_names_of_lines_that_lie_close_do_not_cover_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, names = lines_of(monkeypatch, {0: 0.0, 1: 0.0, 2: 0.0, 3: 0.0})
+    places = sorted(names.values())
+
+    assert all(after - before > 0.1 for before, after in pairwise(places))
+
+
+def test_a_curve_with_entropies_is_a_picture() -> None:
+    assert not np.array_equal(picture(records), picture(records, entropies={1: 3.2}))
