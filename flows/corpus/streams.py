@@ -40,7 +40,8 @@ class Connection(Protocol):
 def raw_pieces(file: SourceFile, budget: Budget) -> Iterator[bytes]:
     """The stored bytes of `file` in pieces of at most about 1 MiB, counted against the budget.
 
-    Raises `CorpusError`, never a transient one: it has been tried again already.
+    Raises `CorpusError`: a transient one where a server answers soon that it cannot serve now, but
+    after a timeout or in the middle of a file this has tried again already.
     """
     if isinstance(file.filesystem, LocalFileSystem):
         pieces = local_pieces(file, budget)

@@ -19,7 +19,7 @@ from flows.storage.profiles import (
 )
 from flows.storage.stores import Store
 from flows.text import Vocabulary
-from flows.text.entropy import counts_of, entropies, sample_characters, sample_of
+from flows.text.entropy import counts_of, entropies, sample_characters
 
 most_frequent, most_rare = 200, 50  # characters whose counts are in a profile
 ends_of_sizes = (0x80, 0x800, 0x10000)  # from these code points UTF-8 takes one byte more
@@ -51,12 +51,12 @@ def profile_of(
     if counts is None:
         counts = counts_of(tokens, len(vocabulary))
     if sample is None and len(tokens) > sample_characters:
-        sample = _sample(dataset)
+        sample = dataset.blocks().by_digest().first(sample_characters).bounds
     frequent, rare = _extremes(vocabulary, counts)
     kept, more = bounded_files(files)
     return Profile(
         format=profile_format,
-        dataset_id=dataset.manifest.dataset_id,
+        dataset_id=dataset.dataset_id,
         characters=len(tokens),
         lines=_lines(dataset, counts),
         distinct_characters=int(np.count_nonzero(counts)),
@@ -70,13 +70,6 @@ def profile_of(
         more_files=more,
         **_totals(vocabulary.code_points, counts),
     )
-
-
-def _sample(dataset: Dataset) -> NDArray[np.int64] | None:
-    """The blocks of smallest digest."""
-    blocks = dataset.blocks()
-    digests = np.array([int.from_bytes(digest[:8]) for digest in blocks.digests], np.uint64)
-    return sample_of(blocks.bounds, digests, sample_characters)
 
 
 def _totals(points: NDArray[np.uint32], counts: Counts) -> dict[str, int]:

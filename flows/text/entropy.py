@@ -69,7 +69,7 @@ def entropies(
 
 
 def sample_of(
-    bounds: NDArray[np.int64], digests: NDArray[np.unsignedinteger], characters: int
+    bounds: NDArray[np.int64], digests: NDArray[np.integer], characters: int
 ) -> NDArray[np.int64] | None:
     """Bounds of the blocks of smallest digest that have `characters` together, by place.
 
@@ -149,7 +149,7 @@ def _sums_of_pairs(tokens: TokenArray, bounds: NDArray[np.int64], bits: int) -> 
     from flows.text.sequence_counts import count_pairs, sum_of_logarithms
 
     dtype = np.uint32 if len(tokens) < most_in_32_bits else np.uint64
-    table: NDArray[np.unsignedinteger] = np.zeros(1 << 2 * bits, dtype)
+    table: NDArray[np.integer] = np.zeros(1 << 2 * bits, dtype)
     for piece in _groups(bounds, piece_characters, 2):
         count_pairs(_plain(tokens), piece, bits, table)
         give_back(tokens, int(piece[0, 0]), int(piece[-1, 1]))

@@ -18,7 +18,7 @@ Table = NDArray[np.uint64]  # (2n,)
 
 
 @kernel
-def count_characters(tokens: NDArray[np.unsignedinteger], counts: NDArray[np.uint64]) -> None:
+def count_characters(tokens: NDArray[np.integer], counts: NDArray[np.uint64]) -> None:
     """Add how often each character occurs to `counts`, (V,)."""
     for token in tokens:
         counts[np.uint64(token)] += np.uint64(1)
@@ -26,10 +26,10 @@ def count_characters(tokens: NDArray[np.unsignedinteger], counts: NDArray[np.uin
 
 @kernel
 def count_pairs(
-    tokens: NDArray[np.unsignedinteger],
+    tokens: NDArray[np.integer],
     bounds: NDArray[np.int64],
     bits: int,
-    table: NDArray[np.unsignedinteger],
+    table: NDArray[np.integer],
 ) -> None:
     """Add the pairs in the parts of a text between `bounds` to `table`, (2^2bits,)."""
     one, shift = table.dtype.type(1), np.uint64(bits)
@@ -44,7 +44,7 @@ def count_pairs(
 
 @kernel
 def count_sequences(
-    tokens: NDArray[np.unsignedinteger],
+    tokens: NDArray[np.integer],
     bounds: NDArray[np.int64],
     length: int,
     bits: int,
@@ -83,7 +83,7 @@ def add_shortened(table: Table, bits: int, other: Table) -> int:
 
 
 @kernel
-def sum_of_logarithms(counts: NDArray[np.unsignedinteger]) -> float:
+def sum_of_logarithms(counts: NDArray[np.integer]) -> float:
     """The sum of n log2 n over all counts n."""
     total = 0.0
     for count in counts:
