@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from flows.corpus.files import SourceFile, reading, tags, times
 from flows.corpus.finding import find_files
+from flows.parameters.sections import ReadingOptions
 
 read_size = 2**20  # bytes
 
 
-def fingerprints(corpus: str | Sequence[str]) -> list[dict[str, Any]]:
-    """The state of the files of `corpus` now; `CorpusError` for one that does not exist."""
-    return [
-        reading(file.url, partial(_fingerprint, file)) for file in find_files(corpus, unpack=False)
-    ]
+def fingerprints(
+    corpus: str | Sequence[str],
+    options: ReadingOptions = ReadingOptions(),
+    storage_options: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """The state of the files of `corpus` now; `CorpusError` for one that does not exist.
+
+    Archives count as they are stored, so they are not unpacked.
+    """
+    files = find_files(corpus, options, storage_options, unpack=False)
+    return [reading(file.url, partial(_fingerprint, file)) for file in files]
 
 
 def _fingerprint(file: SourceFile) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from functools import partial
 from glob import escape
 from urllib.parse import unquote
@@ -81,7 +82,10 @@ def _matches(given: str, names: str) -> list[Found]:
     start, rest = split_pattern(given, wildcards)
     check(start or "./")
     folder = _absolute(start)
-    if not os.path.isdir(folder):  # noqa: PTH112 - paths are text here, as in fsspec
+    try:
+        if not stat.S_ISDIR(os.stat(folder).st_mode):  # noqa: PTH116 - paths are text, as in fsspec
+            return []
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return _below(folder, Pattern(inside(rest, names)))
 
