@@ -28,7 +28,7 @@ class Refused(OSError):
     """A reply that brings no file."""
 
     def __init__(self, status: int, reason: str) -> None:
-        super().__init__(f"{status} {reason}".strip())
+        super().__init__(f"{status} {reason}".strip() if status else reason)
         self.status = status
 
 
@@ -56,7 +56,8 @@ class Download:
         self._check_same(start, headers)
         if not start:
             self._checksums = Checksums(headers)
-            self._budget.expect(self._size or 0, self._file.url)
+            if not at:
+                self._budget.expect(self._size or 0, self._file.url)
         self._pieces = self._decoded(self._received(), headers)
         return start
 
@@ -78,7 +79,7 @@ class Download:
         return {name.lower(): ", ".join(found.getall(name)) for name in found}
 
     async def _get(self, start: int) -> Any:
-        from aiohttp import ClientResponseError, TooManyRedirects
+        from aiohttp import ClientResponseError, ConnectionTimeoutError, TooManyRedirects
 
         filesystem = self._file.filesystem
         options = dict(filesystem.kwargs)
@@ -93,12 +94,17 @@ class Download:
             async with asyncio.timeout(http.headers_timeout):
                 return await session.get(url, read_bufsize=piece_size, **options)
         except TooManyRedirects as error:
-            raise Refused(HTTPStatus.FOUND, f"{len(error.history)} times: a circle") from error
+            raise Refused(302, "10 times: redirects in a circle") from error
         except ClientResponseError as error:  # such as more bytes than Content-Length says
             first, *_ = error.message.splitlines() or [""]
-            raise Refused(0, f"no valid HTTP: {first.rstrip(':')}") from error
+            raise Refused(
+                0, f"no valid HTTP, or more bytes than its Content-Length: {first.strip(':')}"
+            ) from error
+        except ConnectionTimeoutError as error:  # fsspec gives a TimeoutError no words
+            raise ConnectionError(f"no connection within {http.connect_timeout:g} s") from error
         except TimeoutError as error:
-            raise TimeoutError(f"no reply within {http.headers_timeout:g} seconds") from error
+            waited = http.idle_timeout if str(error) else http.headers_timeout
+            raise ConnectionError(f"no reply within {waited:g} s") from error
 
     def _range_condition(self) -> str:
         """What If-Range takes, so that a range is of the same file; empty if there is no such."""
@@ -127,6 +133,8 @@ class Download:
     def _check_same(self, start: int, headers: dict[str, str]) -> None:
         """Refuse a reply about another state of the file than the first one was about."""
         size = _whole_size(start, headers)
+        if _codings(headers):
+            size = None  # it depends on how it is encoded this time
         if self._first is None:
             self._first, self._size = headers, size
             return
@@ -139,20 +147,11 @@ class Download:
 
     def _received(self) -> Iterator[bytes]:
         """The bytes as they are sent."""
-        while piece := sync(self._file.filesystem.loop, self._next_piece):
+        loop, content = self._file.filesystem.loop, self._reply.content
+        while piece := sync(loop, http.next_piece, content.read, content, piece_size):
             self._checksums.update(piece)
             yield piece
         self._checksums.compare(self._file.url)
-
-    async def _next_piece(self) -> bytes:
-        from aiohttp import ClientPayloadError
-
-        try:
-            return bytes(await self._reply.content.read(piece_size))
-        except TimeoutError as error:
-            raise TimeoutError(f"not a byte came for {http.idle_timeout:g} seconds") from error
-        except ClientPayloadError as error:
-            raise ConnectionError("the connection ended before the file did") from error
 
     def _decoded(self, pieces: Iterable[bytes], headers: Mapping[str, str]) -> Iterator[bytes]:
         """The bytes without the encodings that they are sent in, the last one first."""
