@@ -147,20 +147,11 @@ class Download:
 
     def _received(self) -> Iterator[bytes]:
         """The bytes as they are sent."""
-        while piece := sync(self._file.filesystem.loop, self._next_piece):
+        loop, content = self._file.filesystem.loop, self._reply.content
+        while piece := sync(loop, http.next_piece, content.read, content, piece_size):
             self._checksums.update(piece)
             yield piece
         self._checksums.compare(self._file.url)
-
-    async def _next_piece(self) -> bytes:
-        from aiohttp import ClientPayloadError
-
-        try:
-            return await http.next_piece(self._reply.content, piece_size)
-        except TimeoutError as error:
-            raise ConnectionError(f"not a byte came for {http.idle_timeout:g} s") from error
-        except ClientPayloadError as error:
-            raise ConnectionError("the connection ended before the file did") from error
 
     def _decoded(self, pieces: Iterable[bytes], headers: Mapping[str, str]) -> Iterator[bytes]:
         """The bytes without the encodings that they are sent in, the last one first."""

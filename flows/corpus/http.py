@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -71,15 +72,21 @@ def _open_socket(address: Any) -> socket.socket:
     return socket.socket(family, kind, protocol)
 
 
-async def next_piece(content: Any, most: int) -> bytes:
-    """Bytes of a reply's body, at least one unless it is at its end.
+async def next_piece(read: Callable[[int], Awaitable[bytes]], content: Any, most: int) -> bytes:
+    """What `read` returns: bytes of a reply, of which aiohttp's `content` is the body.
 
     What came before a failure comes before the failure: aiohttp drops it, so that a connection
     that is cut soon would never bring anything.
     """
+    from aiohttp import ClientPayloadError
+
     try:
-        return bytes(await content.read(most))
-    except Exception:
-        if content.exception() and (piece := content._read_nowait(most)):  # noqa: SLF001 - it has no other way
+        return bytes(await read(most))
+    except Exception as error:
+        if content.exception() and (piece := content._read_nowait(most)):  # noqa: SLF001 - there is no other way
             return bytes(piece)
+        if isinstance(error, TimeoutError):  # fsspec gives it no words
+            raise ConnectionError(f"not a byte came for {idle_timeout:g} s") from error
+        if isinstance(error, ClientPayloadError):
+            raise ConnectionError("the connection ended before the file did") from error
         raise

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from functools import partial
 from glob import escape
 from urllib.parse import unquote
 
 from flows.corpus.archives import in_folder
 from flows.corpus.listing import Found, LocalTree, check_name, local_entry, walk
-from flows.corpus.patterns import Pattern, below
+from flows.corpus.patterns import Pattern, below, names_in
 from flows.exceptions import CorpusError
 from flows.storage.boundary import check_allowed
 
@@ -79,9 +80,15 @@ def _below(folder: str, pattern: Pattern) -> list[Found]:
 
 def _matches(given: str, names: str) -> list[Found]:
     start, rest = split_pattern(given, wildcards)
+    while "/" in rest and os.path.isdir(_absolute(start + rest.partition("/")[0])):  # noqa: PTH112
+        name, _, rest = rest.partition("/")  # of a folder that is there, as it is
+        start += f"{name}/"
     check(start or "./")
     folder = _absolute(start)
-    if not os.path.isdir(folder):  # noqa: PTH112 - paths are text here, as in fsspec
+    try:
+        if not stat.S_ISDIR(os.stat(folder).st_mode):  # noqa: PTH116 - paths are text, as in fsspec
+            return []
+    except (FileNotFoundError, NotADirectoryError):
         return []
     return _below(folder, Pattern(inside(rest, names)))
 
@@ -116,7 +123,7 @@ def _unescaped(url: str) -> str:
 
 
 def _absolute(path: str) -> str:
-    """As fsspec makes it, so that a relative path leads where the kernel would lead it."""
+    """As it is below the working folder; `..` stays, since the kernel resolves links before it."""
     if not path.startswith("/"):
         path = f"{os.getcwd()}/{path}"  # noqa: PTH109 - as text
-    return path.replace("/./", "/").rstrip("/") or "/"
+    return "/" + "/".join(names_in(path))

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 from fsspec.asyn import sync
 from s3fs.errors import translate_boto_error
 
+from flows.corpus import http
 from flows.corpus.budget import Budget
 from flows.corpus.checksums import Checksums
 from flows.corpus.files import SourceFile
@@ -38,7 +39,8 @@ class S3Object:
         return at
 
     def read(self) -> bytes:
-        piece: bytes = sync(self._file.filesystem.loop, self._body.read, piece_size)
+        loop, content = self._file.filesystem.loop, self._body.raw_stream.content
+        piece: bytes = sync(loop, http.next_piece, self._body.read, content, piece_size)
         self._checksums.update(piece)
         if not piece:
             self._checksums.compare(self._file.url)
@@ -46,7 +48,7 @@ class S3Object:
 
     def close(self) -> None:
         if self._body:
-            sync(self._file.filesystem.loop, self._body.aclose)
+            self._file.filesystem.loop.call_soon_threadsafe(self._body.close)
 
     async def _get(self, at: int) -> Any:
         filesystem = self._file.filesystem

@@ -7,11 +7,8 @@ import gzip
 import io
 import lzma
 import tarfile
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import fsspec
@@ -21,6 +18,7 @@ from flows.corpus import find_files
 from flows.corpus.archives import Archive
 from flows.exceptions import CorpusError
 from flows.parameters.sections import ReadingOptions
+from tests.support.web import FileHandler
 
 members = ("b.txt", "a10.txt", "a9.txt", "sub/c.txt", "sub/d.md", ".h.txt", "__MACOSX/._b.txt")
 every = ["a10.txt", "a9.txt", "b.txt", "sub/c.txt", "sub/d.md"]
@@ -291,47 +289,20 @@ def test_an_archive_elsewhere_is_read_like_a_local_one() -> None:
     memory.rm("/packed", recursive=True)
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files, without ranges; counts what it sends."""
-
-    asked: list[str]
-
-    def do_GET(self) -> None:
-        """Answer by the path."""
-        self.asked.append(self.path)
-        super().do_GET()
-
-    def log_message(self, *arguments: object) -> None:
-        """Log nothing."""
-
-
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[str]:
-    """URL of a real server of the files in `tmp_path`."""
-    Quiet.asked = []
-    handler = partial(Quiet, directory=str(tmp_path))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
 def test_an_archive_on_a_web_server_without_ranges_is_fetched_once(
-    tmp_path: Path, served: str
+    tmp_path: Path, web: str
 ) -> None:
     """However many addresses lead into it; its query is not part of its name."""
     (tmp_path / "a.zip").write_bytes(zipped())
     (tmp_path / "a.tar.gz").write_bytes(gzip.compress(tarred()))
 
-    assert every == found(f"{served}/a.zip?raw=1")
-    assert every == found(f"{served}/a.tar.gz")
-    Quiet.asked.clear()
-    corpus = [f"zip://{name}::{served}/a.zip" for name in every]
+    assert every == found(f"{web}/a.zip?raw=1")
+    assert every == found(f"{web}/a.tar.gz")
+    FileHandler.asked.clear()
+    corpus = [f"zip://{name}::{web}/a.zip" for name in every]
     files = find_files(corpus)
     assert every == [file.filesystem.cat_file(file.path).decode() for file in files]
-    assert ["/a.zip"] == Quiet.asked
+    assert ["/a.zip"] == FileHandler.asked
 
 
 def test_an_archive_counts_against_the_largest_size(tmp_path: Path) -> None:

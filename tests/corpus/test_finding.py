@@ -6,6 +6,7 @@ import os
 import socket
 import zipfile
 from collections.abc import Callable, Iterator
+from glob import glob
 from operator import itemgetter
 from pathlib import Path
 
@@ -181,7 +182,8 @@ def test_brackets_of_the_working_folder_are_no_pattern(
 
     assert ["a.txt"] == found(f"{start}*.txt")
     assert ["a.txt", "sub/b.txt"] == found(f"{start}**/*.txt") == found(start or ".")
-    assert [f"{here}/a.txt"] == [file.url for file in find_files(f"{start}a*")]
+    for corpus in (f"{start}a*", start or ".", f"{here}//./*"):
+        assert f"{here}/a.txt" == find_files(corpus)[0].url
 
 
 def test_escapes_of_a_file_url_are_resolved_where_only_that_exists(tmp_path: Path) -> None:
@@ -367,3 +369,37 @@ def test_a_changed_archive_is_seen_without_unpacking_it(tmp_path: Path) -> None:
         (state,) = fingerprints(corpus)
         assert f"{tmp_path}/a.zip" == state["url"]
         assert "time" in state
+
+
+def test_a_pattern_on_a_web_server_is_found_by_its_page_of_links(tmp_path: Path, web: str) -> None:
+    """Files alone, and not what sorts the page; hidden ones need their dot."""
+    for name in texts:
+        write(tmp_path / name, name)
+
+    assert ["a10.txt", "a9.txt", "b.txt"] == found(f"{web}/*.txt")
+    assert ["a10.txt", "a9.txt", "b.txt", "c.md"] == found(f"{web}/*")
+    assert ["a9.txt", "a10.txt"] == found(f"{web}/a*", corpus_order="natural")
+    assert "has no times" in refusal(f"{web}/*", corpus_order="time")
+    assert "no file matches" in refusal(f"{web}/*.none")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("*", "**", "*/*", "**/*", "**/*.txt", "*/**", "**/d*", "**/**/b.txt", "a/**/b.txt"),
+        *("**/a/**/b.txt", "?/b*", "[!a]/*", ".*", ".*/*", "**/.*", "*.txt", "a/*/", "a/b/c/d.txt"),
+    ],
+)
+def test_patterns_find_what_those_of_python_find(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pattern: str
+) -> None:
+    """On a tree with names that repeat, as far as the other knows a folder's files."""
+    folders = ["", "a/", "b/", "a/a/", "a/b/", "a/b/c/", ".h/", "a/.h/", "b/a/c/"]
+    for name in (f"{folder}{file}" for folder in folders for file in ("b.txt", ".b", "d.txt")):
+        write(tmp_path / name, name)
+    monkeypatch.chdir(tmp_path)
+    other = pattern + "**" if pattern.endswith("/") else pattern
+
+    expected = {name for name in glob(other, recursive=True) if Path(name).is_file()}  # noqa: PTH207
+
+    assert sorted(expected) == found(pattern)  # where the other finds one twice, it is read once
