@@ -32,11 +32,18 @@ class S3Object:
     def open(self, at: int) -> int:
         reply = sync(self._file.filesystem.loop, self._get, at)
         self._body = reply["Body"]
+        tag, size = reply.get("ETag", ""), reply["ContentLength"]
+        if at and "ContentRange" in reply:
+            if (tag, size) != (self._tag, self._size - at):
+                raise changed(self._file.url)
+            return at
+        if at and (tag, size) != (self._tag, self._size):  # some servers know no ranges
+            raise changed(self._file.url)
         if not at:
-            self._tag, self._size = reply.get("ETag", ""), reply["ContentLength"]
-            self._checksums = Checksums(reply["ResponseMetadata"]["HTTPHeaders"])
-            self._budget.expect(self._size, self._file.url)
-        return at
+            self._tag, self._size = tag, size
+            self._budget.expect(size, self._file.url)
+        self._checksums = Checksums(reply["ResponseMetadata"]["HTTPHeaders"])
+        return 0
 
     def read(self) -> bytes:
         loop, content = self._file.filesystem.loop, self._body.raw_stream.content
@@ -69,10 +76,10 @@ class S3Object:
 
 
 def _failure(error: ClientError, url: str) -> Exception:
-    if (
-        error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        == HTTPStatus.PRECONDITION_FAILED
-    ):
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status == HTTPStatus.PRECONDITION_FAILED:
         return changed(url)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ConnectionError(f"{status} {error.response.get('Error', {}).get('Message', '')}")
     translated: Exception = translate_boto_error(error)
     return translated
