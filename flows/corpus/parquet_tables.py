@@ -6,6 +6,7 @@ rows are read at once follows from the headers of the pages, before any is unpac
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flows.corpus.columns import Problem, missing, refused
+from flows.corpus.parquet_footer import Chunk, chunks
 from flows.storage.parquet_pages import headers
 
-most_footer = 32 << 20  # bytes
+most_footer = 16 << 20  # bytes
 most_page = 128 << 20
 most_pages = 1_000_000  # of a column in a group of rows
 batch_bytes = 4 << 20
 most_rows = 1 << 16
 read_size = 1 << 20
-dictionary_page, dictionary_encodings, prefixes = 7, {2, 8}, 7  # in headers of pages
+dictionary_encodings, prefixes = {2, 8}, 7  # in headers of pages
 data_pages = {5: 2, 8: 4}  # fields of a header, and the field of the encoding in each
 smaller_footer = "export the column alone, or in larger groups of rows"
 smaller = "write it with smaller groups of rows, or as JSON Lines"
@@ -40,9 +42,10 @@ def arrays(path: Path, name: str, column: str) -> Iterator[Any]:
     with path.open("rb") as stream, path.open("rb") as pages, refused(name, "Parquet"):
         file = _opened(stream)
         parts = _parts(file.schema_arrow, name, column)
-        leaf = _leaf(file, name, column)
-        for group in range(file.num_row_groups):
-            chunk = file.metadata.row_group(group).column(leaf)
+        found = chunks(_footer(pages), _leaf(file, name, column))
+        if len(found) != file.num_row_groups:
+            raise ValueError("its footer is corrupt")
+        for group, chunk in enumerate(found):
             rows = _rows_at_once(chunk, pages, path, group, column)
             batches = file.iter_batches(rows, [group], [column], use_threads=False)
             for batch in batches:
@@ -52,17 +55,32 @@ def arrays(path: Path, name: str, column: str) -> Iterator[Any]:
 
 def _opened(stream: Any, **options: Any) -> Any:
     """The file, its footer checked; pages are read one by one, not a whole group."""
-    end = stream.seek(0, 2)
+    _footer(stream)
+    stream.seek(0)
+    return pq.ParquetFile(
+        stream,
+        pre_buffer=False,
+        buffer_size=read_size,
+        page_checksum_verification=True,
+        **options,
+    )
+
+
+def _footer(stream: Any) -> bytes:
+    """The footer, which ends with its length and a magic."""
+    end = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, end - 8))
     tail = stream.read(8)
     if tail[4:] == b"PARE":
         raise Problem("it is encrypted: export it without encryption")
-    if tail[4:] != b"PAR1":
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != b"PAR1" or length > end - 8:
         raise Problem("it has no footer, so it is cut short: copy it again")
-    if int.from_bytes(tail[:4], "little") > most_footer:
+    if length > most_footer:
         raise Problem(f"its footer has more than {most_footer:,} bytes: {smaller_footer}")
-    stream.seek(0)
-    return pq.ParquetFile(stream, pre_buffer=False, buffer_size=read_size, **options)
+    stream.seek(end - 8 - length)
+    footer: bytes = stream.read(length)
+    return footer
 
 
 def _parts(schema: Any, name: str, column: str) -> list[str]:
@@ -101,15 +119,12 @@ def _leaf(file: Any, name: str, column: str) -> int:
     return stored.index(column)
 
 
-def _rows_at_once(chunk: Any, pages: Any, path: Path, group: int, column: str) -> int:
+def _rows_at_once(chunk: Chunk, pages: Any, path: Path, group: int, column: str) -> int:
     """How many rows of a group have some megabytes, wherever its longest texts are."""
-    if not chunk.num_values:
+    if not chunk.values:
         return most_rows
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < (dictionary := chunk.dictionary_page_offset) < start:
-        start = dictionary
     longest, repeats = 1.0, False
-    for header in headers(pages, start, chunk.total_compressed_size, most_pages):
+    for header in headers(pages, chunk.start, chunk.length, most_pages):
         if header[2] > most_page:
             raise Problem(
                 f"a page of {header[2]:,} bytes, at most {most_page:,} are read: {smaller}"
@@ -131,8 +146,10 @@ def _longest_repeated(path: Path, group: int, column: str) -> int:
     """Bytes of the longest text that is stored once and named by its rows."""
     with path.open("rb") as stream:
         file = _opened(stream, read_dictionary=[column])
-        array = next(file.iter_batches(1, [group], [column], use_threads=False)).column(0)
-        while pa.types.is_struct(array.type):
-            array = pc.struct_field(array, [0])
-        lengths = pc.binary_length(array.dictionary.cast(pa.large_binary()))
-        return int(pc.max(lengths).as_py() or 0)
+        for batch in file.iter_batches(1, [group], [column], use_threads=False):
+            array = batch.column(0)
+            while pa.types.is_struct(array.type):
+                array = pc.struct_field(array, [0])
+            lengths = pc.binary_length(array.dictionary.cast(pa.large_binary()))
+            return int(pc.max(lengths).as_py() or 0)
+    return 0
