@@ -95,8 +95,9 @@ def _draw_entropies(axes: Any, entropies: Mapping[int, float]) -> None:
     """A thin line for each order, with its name at the right edge, above that of the one below."""
     if not entropies:
         return
-    for bits in entropies.values():
-        axes.axhline(bits, color=muted, linestyle=":", linewidth=1)
+    labels = ["entropies of the text, given so many characters", *[None] * len(entropies)]
+    for bits, label in zip(entropies.values(), labels, strict=False):
+        axes.axhline(bits, color=muted, linestyle=":", linewidth=1, label=label)
     low, high = axes.get_ylim()
     height, place = label_share * (high - low), -math.inf
     for order, bits in sorted(entropies.items(), key=lambda item: item[1]):
