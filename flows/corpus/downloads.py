@@ -101,10 +101,10 @@ class Download:
                 0, f"no valid HTTP, or more bytes than its Content-Length: {first.strip(':')}"
             ) from error
         except ConnectionTimeoutError as error:  # fsspec gives a TimeoutError no words
-            raise ConnectionError(f"no connection within {http.connect_timeout:g} s") from error
+            raise http.TimedOut(f"no connection within {http.connect_timeout:g} s") from error
         except TimeoutError as error:
             waited = http.idle_timeout if str(error) else http.headers_timeout
-            raise ConnectionError(f"no reply within {waited:g} s") from error
+            raise http.TimedOut(f"no reply within {waited:g} s") from error
 
     def _range_condition(self) -> str:
         """What If-Range takes, so that a range is of the same file; empty if there is no such."""

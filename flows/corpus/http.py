@@ -24,6 +24,10 @@ headers_timeout = (
 )
 
 
+class TimedOut(ConnectionError):
+    """Nothing came for as long as a corpus may keep a run waiting."""
+
+
 def client_options(url: str) -> dict[str, Any]:
     """What fsspec passes to its HTTP filesystem, so that it reads `url` with such a client.
 

@@ -13,6 +13,7 @@ from fsspec.implementations.local import LocalFileSystem
 from flows.corpus.budget import Budget
 from flows.corpus.files import SourceFile, unreadable
 from flows.corpus.filesystem_files import FilesystemFile
+from flows.corpus.http import TimedOut
 from flows.corpus.local_files import local_pieces
 from flows.corpus.states import changed
 from flows.exceptions import CorpusError
@@ -22,6 +23,8 @@ tries = 2  # in a row that bring no byte
 pause = 1.0  # seconds between tries
 # Of backends: a connection that ended early. By name, since their packages may not be installed.
 cut = {"ClientPayloadError", "ResponseStreamingError", "IncompleteRead", "EOFError", "SSHException"}
+
+timeouts = {"ConnectTimeoutError", "ReadTimeoutError"}  # of botocore
 
 
 class Connection(Protocol):
@@ -84,7 +87,9 @@ def _renewed(file: SourceFile, source: Connection) -> Iterator[bytes]:
         except Exception as error:  # backends raise of all kinds
             failures = 1 if done > before else failures + 1
             again = failures < tries and _may_recover(error)
-            problem = CorpusError(str(unreadable(file.url, error)))
+            problem = unreadable(file.url, error)
+            if done or any(map(_timed_out, causes(error))):
+                problem = CorpusError(str(problem))  # so its task is not tried again as well
         else:
             return
         finally:
@@ -109,6 +114,10 @@ def _from(file: SourceFile, source: Connection, done: int, whole: Any) -> Iterat
             yield piece[len(known) :]
     if at < done:
         raise changed(file.url)
+
+
+def _timed_out(error: BaseException) -> bool:
+    return isinstance(error, (TimeoutError, TimedOut)) or type(error).__name__ in timeouts
 
 
 def _may_recover(error: Exception) -> bool:

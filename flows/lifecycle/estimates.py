@@ -132,7 +132,9 @@ def _samples(
     from flows.storage import reports  # pyarrow takes 40 MB: only what has samples needs it
 
     V, count = len(vocabulary), len(options.temperatures) * options.samples_each
-    widest = len(vocabulary.characters[-1].encode("utf-8", "surrogatepass"))
+    widest = 3  # bytes of U+FFFD, for bytes that are no UTF-8
+    if vocabulary.unit == "character":
+        widest = len(vocabulary.characters[-1].encode("utf-8", "surrogatepass"))
     priming = len(options.priming.encode("utf-8", "surrogatepass"))
     text = widest * options.length + priming
     taken = snapshots * (widest * snapshot_length + table_row_bytes)

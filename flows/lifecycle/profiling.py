@@ -52,6 +52,7 @@ def profile_of(
         counts = counts_of(tokens, len(vocabulary))
     if sample is None and len(tokens) > sample_characters:
         sample = dataset.blocks().by_digest().first(sample_characters).bounds
+        sample = sample[np.argsort(sample[:, 0])]  # memory is read in order
     frequent, rare = _extremes(vocabulary, counts)
     kept, more = bounded_files(files)
     return Profile(

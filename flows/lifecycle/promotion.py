@@ -218,9 +218,12 @@ def _copied(case: Case) -> dict[str, Copied]:
     if not case.samples:
         return {}
     division = case.opened.division
-    characters = case.opened.dataset.vocabulary.code_points
+    vocabulary = case.opened.dataset.vocabulary
+    characters, code = vocabulary.code_points, "utf-32-le"
+    if vocabulary.unit == "byte":
+        characters, code = characters.astype(np.uint8), "utf-8"
     training, held_out = division.training.ranges(characters), division.held_out.ranges(characters)
-    drawn = [np.frombuffer(text.encode("utf-32-le"), np.uint32) for text in case.samples]
+    drawn = [np.frombuffer(text.encode(code), characters.dtype) for text in case.samples]
     excerpt = held_out[: max(sum(map(len, drawn)), least_excerpt)]
     return {
         str(length): Copied(

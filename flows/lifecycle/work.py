@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from flows.exceptions import DamagedObject, UnknownObject
+from flows.exceptions import CorpusError, DamagedObject, UnknownObject
 from flows.lifecycle.evaluation import is_exhausted
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import Schedule, schedule_of
@@ -22,7 +22,7 @@ from flows.storage.registry import Champion, Registry
 from flows.storage.runs import Run, is_there, load_run, runs_of
 from flows.storage.stores import Store
 from flows.storage.versions import Entry
-from flows.text import Vocabulary
+from flows.text import Unit, Vocabulary
 from rnncore import Hyperparameters, iterations_per_epoch
 
 RunFrom = Callable[[str | None], Run]  # the run that a request makes from a checkpoint, or none
@@ -73,7 +73,7 @@ def find_work(store: Store, dataset: ScannedText, request: TrainingRequest) -> W
             run = run_from(answer.version.parent)
             work = work_of(run, dataset.vocabulary, f"version {answer.number}")
             return work._replace(is_done=True, answer=answer)
-    parent, why = _parent(registry, request)
+    parent, why = _parent(registry, request, dataset.vocabulary.unit)
     vocabulary = dataset.vocabulary
     if parent:
         vocabulary = parent.vocabulary.union(vocabulary)
@@ -163,16 +163,22 @@ def _was_removed(store: Store, model: str, run_id: str) -> bool:
     return log.is_removed() or not (is_there(store, model, run_id) or log.records())
 
 
-def _parent(registry: Registry, request: TrainingRequest) -> tuple[Parent | None, str]:
+def _parent(registry: Registry, request: TrainingRequest, unit: Unit) -> tuple[Parent | None, str]:
     """The checkpoint to start from, None for scratch; and where that is, in words."""
     asked = request.training.start_from
+    champion = registry.champion()
+    if champion and champion.payload.vocabulary.unit != unit:
+        raise CorpusError(
+            f"the unit of model {request.model} is the {champion.payload.vocabulary.unit}, that of"
+            f" the text the {unit}, and the two cannot be compared: set reading.unit, or give"
+            " another model name"
+        )
     if asked == "scratch":
         return None, "scratch"
     if isinstance(asked, int):
         found = registry.checkpoint(registry.version(asked))
         _check_fits(found, request)
         return _as_parent(found), f"version {asked}"
-    champion = registry.champion()
     if champion is None:
         if asked == "champion":
             raise UnknownObject(

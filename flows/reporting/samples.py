@@ -36,7 +36,7 @@ def draw_snapshot(
     drawn = sample(state.parameters, hidden, first, snapshot_length, rng=rng)
     return Snapshot(
         seed=seed,
-        priming=vocabulary.characters[first],
+        priming=vocabulary.decode(np.array([first])),
         text=vocabulary.decode(drawn),
         nats_per_character=_nats_per_character(state.parameters, hidden, first, drawn),
     )
@@ -71,8 +71,9 @@ def sample_rows(
     `first_token` starts the samples when there is no priming text.
     """
     state, vocabulary = payload
-    priming = options.priming or vocabulary.characters[first_token]
-    primed = vocabulary.encode(priming, "priming text")
+    primed = np.array([first_token])
+    if options.priming:
+        primed = vocabulary.encode(options.priming, "priming text")
     hidden, first = read(state.parameters, primed[:-1]), int(primed[-1])
     temperatures = np.repeat(options.temperatures, options.samples_each)
     drawn = _draw(state.parameters, hidden, first, options, temperatures)
@@ -83,7 +84,7 @@ def sample_rows(
             kind="sample",
             sample_number=number,
             seed=options.seed,
-            priming=priming,
+            priming=options.priming or vocabulary.decode(primed),
             temperature=float(temperature),
             text=vocabulary.decode(tokens),
             nats_per_character=_nats_per_character(state.parameters, hidden, first, tokens),

@@ -47,6 +47,8 @@ def write_payload(state: TrainingState, vocabulary: Vocabulary) -> bytes:
         "smooth_loss": state.smooth_loss,
         "vocabulary": vocabulary.characters,
     }
+    if vocabulary.unit != "character":
+        metadata["unit"] = vocabulary.unit
     header: dict[str, Any] = _layout(state.hyperparameters, len(vocabulary))
     header["__metadata__"] = {metadata_key: canonical_json(metadata).decode()}
     text = canonical_json(header)
@@ -62,7 +64,9 @@ def read_payload(name: str, data: bytes) -> Payload:
         metadata = strict_json(header.pop("__metadata__")[metadata_key].encode())
         check_format(name, metadata["format"], payload_format)
         hyperparameters = Hyperparameters(**metadata["hyperparameters"])
-        vocabulary = Vocabulary.from_list(list(metadata["vocabulary"]))
+        vocabulary = Vocabulary.from_list(
+            list(metadata["vocabulary"]), metadata.get("unit", "character")
+        )
         if len(vocabulary) < 2:  # noqa: PLR2004 - with fewer there is nothing to predict
             raise ValueError("its vocabulary has fewer than 2 characters")
         layout = _layout(hyperparameters, len(vocabulary))

@@ -46,7 +46,7 @@ def sides_of(texts: list[str]) -> Sides:
     """What a corpus is split into; the blocks are found in order on both sides."""
     dataset = tokenise(texts)
     training, held_out, _ = dataset.split(share, "content")
-    rest = [dataset.vocabulary.decode(training), dataset.vocabulary.decode(held_out)]
+    rest = [dataset.vocabulary.decode(training[:]), dataset.vocabulary.decode(held_out[:])]
     sides = Sides(set(), set())
     for block in blocks_of(*texts):
         side = 1 if is_chosen(block) and rest[1].startswith(block) else 0
