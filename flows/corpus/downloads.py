@@ -22,6 +22,7 @@ piece_size = 2**20  # bytes
 codings = {"gzip": "gzip", "x-gzip": "gzip", "deflate": "deflate", "zstd": "zstd", "br": "brotli"}
 pages = {"text/html", "application/xhtml+xml"}
 validators = ("etag", "last-modified")  # differ where the file does
+longer = "no valid HTTP, or more bytes than its Content-Length"
 
 
 class Refused(OSError):
@@ -39,6 +40,7 @@ class Download:
         self._file = file
         self._budget = budget
         self._reply: Any = None
+        self._protocol: Any = None  # of its connection, which leaves it at its end
         self._first: dict[str, str] | None = None  # headers of the first reply
         self._size: int | None = None  # of the whole, as it is sent
         self._checksums = Checksums({})
@@ -92,14 +94,14 @@ class Download:
         url = filesystem.encode_url(self._file.path)
         try:
             async with asyncio.timeout(http.headers_timeout):
-                return await session.get(url, read_bufsize=piece_size, **options)
+                reply = await session.get(url, read_bufsize=piece_size, **options)
+                self._protocol = reply.connection.protocol if reply.connection else None
+                return reply
         except TooManyRedirects as error:
             raise Refused(302, "10 times: redirects in a circle") from error
         except ClientResponseError as error:  # such as more bytes than Content-Length says
             first, *_ = error.message.splitlines() or [""]
-            raise Refused(
-                0, f"no valid HTTP, or more bytes than its Content-Length: {first.strip(':')}"
-            ) from error
+            raise Refused(0, f"{longer}: {first.strip(':')}") from error
         except ConnectionTimeoutError as error:  # fsspec gives a TimeoutError no words
             raise http.TimedOut(f"no connection within {http.connect_timeout:g} s") from error
         except TimeoutError as error:
@@ -151,6 +153,11 @@ class Download:
         while piece := sync(loop, http.next_piece, content.read, content, piece_size):
             self._checksums.update(piece)
             yield piece
+        from aiohttp.http_exceptions import HttpProcessingError
+
+        ended = self._protocol.exception() if self._protocol is not None else None
+        if isinstance(ended, HttpProcessingError):
+            raise Refused(0, longer)
         self._checksums.compare(self._file.url)
 
     def _decoded(self, pieces: Iterable[bytes], headers: Mapping[str, str]) -> Iterator[bytes]:

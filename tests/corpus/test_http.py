@@ -228,10 +228,11 @@ def test_redirects_in_a_circle_are_refused() -> None:
 
 def test_more_bytes_than_the_length_says_are_refused() -> None:
     """They may be the text, and the length wrong."""
-    closing = head(length=4)
-    for start in (closing, closing.replace(b"Connection: close\r\n", b"")):
-        with FaultServer(always(start + b"text and more")) as server:
-            assert "or more bytes than its Content-Length" in refusal(f"{server.url}/a.txt")
+    for length, body in ((4, b"text and more"), (len(text) - 10, text)):
+        closing = head(length=length)
+        for start in (closing, closing.replace(b"Connection: close\r\n", b"")):
+            with FaultServer(always(start + body)) as server:
+                assert "or more bytes than its Content-Length" in refusal(f"{server.url}/a.txt")
 
 
 def test_what_is_no_http_is_refused() -> None:
