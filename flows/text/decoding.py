@@ -18,6 +18,7 @@ piece_size = 1 << 20  # bytes that are decoded at once
 most_pending = 4 << 20  # bytes that are not yet characters: UTF-7 has sections of any length
 most_offsets = 10
 replacements = {"replace": "\ufffd", "drop": ""}
+writing_halves = {"utf-7", "unicode-escape", "raw-unicode-escape"}  # others refuse them, or cannot
 half_pair = re.compile("[\ud800-\udfff]")
 counting = "flows.text.decoding"  # Python finds handlers of errors by name
 
@@ -130,11 +131,8 @@ class _File:
         return text
 
     def _whole(self, text: str, before: int) -> str:
-        """`text`, `before` characters into the file, without halves of surrogate pairs.
-
-        UTF-7 and escapes can write them, though they are no characters.
-        """
-        if text.isascii() or not (half := half_pair.search(text)):
+        """`text`, `before` characters into the file, without halves of surrogate pairs."""
+        if self.codec not in writing_halves or not (half := half_pair.search(text)):
             return text
         if self.errors == "strict":
             raise CorpusError(
