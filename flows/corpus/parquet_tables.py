@@ -24,6 +24,7 @@ most_page = 128 << 20
 most_pages = 1_000_000  # of a column in a group of rows
 batch_bytes = 4 << 20
 most_rows = 1 << 16
+most_repeated = 8  # times `batch_bytes`: what a batch has at most where values repeat others
 read_size = 1 << 20
 dictionary_encodings, prefixes = {2, 8}, 7  # in headers of pages
 data_pages = {5: 2, 8: 4}  # fields of a header, and the field of the encoding in each
@@ -134,8 +135,9 @@ def _rows_at_once(chunk: Chunk, pages: Any, path: Path, group: int, column: str)
             used = own.get(encoding, 0)
             repeats |= used in dictionary_encodings
             if own and used not in dictionary_encodings:
-                # A value that repeats a part of the one before it is as long as its page at most.
-                values = 1 if used == prefixes else max(1, own.get(1, 1))
+                values = max(1, own.get(1, 1))
+                if used == prefixes:  # each may repeat the one before it, so have its whole page
+                    values = min(values, most_repeated)
                 longest = max(longest, header[2] / values)
     if repeats:
         longest = max(longest, _longest_repeated(path, group, column))

@@ -66,10 +66,13 @@ def _arrays(path: Path, name: str, column: str) -> Iterator[Any]:
 
 def _kind(path: Path, name: str) -> TableKind:
     """What table a file is, where it has to be one."""
-    if kind := table_kind(_head(path), name):
+    kind = table_kind(_head(path), name)
+    if kind == "Parquet":
         return kind
     head = _head(path)
     check_is_text(head, name)
+    if kind:
+        return kind
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if start.startswith((b"{", b"[")):
         return "JSON Lines"

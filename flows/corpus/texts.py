@@ -8,7 +8,6 @@ process.
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -26,13 +25,13 @@ from flows.corpus.table_kinds import Nulls, table_kind
 from flows.parameters import ReadingOptions
 from flows.storage.copies import cache_folder
 from flows.text.decoding import Problems, to_utf8
+from flows.text.encodings import encoding_of
 from flows.text.kinds import check_is_text
 from flows.text.scanning import piece_bytes
 
 Pieces = Iterator[bytes | memoryview]
 head_bytes = 1 << 16  # that tell what a file is
 as_read = ("strict", "keep", "none")  # errors, newline and normalize of a text as it is
-not_utf8 = re.compile(rb"\A(\xff\xfe|\xfe\xff)|\0")  # as is likely: UTF-16 or UTF-32
 
 
 @dataclass
@@ -110,48 +109,51 @@ class Texts:
             return False
         if magic.match(head) or table_kind(head, file.url):
             return False
-        check_is_text(head, file.url)
+        check_is_text(head[:head_size], file.url)
+        if options.unit == "byte":
+            return True
+        codec = encoding_of(head[:head_size], self._encoding, file.url).codec
         as_it_is = (options.errors, options.newline, options.normalize) == as_read
-        return options.unit == "byte" or (
-            as_it_is
-            and codecs.lookup(self._encoding).name == "utf-8"
-            and not_utf8.search(head) is None
-        )
+        return as_it_is and codec == "utf-8"
 
     def _converted(self, text: Text, raw: Iterable[bytes]) -> Iterator[bytes]:
         """The text of a file, in UTF-8 or as the bytes that it is."""
         name, options = text.file.url, self._options
         head, pieces = _headed(decompressed(raw, name, self._budget))
         if options.corpus_column is not None or table_kind(head, name):
-            return self._column(text, pieces)
-        check_is_text(head, name)
-        if options.unit == "byte":
-            return pieces
+            return self._column(text, head, pieces)
+        check_is_text(head[:head_size], name)
+        return pieces if options.unit == "byte" else self._in_utf8(text, pieces, self._encoding)
+
+    def _in_utf8(self, text: Text, pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+        options = self._options
         return to_utf8(
             pieces,
-            self._encoding,
-            name,
+            encoding,
+            text.file.url,
             errors=options.errors,
             newline=options.newline,
             normalize=options.normalize,
             problems=text.problems,
         )
 
-    def _column(self, text: Text, pieces: Iterable[bytes]) -> Iterator[bytes]:
+    def _column(self, text: Text, head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """The rows of a table's column; a table is a file, of which parts are read at random."""
         from flows.corpus.tables import column_pieces, refuse_table  # pyarrow takes 40 MB
 
         name, options = text.file.url, self._options
+        if table_kind(head, name) != "Parquet":
+            pieces = to_utf8(pieces, self._encoding, name, problems=text.problems)
         with NamedTemporaryFile(dir=cache_folder()) as table:
             with writing():
                 table.writelines(pieces)
                 table.flush()
-            if options.corpus_column is None:
-                refuse_table(Path(table.name), name)
+            path, column, separator = Path(table.name), options.corpus_column, options.corpus_separator
+            if column is None:
+                refuse_table(path, name)
             else:
-                separator = options.corpus_separator
-                column = options.corpus_column
-                yield from column_pieces(Path(table.name), name, column, separator, text.nulls)
+                rows = column_pieces(path, name, column, separator, text.nulls)
+                yield from self._in_utf8(text, rows, "utf-8") if options.unit == "character" else rows
 
 
 def _headed(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:

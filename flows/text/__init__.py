@@ -1,9 +1,10 @@
 """Text without files: characters and their numbers, bytes to text, blocks, held-out text."""
 
 from flows.text.blocks import Blocks, BlockTable
-from flows.text.decoding import decode
+from flows.text.decoding import Problems, to_utf8
 from flows.text.encoding import Encoder
 from flows.text.held_out import Division, Split, SplitMethod, divide, split
+from flows.text.kinds import check_is_text
 from flows.text.scanning import Scanner
 from flows.text.vocabulary import TokenArray, Unit, Vocabulary
 
@@ -12,13 +13,15 @@ __all__ = [
     "Blocks",
     "Division",
     "Encoder",
+    "Problems",
     "Scanner",
     "Split",
     "SplitMethod",
     "TokenArray",
     "Unit",
     "Vocabulary",
-    "decode",
+    "check_is_text",
     "divide",
     "split",
+    "to_utf8",
 ]

@@ -18,6 +18,7 @@ piece_size = 1 << 20  # bytes that are decoded at once
 most_pending = 4 << 20  # bytes that are not yet characters: UTF-7 has sections of any length
 most_offsets = 10
 replacements = {"replace": "\ufffd", "drop": ""}
+writing_halves = {"utf-7", "unicode-escape", "raw-unicode-escape"}  # others refuse them, or cannot
 half_pair = re.compile("[\ud800-\udfff]")
 counting = "flows.text.decoding"  # Python finds handlers of errors by name
 
@@ -82,11 +83,6 @@ def to_utf8(
     yield from _with_line_feeds(encoded) if newline == "lf" else encoded
 
 
-def decode(data: bytes, encoding: str, name: str) -> str:
-    """`data` as text; `CorpusError` names the first byte that does not fit, with its offset."""
-    return b"".join(to_utf8([data], encoding, name, problems=Problems())).decode()
-
-
 @dataclass
 class _File:
     """A file that is being decoded."""
@@ -130,11 +126,8 @@ class _File:
         return text
 
     def _whole(self, text: str, before: int) -> str:
-        """`text`, `before` characters into the file, without halves of surrogate pairs.
-
-        UTF-7 and escapes can write them, though they are no characters.
-        """
-        if text.isascii() or not (half := half_pair.search(text)):
+        """`text`, `before` characters into the file, without halves of surrogate pairs."""
+        if self.codec not in writing_halves or not (half := half_pair.search(text)):
             return text
         if self.errors == "strict":
             raise CorpusError(
@@ -161,7 +154,7 @@ class _File:
         advice = (
             f"it looks like {known}: give encoding={known}"
             if known and known != self.codec
-            else "convert it, give its real encoding, or errors=replace"
+            else "convert it, give its real encoding, or set reading.errors"
         )
         return (
             f"{self.name} is not {self.encoding}: {error.reason} at byte offset"

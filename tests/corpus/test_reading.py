@@ -17,8 +17,7 @@ from typing import ClassVar
 import pytest
 
 from flows.exceptions import CorpusError
-from flows.text import decode
-from tests.support.corpora import read_corpus
+from tests.support.corpora import decode, read_corpus
 
 sentence = "the keeper lit the lamp and the tide came in.\n"
 

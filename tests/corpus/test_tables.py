@@ -407,6 +407,19 @@ def test_repeated_texts_are_read_in_flat_memory(tmp_path: Path) -> None:
     assert max(sizes) <= parquet_tables.batch_bytes + (1 << 17)
 
 
+def test_texts_that_repeat_those_before_are_read_in_flat_memory(tmp_path: Path) -> None:
+    """Each may be stored as the length of what it repeats."""
+    long = "x" * 900_000
+    options = {"use_dictionary": False, "column_encoding": {"text": "DELTA_BYTE_ARRAY"}}
+    path = parquet(tmp_path / "t.parquet", [long] * 100, write_batch_size=100, **options)
+
+    sizes = [len(piece) for piece in column_pieces(path, path.name, "text", "\n", Nulls())]
+
+    assert path.stat().st_size < 100_000
+    assert 100 * (len(long) + 1) == sum(sizes)
+    assert max(sizes) < (parquet_tables.most_repeated + 2) * parquet_tables.batch_bytes
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "footer", "no footer", "encrypted"])
 def test_a_damaged_parquet_file_is_refused(tmp_path: Path, damage: str) -> None:
     """In one sentence."""
@@ -468,9 +481,10 @@ def test_a_page_that_claims_gigabytes_is_refused_before_it_is_unpacked(
     assert re.search("a page of 3,[0-9,]+ bytes, at most 1,048,576 are read: write", refusal(path))
 
 
-def test_a_table_that_is_none_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["t", "t.csv", "t.jsonl"])
+def test_a_table_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
     """Whatever it is called: its bytes say what it is."""
-    path = write(tmp_path / "t", b"PK\x03\x04" + bytes(100))
+    path = write(tmp_path / name, b"PK\x03\x04" + bytes(100))
 
     assert "is a zip archive, not a text" in refusal(path)
 

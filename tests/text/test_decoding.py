@@ -6,6 +6,7 @@ import codecs
 import re
 import unicodedata
 from collections.abc import Iterable
+from encodings.aliases import aliases
 from typing import Any
 
 import pytest
@@ -260,6 +261,32 @@ def test_half_a_surrogate_pair_is_no_character(encoding: str, data: bytes) -> No
     assert "ab\ufffdc" == read(data, encoding, errors="replace", problems=problems)
     assert "abc" == read(data, encoding, errors="drop", problems=problems)
     assert Problems(2, []) == problems
+
+
+def test_no_other_encoding_gives_half_a_surrogate_pair() -> None:
+    """Of all that Python has: every pair of bytes, and some longer ones."""
+    samples = [*(bytes([a, b]) for a in range(256) for b in range(256)), b"\xed\xa0\x80", b"+2AA-"]
+    every = sorted({codecs.lookup(name).name for name in aliases.values() if text_encoding(name)})
+    giving = {
+        codec
+        for codec in every
+        if re.search("[\ud800-\udfff]", b"".join(samples).decode(codec, "replace"))
+        or any(
+            re.search("[\ud800-\udfff]", sample.decode(codec, "ignore")) for sample in samples[::97]
+        )
+    }
+
+    assert len(every) > 80
+    assert giving - decoding.writing_halves == set()
+
+
+def text_encoding(name: str) -> bool:
+    """Whether Python reads texts with it, on this system."""
+    try:
+        "".encode(name)
+    except (LookupError, UnicodeError):
+        return False
+    return name not in {"idna", "punycode"}
 
 
 def test_line_ends_become_line_feeds() -> None:
