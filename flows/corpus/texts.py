@@ -26,7 +26,7 @@ from flows.parameters import ReadingOptions
 from flows.storage.copies import cache_folder
 from flows.text.decoding import Problems, to_utf8
 from flows.text.encodings import encoding_of
-from flows.text.kinds import check_is_text
+from flows.text.kinds import check_is_text, head_size
 from flows.text.scanning import piece_bytes
 
 Pieces = Iterator[bytes | memoryview]
@@ -148,12 +148,18 @@ class Texts:
             with writing():
                 table.writelines(pieces)
                 table.flush()
-            path, column, separator = Path(table.name), options.corpus_column, options.corpus_separator
+            path, column, separator = (
+                Path(table.name),
+                options.corpus_column,
+                options.corpus_separator,
+            )
             if column is None:
                 refuse_table(path, name)
             else:
                 rows = column_pieces(path, name, column, separator, text.nulls)
-                yield from self._in_utf8(text, rows, "utf-8") if options.unit == "character" else rows
+                yield from (
+                    self._in_utf8(text, rows, "utf-8") if options.unit == "character" else rows
+                )
 
 
 def _headed(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -12,7 +12,7 @@ window = 64  # characters that a hash depends on: each doubling pushes one out o
 
 @kernel
 def find_ends(
-    tokens: NDArray[np.unsignedinteger],
+    tokens: NDArray[np.integer],
     gears: NDArray[np.uint64],
     newline: int,
     shortest: int,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.text.blocks import longest_block, shortest_block
-from flows.text.entropy import give_back
+from flows.text.mapped import give_back, plain_of
 from flows.text.vocabulary import TokenArray, Vocabulary
 
 piece_characters = 1 << 24  # of a text at a time, whose memory is given back then
@@ -47,10 +47,8 @@ def ends_by_content(part: TokenArray, vocabulary: Vocabulary, *, is_end: bool) -
 
     newline = vocabulary.characters.find("\n") % (len(vocabulary) + 1)
     ends: NDArray[np.int64] = np.empty(len(part) // shortest_block + 1, np.int64)
-    plain = part.view(np.ndarray)
-    plain.flags.writeable = False  # however the text is kept: kernels are compiled for each kind
     limits = (shortest_block, longest_block)
-    count = find_ends(plain, gears_of(vocabulary), newline, *limits, is_end, ends)
+    count = find_ends(plain_of(part), gears_of(vocabulary), newline, *limits, is_end, ends)
     return ends[:count]
 
 

@@ -133,7 +133,7 @@ class _File:
             raise CorpusError(
                 f"{self.name} cannot be read with encoding {self.encoding!r}: its character"
                 f" {before + half.start() + 1:,} is half of a surrogate pair"
-                f" (U+{ord(half[0]):04X}): convert it, or give errors=replace"
+                f" (U+{ord(half[0]):04X}): convert it, or set reading.errors"
             )
         whole, count = half_pair.subn(replacements[self.errors], text)
         self.problems.invalid += count  # their offsets are not known

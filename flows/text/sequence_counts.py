@@ -73,6 +73,45 @@ def count_sequences(
 
 
 @kernel
+def sort_into_buckets(
+    tokens: NDArray[np.integer],
+    bounds: NDArray[np.int64],
+    length: int,
+    bits: int,
+    low: int,
+    high: int,
+    places: NDArray[np.int64],
+    keys: NDArray[np.uint64],
+) -> None:
+    """Write the keys of sequences whose bucket is in [low, high) to `keys`, from `places` on.
+
+    There are len(places) buckets, a power of two, by all characters but the last. Each place moves
+    on; without room in `keys` that is all, so that places count.
+    """
+    shift, mask = np.uint64(bits), ~np.uint64(0) >> np.uint64(64 - length * bits)
+    last, counts_only = np.uint64(len(places) - 1), len(keys) == 0
+    for row in range(len(bounds)):
+        key, part = np.uint64(0), tokens[bounds[row, 0] : bounds[row, 1]]
+        for at in range(len(part)):
+            key = ((key << shift) | np.uint64(part[at])) & mask
+            bucket = np.int64(kind_of(key >> shift) & last)
+            if at < length - 1 or bucket < low or bucket >= high:
+                continue
+            if not counts_only:
+                keys[places[bucket]] = key
+            places[bucket] += 1
+
+
+@kernel
+def add_keys(keys: NDArray[np.uint64], table: Table) -> int:
+    """Count keys in a table that has room; returns how many slots it took."""
+    taken = 0
+    for key in keys:
+        taken += add(table, key, np.uint64(1))
+    return taken
+
+
+@kernel
 def add_shortened(table: Table, bits: int, other: Table) -> int:
     """Add what a table counted, without the last `bits` of each key, to one that has room."""
     shift, taken = np.uint64(bits), 0

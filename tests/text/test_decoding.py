@@ -172,7 +172,7 @@ def test_a_text_that_is_cut_inside_a_character_is_refused(length: int) -> None:
     message = refusal(b"x" * (1 << 20) + "🦊".encode()[:length])
 
     assert "unexpected end of data at byte offset 1048576 (0xf0)" in message
-    assert "convert it, give its real encoding, or errors=replace" in message
+    assert "convert it, give its real encoding, or set reading.errors" in message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "UTF8", "utf-8-sig", "U16", "utf-16-le", "utf_16_be", "utf-32", "utf-32-le", "utf-32-be"])  # fmt: skip

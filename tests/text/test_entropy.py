@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.text import Vocabulary, entropy
+from flows.text import Vocabulary, mapped, sequence_tables
 from flows.text.entropy import Entropy, counts_of, entropies, sample_of
 from tests.support.texts import bundled
 
@@ -82,20 +82,22 @@ def test_entropies_are_the_same_for_every_size_of_vocabulary(size: int) -> None:
     assert_same([text], measured(text, vocabulary=vocabulary), 0, 1, 2, 3)
 
 
-@pytest.mark.parametrize("pairs", [0, 11])
+def set_limits(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
+    """Of the tables, so low that a small text goes beyond them."""
+    low = {"group_characters": 16, "smallest_table": 128, "buckets": 64, "most_keys": 5000}
+    for name, value in {**low, **limits}.items():
+        monkeypatch.setattr(sequence_tables, name, value)
+    monkeypatch.setattr(mapped, "piece_characters", 1000)
+
+
+@pytest.mark.parametrize("widest", [0, 11])
+@pytest.mark.parametrize("largest", [256, 2048, 1 << 20])
 def test_memory_is_bounded_and_the_result_the_same(
-    pairs: int, monkeypatch: pytest.MonkeyPatch
+    widest: int, largest: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More sequences than the largest table holds are counted in several passes."""
-    for name, value in {
-        "piece_characters": 1000,
-        "group_characters": 16,
-        "smallest_table": 128,
-        "largest_table": 2048,
-        "widest_pairs": pairs,
-        "most_in_32_bits": pairs,
-    }.items():
-        monkeypatch.setattr(entropy, name, value)
+    limits = {"largest_table": largest, "widest_pairs": widest, "most_in_32_bits": widest}
+    set_limits(monkeypatch, most_partitions=64, **limits)
     cuts = [0, *range(700, len(lines), 1777), len(lines)]
     sample = list(itertools.pairwise(cuts))
 
@@ -106,9 +108,7 @@ def test_memory_is_bounded_and_the_result_the_same(
 
 def test_order_1_says_when_it_is_of_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """A text with so many different pairs that it would take too many passes."""
-    for name in ("group_characters", "smallest_table", "largest_table", "widest_pairs"):
-        monkeypatch.setattr(entropy, name, 8 if name == "group_characters" else 64)
-    monkeypatch.setattr(entropy, "widest_pairs", 0)
+    set_limits(monkeypatch, largest_table=128, widest_pairs=0, most_partitions=1)
     found = measured(lines[:20_000], [(100, 400)])
 
     assert not found[1].is_exact
