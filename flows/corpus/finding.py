@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import fsspec
 
+from flows.corpus import streams
 from flows.corpus.archives import Archive, archive_protocol, protocols
 from flows.corpus.budget import Budget
 from flows.corpus.clients import client_options, with_limits
@@ -18,7 +21,7 @@ from flows.corpus.local import find_local, one_local
 from flows.corpus.ordering import in_order
 from flows.corpus.remote import check_start, find_remote, one_remote, stores
 from flows.corpus.spool import Spool
-from flows.exceptions import CorpusError
+from flows.exceptions import CorpusError, CorpusUnavailable
 from flows.parameters.sections import ReadingOptions
 from flows.storage.boundary import check_allowed, check_host, expanded
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_url, urls_of
@@ -65,7 +68,7 @@ class _Finder:
         check_host(url, "corpus", CorpusError)
         expanded(link, "corpus", CorpusError)  # it is sent later, but refused now
         found = partial(self._chained, url, outer) if outer else partial(self._plain, url)
-        files = list(reading(public_url(url), lambda: list(found())))
+        files = _twice(url, lambda: reading(public_url(url), lambda: list(found())))
         if files:
             return files
         raise CorpusError(
@@ -152,6 +155,22 @@ class _Finder:
         if protocol_of(link) in stores:
             options["use_listings_cache"] = False  # a corpus changes while a process lives
         return options
+
+
+def _twice(url: str, find: Callable[[], list[SourceFile]]) -> list[SourceFile]:
+    """What `find` returns, at its second try if a server did not answer; then no task tries more."""
+    protocol = protocol_of(url)
+    if protocol in local_protocols:
+        return find()
+    if protocol not in stores:  # whose clients try twice themselves
+        with suppress(CorpusUnavailable):
+            return find()
+        time.sleep(streams.pause)
+    try:
+        return find()
+    except CorpusUnavailable as error:
+        problem = CorpusError(str(error))
+    raise problem
 
 
 def _local() -> Any:

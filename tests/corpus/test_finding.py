@@ -6,14 +6,16 @@ import os
 import socket
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from glob import glob
 from operator import itemgetter
 from pathlib import Path
+from threading import Thread
 
 import fsspec
 import pytest
 
-from flows.corpus import find_files, fingerprints
+from flows.corpus import find_files, fingerprints, streams
 from flows.corpus.ordering import Order, in_order
 from flows.exceptions import CorpusError, CorpusUnavailable
 from flows.parameters.sections import ReadingOptions
@@ -403,3 +405,27 @@ def test_patterns_find_what_those_of_python_find(
     expected = {name for name in glob(other, recursive=True) if Path(name).is_file()}  # noqa: PTH207
 
     assert sorted(expected) == found(pattern)  # where the other finds one twice, it is read once
+
+
+def test_a_server_that_does_not_answer_is_asked_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not by the task again: who waits is told within two minutes."""
+    pytest.importorskip("paramiko", reason="sftp needs pip install paramiko")
+    monkeypatch.setattr(streams, "pause", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(20)
+        asked = []
+
+        def hang_up() -> None:
+            with suppress(OSError):
+                while True:
+                    server.accept()[0].close()
+                    asked.append(1)
+
+        thread = Thread(target=hang_up)
+        thread.start()
+        message = refusal(f"sftp://127.0.0.1:{server.getsockname()[1]}/a.txt")
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+    assert "cannot be read" in message
+    assert 2 == len(asked)
