@@ -13,6 +13,7 @@ from flows.results import IngestResult, ingest_result
 from flows.runtime.decorators import flow
 from flows.runtime.run_names import of_corpus
 from flows.tasks.ingest_corpus import ingest_corpus
+from flows.tasks.profile_dataset import profile_dataset
 
 
 @flow(run_name=of_corpus("ingest"), dry_run=(dry_run.corpus, dry_run.resources))
@@ -24,4 +25,7 @@ def ingest(
     single_writer: SingleWriter = default(SingleWriter),
 ) -> IngestResult:
     """Read a corpus from any URL into a dataset of tokens with its vocabulary."""
-    return ingest_result(ingest_corpus(corpus, encoding, reading, store, single_writer))
+    dataset = ingest_corpus(corpus, encoding, reading, store, single_writer)
+    if not dataset.is_profiled:
+        profile_dataset(dataset)
+    return ingest_result(dataset)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from flows.storage.profiles import ProfiledFile
+
 
 class Reference(BaseModel):
     """Frozen, and made of JSON's types."""
@@ -80,6 +82,8 @@ class DatasetRef(Reference):
     vocabulary_size: int
     corpus: tuple[str, ...]  # URLs that it was read from, without secrets
     answered: WorkRef | None = None  # where a decision answers; then the dataset is not stored
+    is_profiled: bool = False  # the store has its profile
+    files: tuple[ProfiledFile, ...] = ()  # what its profile says of them, where it has none yet
 
 
 class ProfileRef(Reference):

@@ -44,6 +44,7 @@ from flows.tasks.evaluate_checkpoint import evaluate_checkpoint
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
+from flows.tasks.profile_dataset import profile_dataset
 from flows.tasks.promote_checkpoint import promote_checkpoint
 from flows.tasks.publish_model_page import publish_model_page
 from flows.tasks.publish_page import publish_page
@@ -97,6 +98,9 @@ def retrain(
     most = evaluation.maximum_characters
     judging = Judging(options=promotion, most=most, kept_versions=retention.versions)
     dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
+    with suppress(StorageError):  # its task failed visibly; training does not need it
+        if not (dataset.is_profiled or dataset.answered):
+            profile_dataset(dataset)
     with exclusive_run(store, model, when_busy):
         work = dataset.answered or find_work(dataset, request)
         if work.answer:

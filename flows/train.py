@@ -35,6 +35,7 @@ from flows.runtime.run_names import of_model
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
+from flows.tasks.profile_dataset import profile_dataset
 from flows.tasks.retain_store import retain_store
 
 
@@ -61,6 +62,9 @@ def train(
         maximum_vocabulary=reading.maximum_vocabulary,
     )
     dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
+    with suppress(StorageError):  # its task failed visibly; training does not need it
+        if not (dataset.is_profiled or dataset.answered):
+            profile_dataset(dataset)
     with exclusive_run(store, model, when_busy):
         work = dataset.answered or find_work(dataset, request)
         if work.answer:

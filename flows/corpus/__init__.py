@@ -5,11 +5,12 @@ from flows.corpus.finding import find_files
 from flows.corpus.fingerprint import fingerprints, strong_fingerprints
 from flows.corpus.request import CorpusRequest
 from flows.corpus.states import changed
-from flows.corpus.texts import Texts
+from flows.corpus.texts import Text, Texts
 
 __all__ = [
     "CorpusRequest",
     "SourceFile",
+    "Text",
     "Texts",
     "changed",
     "find_files",

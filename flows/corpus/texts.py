@@ -8,6 +8,7 @@ process.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -43,6 +44,7 @@ class Text:
     nulls: Nulls = field(default_factory=Nulls)
     is_plain: bool = False  # it is read again where it is
     place: Place | None = None  # in the temporary file
+    replaced: int = 0  # characters
 
 
 class Texts:
@@ -76,15 +78,21 @@ class Texts:
         for text in self.texts:
             yield text.file.url, self._counted(self._pieces(text))
 
-    def replace(self, characters: Iterable[str], replacement: str) -> None:
+    def replace(self, characters: str, replacement: str) -> None:
         """Let the texts be read with other characters replaced."""
         table = str.maketrans(dict.fromkeys(characters, replacement))
+        rare = re.compile(f"[{re.escape(characters)}]")
         for text in self.texts:
-            decoder = codecs.getincrementaldecoder("utf-8")()
-            pieces = (
-                decoder.decode(piece).translate(table).encode() for piece in self._pieces(text)
-            )
-            text.place = self._spool.add(pieces)
+            text.place = self._spool.add(self._replaced(text, rare, table))
+
+    def _replaced(
+        self, text: Text, rare: re.Pattern[str], table: dict[int, str]
+    ) -> Iterator[bytes]:
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for piece in self._pieces(text):
+            part = decoder.decode(piece)
+            text.replaced += len(rare.findall(part))
+            yield part.translate(table).encode()
 
     def _counted(self, pieces: Iterable[bytes | memoryview]) -> Pieces:
         for piece in pieces:

@@ -4,6 +4,8 @@ from flows import runtime  # noqa: F401 - before Prefect is imported
 
 __all__ = [  # modules: each is imported by its name
     "artifacts",
+    "dataset_page",
+    "reading",
     "tables",
     "terminal",
 ]

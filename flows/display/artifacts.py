@@ -46,12 +46,8 @@ class Progress:
 
     def __init__(self, store: str, model: str, iteration: int, goal: int) -> None:
         self._goal = goal
-        # Prefect's types allow for asynchronous use; in a synchronous flow it returns the id
-        self._artifact = create_progress_artifact(
-            progress=self._percent(iteration),
-            key=artifact_key("progress", store, model),
-            description=f"Training of model {model}",
-        )
+        key = artifact_key("progress", store, model)
+        self._artifact = start_progress(key, f"Training of model {model}", self._percent(iteration))
         self._call = BackgroundCall()
 
     def update(self, iteration: int) -> None:
@@ -59,16 +55,25 @@ class Progress:
         is_last = iteration >= self._goal
         if is_last:
             self._call.wait(patience_seconds)
-        self._call.start(partial(self._send, self._percent(iteration)))
+        self._call.start(partial(send_progress, self._artifact, self._percent(iteration)))
         if is_last:
             self._call.wait(patience_seconds)
 
-    def _send(self, percent: float) -> None:
-        with suppress(Exception):  # no server, or the flow has ended meanwhile
-            update_progress_artifact(cast("UUID", self._artifact), progress=percent)
-
     def _percent(self, iteration: int) -> float:
         return min(100.0, 100.0 * iteration / self._goal)
+
+
+def start_progress(key: str, description: str, percent: float) -> UUID:
+    """A new bar in the UI."""
+    # Prefect's types allow for asynchronous use; in a synchronous flow it returns the id
+    found = create_progress_artifact(progress=percent, key=key, description=description)
+    return cast("UUID", found)
+
+
+def send_progress(artifact: UUID, percent: float) -> None:
+    """Move a bar."""
+    with suppress(Exception):  # no server, or the flow has ended meanwhile
+        update_progress_artifact(artifact, progress=percent)
 
 
 def show_samples(store: str, model: str, table: pa.Table) -> None:

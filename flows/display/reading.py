@@ -1,24 +1,53 @@
-"""How far the reading of a corpus is: in the terminal's log, and as an artifact in the UI."""
+"""How far the reading of a corpus is: in the terminal or the log, and as an artifact in the UI."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from functools import partial
+from uuid import UUID
 
 from prefect import get_run_logger
 
-every_seconds = 5.0
+from flows.display.artifacts import artifact_key, send_progress, start_progress
+from flows.display.terminal import live_training
+from flows.runtime.background import BackgroundCall
+
+every_seconds = 2.0
+shown_from = 50_000_000  # bytes: a smaller corpus is read before anyone looks
 
 
-def reading_progress() -> Callable[[int], None]:
-    """A function to call with each number of bytes read; it says now and then how many there were."""
-    last, done = time.monotonic(), 0
+class ReadingProgress:
+    """Told of bytes as they are read, in each of two passes; says now and then how many there were."""
 
-    def on_bytes(count: int) -> None:
-        nonlocal last, done
-        done += count
-        if (now := time.monotonic()) - last >= every_seconds:
-            last = now
-            get_run_logger().info("%s MB read", f"{done / 1e6:,.0f}")
+    def __init__(self, store: str, corpus: tuple[str, ...]) -> None:
+        self.size: int | None = None  # bytes of the corpus, where that is known
+        self._key = artifact_key("reading", store, " ".join(corpus))
+        self._done, self._last = 0, time.monotonic()
+        self._artifact: UUID | None = None
+        self._call = BackgroundCall()
 
-    return on_bytes
+    def __call__(self, count: int) -> None:
+        """So many more bytes were read."""
+        self._done += count
+        if (now := time.monotonic()) - self._last < every_seconds:
+            return
+        self._last = now
+        of_all = f" of {2 * self.size / 1e6:,.0f}" if self.size else ""
+        message = f"reading the corpus, in two passes: {self._done / 1e6:,.0f}{of_all} MB"
+        get_run_logger().info(message)
+        live_training().announce(message)
+        if self.size and self.size >= shown_from:
+            self._call.start(partial(self._send, min(100.0, 50.0 * self._done / self.size)))
+
+    def finish(self) -> None:
+        """Show that all was read, if anything was shown."""
+        if self._artifact:
+            self._call.wait(every_seconds)
+            self._call.start(partial(self._send, 100.0))
+            self._call.wait(every_seconds)
+
+    def _send(self, percent: float) -> None:
+        if self._artifact is None:
+            self._artifact = start_progress(self._key, "Reading the corpus, in two passes", percent)
+        else:
+            send_progress(self._artifact, percent)

@@ -57,6 +57,11 @@ class LiveTraining:
             speed=f"{characters_per_second / 1000:,.0f}k chars/s",
         )
 
+    def announce(self, message: str) -> None:
+        """Print a line above."""
+        if self._progress:
+            self._progress.console.print(f"[dim]{escape(visible(message))}[/]", highlight=False)
+
     def show(self, record: CheckpointRecord) -> None:
         """Print a checkpoint's sample above the line, as the notebook does."""
         if self._progress is None or record.snapshot is None:

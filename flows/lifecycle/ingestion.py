@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -12,16 +13,27 @@ from tempfile import TemporaryFile
 import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 
-from flows.corpus import CorpusRequest, SourceFile, Texts, changed, find_files, strong_fingerprints
+from flows.corpus import (
+    CorpusRequest,
+    SourceFile,
+    Text,
+    Texts,
+    changed,
+    find_files,
+    strong_fingerprints,
+)
 from flows.exceptions import CorpusError, DamagedObject
 from flows.storage import datasets
 from flows.storage.copies import cache_folder
 from flows.storage.damage import warn
 from flows.storage.datasets import Dataset, Scan, ScannedText
+from flows.storage.profiles import ProfiledFile, bounded_files
 from flows.storage.sources import ReadSource
 from flows.storage.stores import Store
-from flows.text import Encoder, TokenArray
+from flows.text import Encoder, ScannedFile, TokenArray
 
+logger = logging.getLogger(__name__)
+shown_files = 10  # with problems, in the log; all are in the profile
 shown_rare = 10  # characters, where there are too many
 rare_character = "\u25a1"  # a white square, for characters under `minimum_count`
 
@@ -42,6 +54,12 @@ class OpenCorpus:
         self._state = strong_fingerprints(files)
         self._source = ReadSource(store, corpus, encoding, options.shaping())
         self._closing = ExitStack()
+        self.files: tuple[ProfiledFile, ...] = ()  # of a corpus that was read
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of its files as they are stored, where that is known."""
+        return sum(facts["size"] for facts in self._state) if self._state else None
 
     def text(self) -> ScannedText:
         """The text: the dataset in the store if the files are known, else scanned.
@@ -102,6 +120,9 @@ class OpenCorpus:
             self._texts.replace(rare, rare_character)
             scan = datasets.scan(self._texts.read(), self._options.unit)
         check_scan(scan, self._texts.names, self._options.maximum_vocabulary)
+        self.files = bounded_files(tuple(map(_profiled, self._texts.texts, scan.files)))[0]
+        for file in [file for file in self.files if file.problems][:shown_files]:
+            logger.warning("%s: %s", file.name, "; ".join(file.problems))
         return scan.text
 
 
@@ -168,6 +189,26 @@ def check_scan(scan: Scan, names: Sequence[str], most: int) -> None:
             f" {most:,}; the rarest are {rarest}: check its encoding, or set reading.minimum_count"
             " or reading.maximum_vocabulary"
         )
+
+
+def _profiled(text: Text, scanned: ScannedFile) -> ProfiledFile:
+    """A file, and what a person should know of it."""
+    problems = []
+    if count := text.problems.invalid:
+        first = "".join(
+            f", the first at byte offset {at:,}" for at in text.problems.first_invalid[:1]
+        )
+        problems.append(f"{count:,} invalid sequences of bytes were replaced or dropped{first}")
+    if count := text.nulls.count:
+        problems.append(f"{count:,} rows without a text were left out")
+    if scanned.first_control is not None:
+        problems.append(
+            f"{scanned.controls:,} control characters, the first at byte offset"
+            f" {scanned.first_control:,} of its text in UTF-8"
+        )
+    if text.replaced:
+        problems.append(f"{text.replaced:,} rare characters became {rare_character}")
+    return ProfiledFile(name=text.file.url, characters=scanned.characters, problems=tuple(problems))
 
 
 def _rare(scan: Scan, least: int) -> str:

@@ -69,13 +69,18 @@ def profile_of(
         ),
         files=kept,
         more_files=more,
-        **_totals(vocabulary.code_points, counts),
+        **_totals(vocabulary, counts),
     )
 
 
-def _totals(points: NDArray[np.uint32], counts: Counts) -> dict[str, int]:
+def _totals(vocabulary: Vocabulary, counts: Counts) -> dict[str, int]:
     """Sums over characters of a kind."""
-    size = 1 + sum((points >= end).astype(np.int64) for end in ends_of_sizes)
+    points = vocabulary.code_points
+    size = (
+        1
+        if vocabulary.unit == "byte"
+        else 1 + sum((points >= end).astype(np.int64) for end in ends_of_sizes)
+    )
     control = np.isin(points, control_points)
     return {
         "utf8_bytes": int((counts.astype(np.int64) * size).sum()),

@@ -12,6 +12,7 @@ __all__ = [  # modules: each is imported by its name
     "find_work",
     "ingest_corpus",
     "prepare_run",
+    "profile_dataset",
     "promote_checkpoint",
     "publish_model_page",
     "publish_page",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flows.corpus import CorpusRequest
-from flows.display.reading import reading_progress
+from flows.display.reading import ReadingProgress
 from flows.lifecycle.estimates import estimate
 from flows.lifecycle.ingestion import open_corpus
 from flows.lifecycle.limits import limits_of
@@ -16,6 +16,7 @@ from flows.runtime.decorators import task
 from flows.runtime.secrets import filesystem_options
 from flows.storage import datasets
 from flows.storage.dataset_use import take_up
+from flows.storage.profiles import find_profile
 from flows.storage.stores import check_store, open_store
 from flows.storage.urls import public_url, urls_of
 
@@ -36,7 +37,10 @@ def ingest_corpus(
     """
     target = open_store(store)
     asked = CorpusRequest(corpus, encoding, reading, filesystem_options(reading.corpus_secret))
-    with open_corpus(target, asked, reading_progress()) as opened:
+    public = tuple(map(public_url, urls_of(corpus)))
+    progress = ReadingProgress(store, public)
+    with open_corpus(target, asked, progress) as opened:
+        progress.size = opened.size
         text = opened.text()
         work = find_work(target, text, request) if request else None
         limits_of(target).check(estimate(target, text, request, work))
@@ -46,7 +50,7 @@ def ingest_corpus(
             url=target.location(datasets.dataset_folder(text.dataset_id)),
             characters=text.characters,
             vocabulary_size=len(text.vocabulary),
-            corpus=tuple(map(public_url, urls_of(corpus))),
+            corpus=public,
         )
         if request and work and work.answer:
             answered = work_reference(reference, request.model, target, work)
@@ -55,4 +59,7 @@ def ingest_corpus(
         # Before it is read: from then on the dataset stays for a day, until a run names it.
         take_up(target, text.dataset_id, "read by a flow")
         opened.save(text)
-    return reference
+        progress.finish()
+        is_profiled = find_profile(target, text.dataset_id) is not None
+        files = () if is_profiled else opened.files
+    return reference.model_copy(update={"is_profiled": is_profiled, "files": files})

@@ -7,17 +7,13 @@ from flows.lifecycle.profiling import ensure_profile
 from flows.references import DatasetRef, ProfileRef
 from flows.reporting.character_chart import character_chart_png
 from flows.runtime.decorators import task
-from flows.storage.profiles import ProfiledFile
 from flows.storage.stores import open_store
 
 
 @task("profile dataset {dataset.dataset_id}")
-def profile_dataset(dataset: DatasetRef, files: tuple[ProfiledFile, ...] = ()) -> ProfileRef:
-    """Measure a dataset; one that has a profile in the store is not measured again.
-
-    `files` are those that it was read from, with what was wrong with them.
-    """
-    profile = ensure_profile(open_store(dataset.store), dataset.dataset_id, files)
+def profile_dataset(dataset: DatasetRef) -> ProfileRef:
+    """Measure a dataset; one that has a profile in the store is not measured again."""
+    profile = ensure_profile(open_store(dataset.store), dataset.dataset_id, dataset.files)
     show_dataset_page(dataset.store, profile, character_chart_png(profile))
     return ProfileRef(
         store=dataset.store, dataset_id=dataset.dataset_id, entropies=profile.bits_by_order

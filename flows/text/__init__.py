@@ -5,7 +5,7 @@ from flows.text.decoding import Problems, to_utf8
 from flows.text.encoding import Encoder
 from flows.text.held_out import Division, Split, SplitMethod, divide, split
 from flows.text.kinds import check_is_text
-from flows.text.scanning import Scanner
+from flows.text.scanning import ScannedFile, Scanner
 from flows.text.vocabulary import TokenArray, Unit, Vocabulary
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "Division",
     "Encoder",
     "Problems",
+    "ScannedFile",
     "Scanner",
     "Split",
     "SplitMethod",

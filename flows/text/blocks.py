@@ -120,7 +120,7 @@ class Blocks:
 
     @property
     def _encoded(self) -> TokenArray:
-        if not len(self.tokens):
+        if not len(self.tokens) and len(self):
             raise ValueError("the text is not encoded yet")
         return self.tokens
 

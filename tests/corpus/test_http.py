@@ -215,7 +215,7 @@ def test_a_server_that_fails_once_is_tried_again() -> None:
     replies = iter(["500 Oh no", "200 OK", "500 Oh no", "503 Busy"])
     with FaultServer(lambda _: iter([head(next(replies), 4) + b"text"])) as server:
         assert b"text" == read(f"{server.url}/a.txt")
-        assert "cannot be read (503 Busy)" in refusal(f"{server.url}/a.txt")
+        assert "cannot be read (503 Busy)" in refusal(f"{server.url}/a.txt", transient=True)
         assert 4 == len(server.requests)
 
 

@@ -195,7 +195,9 @@ class Breaking:
 
 
 def test_a_connection_that_breaks_is_renewed_as_long_as_it_brings_something() -> None:
-    """From where it broke; after two in a row that bring nothing the error is final."""
+    """From where it broke. After two in a row that bring nothing the task may be tried again, but
+    not in the middle of a file.
+    """
     breaking = Breaking(times=3, after=1_000_000)
     assert data == b"".join(raw_pieces(SourceFile("a", breaking, "a"), Budget(len(data))))
     assert 4 == breaking.opened
@@ -203,8 +205,17 @@ def test_a_connection_that_breaks_is_renewed_as_long_as_it_brings_something() ->
     breaking = Breaking(times=99, after=0)
     with pytest.raises(CorpusError, match=r"the corpus a cannot be read .reset by peer") as caught:
         list(raw_pieces(SourceFile("a", breaking, "a"), Budget(len(data))))
-    assert not isinstance(caught.value, CorpusUnavailable)
+    assert isinstance(caught.value, CorpusUnavailable)
     assert 2 == breaking.opened
+
+    breaking = Breaking(times=99, after=1_000_000)
+    breaking._after = 3_000_000
+    read = raw_pieces(SourceFile("a", breaking, "a"), Budget(len(data)))
+    assert next(read)
+    breaking._after = 0
+    with pytest.raises(CorpusError, match="reset by peer") as caught:
+        list(read)
+    assert not isinstance(caught.value, CorpusUnavailable)
 
 
 def test_room_on_the_disk_is_looked_for_before_it_is_needed(tmp_path: Path) -> None:

@@ -71,7 +71,10 @@ def test_the_task_measures_once_and_shows_each_time(store: Path) -> None:
     @prefect.flow(persist_result=False)
     def profiled() -> list[ProfileRef]:
         odd = ProfiledFile(name="a.txt", characters=len(text), problems=("NUL twice",))
-        return [profile_dataset(ref, (odd,)), profile_dataset(ref)]
+        return [
+            profile_dataset(ref.model_copy(update={"files": (odd,)})),
+            profile_dataset(ref),
+        ]
 
     first, second = profiled()
 

@@ -42,11 +42,11 @@ def read(url: str, most: int = 10**9) -> bytes:
     return b"".join(decompressed(raw_pieces(found(url), budget), url, budget))
 
 
-def refusal(url: str, most: int = 10**9) -> str:
-    """The sentence for a file that cannot be read, after which no task is tried again."""
+def refusal(url: str, most: int = 10**9, *, transient: bool = False) -> str:
+    """The sentence for a file that cannot be read, and whether its task is tried again after it."""
     with pytest.raises(CorpusError) as caught:
         read(url, most)
-    assert not isinstance(caught.value, TransientError)
+    assert transient == isinstance(caught.value, TransientError)
     assert None is caught.value.__context__
     message = str(caught.value)
     assert message.startswith("the corpus ")
