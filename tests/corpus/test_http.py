@@ -102,6 +102,23 @@ def test_a_range_of_another_file_is_refused() -> None:
         assert "was changed while it was read" in refusal(f"{server.url}/a.txt")
 
 
+def test_ranges_that_are_shorter_than_asked_for_are_put_together() -> None:
+    """Some servers send a part at a time."""
+
+    def script(request: Request) -> Iterator[bytes | None]:
+        if not request.start:
+            yield head(length=len(text), **tag) + text[:200_000]
+        else:
+            end = min(request.start + 150_000, len(text))
+            places = f"bytes {request.start}-{end - 1}/{len(text)}"
+            start = head("206 Partial Content", end - request.start, Content_Range=places, **tag)
+            yield start + text[request.start : end]
+
+    with FaultServer(script) as server:
+        assert text == read(f"{server.url}/a.txt")
+        assert 4 == len(server.requests)
+
+
 def test_a_range_from_another_place_is_refused() -> None:
     """Its bytes would stand where they do not belong."""
 
