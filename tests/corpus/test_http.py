@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from time import sleep
 
 import pytest
@@ -148,6 +150,17 @@ def test_a_server_that_hangs_is_tried_twice(part: list[bytes], problem: str) -> 
         message = refusal(f"{server.url}/a.txt")
         assert 2 == len(server.requests)
     assert problem in message
+
+
+def test_a_server_that_takes_no_connection_is_told_of() -> None:
+    """Its queue is full; the system goes on asking for minutes."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
+        for _ in range(4):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/a.txt"
+        assert "no connection within 0.3 s" in refusal(url)
 
 
 def test_a_download_that_hangs_in_the_middle_goes_on() -> None:
