@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import fsspec
@@ -18,6 +19,8 @@ def client_options(url: str) -> dict[str, Any]:
     if protocol in {"s3", "s3a"}:
         return {"config_kwargs": _s3_config()}
     if protocol == "sftp":
+        # It logs whole tracebacks of failures that are told of in one sentence.
+        logging.getLogger("paramiko").setLevel(logging.CRITICAL)
         names = ("timeout", "banner_timeout", "auth_timeout", "channel_timeout")
         return dict.fromkeys(names, http.connect_timeout)
     return {}
@@ -36,7 +39,10 @@ def _s3_config() -> dict[str, Any]:
 
 
 def with_limits(filesystem: Any) -> Any:
-    """`filesystem`, with the bounds that no option of its own sets."""
+    """`filesystem`, and what an archive is read from, with the bounds that no option sets."""
+    archive: Any = getattr(filesystem, "fo", None)
+    if hasattr(archive, "fs"):
+        with_limits(archive.fs)
     if hasattr(filesystem, "retries"):  # s3fs: tries in all, on top of botocore's
         filesystem.retries = 2
     if hasattr(filesystem, "ftp"):

@@ -146,7 +146,7 @@ def _members(
             try:
                 piece = member.decompress(data, piece_size)
             except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError) as error:
-                reason = str(error)
+                reason = str(error).rpartition(": ")[2]  # zlib begins with its number
             else:
                 budget.decompressed(len(piece), name)
                 data = b""

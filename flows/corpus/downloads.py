@@ -60,7 +60,8 @@ class Download:
             self._checksums = Checksums(headers)
             if not at:
                 self._budget.expect(self._size or 0, self._file.url)
-        self._pieces = self._decoded(self._received(), headers)
+        size = None if _codings(headers) else self._size
+        self._pieces = self._decoded(self._received(start, size), headers)
         return start
 
     def read(self) -> bytes:
@@ -138,26 +139,29 @@ class Download:
         if _codings(headers):
             size = None  # it depends on how it is encoded this time
         if self._first is None:
-            self._first, self._size = headers, size
-            return
+            self._first = headers
         known: list[tuple[object, object]] = [
             (self._size, size),
             *((self._first.get(name), headers.get(name)) for name in validators),
         ]
         if any(before and now and before != now for before, now in known):
             raise changed(self._file.url)
+        self._size = self._size or size
 
-    def _received(self) -> Iterator[bytes]:
+    def _received(self, at: int, size: int | None) -> Iterator[bytes]:
         """The bytes as they are sent."""
         loop, content = self._file.filesystem.loop, self._reply.content
         while piece := sync(loop, http.next_piece, content.read, content, piece_size):
             self._checksums.update(piece)
+            at += len(piece)
             yield piece
         from aiohttp.http_exceptions import HttpProcessingError
 
         ended = self._protocol.exception() if self._protocol is not None else None
         if isinstance(ended, HttpProcessingError):
             raise Refused(0, longer)
+        if size is not None and at < size:  # a range may be shorter than asked for
+            raise ConnectionError("the connection ended before the file did")
         self._checksums.compare(self._file.url)
 
     def _decoded(self, pieces: Iterable[bytes], headers: Mapping[str, str]) -> Iterator[bytes]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from time import sleep
 
 import pytest
@@ -102,6 +104,23 @@ def test_a_range_of_another_file_is_refused() -> None:
         assert "was changed while it was read" in refusal(f"{server.url}/a.txt")
 
 
+def test_ranges_that_are_shorter_than_asked_for_are_put_together() -> None:
+    """Some servers send a part at a time."""
+
+    def script(request: Request) -> Iterator[bytes | None]:
+        if not request.start:
+            yield head(length=len(text), **tag) + text[:200_000]
+        else:
+            end = min(request.start + 150_000, len(text))
+            places = f"bytes {request.start}-{end - 1}/{len(text)}"
+            start = head("206 Partial Content", end - request.start, Content_Range=places, **tag)
+            yield start + text[request.start : end]
+
+    with FaultServer(script) as server:
+        assert text == read(f"{server.url}/a.txt")
+        assert 4 == len(server.requests)
+
+
 def test_a_range_from_another_place_is_refused() -> None:
     """Its bytes would stand where they do not belong."""
 
@@ -131,6 +150,17 @@ def test_a_server_that_hangs_is_tried_twice(part: list[bytes], problem: str) -> 
         message = refusal(f"{server.url}/a.txt")
         assert 2 == len(server.requests)
     assert problem in message
+
+
+def test_a_server_that_takes_no_connection_is_told_of() -> None:
+    """Its queue is full; the system goes on asking for minutes."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, ExitStack() as waiting:
+        for _ in range(4):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/a.txt"
+        assert "no connection within 0.3 s" in refusal(url)
 
 
 def test_a_download_that_hangs_in_the_middle_goes_on() -> None:

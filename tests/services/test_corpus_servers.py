@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -16,7 +17,7 @@ from flows.corpus.budget import Budget
 from flows.corpus.compression import decompressed
 from flows.corpus.streams import raw_pieces
 from flows.exceptions import CorpusError, TransientError
-from tests.support.cutting import cutting
+from tests.support.cutting import cutting, stalling
 from tests.support.fault_server import FaultServer, always, hang
 from tests.support.file_servers import nginx, rclone, served, sftp, sshd  # noqa: F401 - fixtures
 from tests.support.s3 import Gateway, variables
@@ -94,6 +95,20 @@ def test_a_file_at_nginx_that_changes_between_tries_is_refused(
         assert f"{url} was changed while it was read" in refusal(url)
 
 
+@pytest.mark.parametrize("server", ["nginx", "rclone"])
+def test_a_member_of_an_archive_at_a_server(
+    request: pytest.FixtureRequest,
+    served: Path,  # noqa: F811
+    server: str,
+) -> None:
+    """Read by ranges, also where the connection is cut."""
+    with zipfile.ZipFile(served / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("b.txt", data)
+    folder = "ranges/" if server == "nginx" else ""
+    with cutting(request.getfixturevalue(server), 1_500_000) as port:
+        assert expected == digest(f"zip://b.txt::http://127.0.0.1:{port}/{folder}a.zip")
+
+
 def test_rclone(rclone: int) -> None:  # noqa: F811
     """Whole, and after two cuts."""
     assert expected == digest(f"http://127.0.0.1:{rclone}/a.txt")
@@ -121,6 +136,22 @@ def test_a_file_at_sftp_that_changes_is_refused(sftp: int, file: Path) -> None: 
         list(pieces)
     with cutting(sftp, 2_500_000, then=lambda: file.write_bytes(data)) as port:
         assert "was changed while it was read" in refusal(f"sftp://127.0.0.1:{port}{file}")
+
+
+def test_an_sftp_server_that_hangs_is_left(
+    sftp: int,  # noqa: F811
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is told of before it says what it is; in the middle of a file another connection helps."""
+    monkeypatch.setattr(http, "connect_timeout", 1.0)
+    monkeypatch.setattr(http, "idle_timeout", 1.0)
+    with FaultServer(always(hang)) as server:
+        address = server.url.removeprefix("http://")
+        with pytest.raises(CorpusError, match=r"cannot be read .*banner"):
+            find_files(f"sftp://{address}{file}")
+    with stalling(sftp, 2_500_000) as port:
+        assert expected == digest(f"sftp://127.0.0.1:{port}{file}")
 
 
 @pytest.fixture

@@ -1,15 +1,15 @@
-"""A proxy on loopback that cuts a connection after so many bytes of the server's."""
+"""A proxy on loopback that cuts or stalls connections after so many bytes of the server's."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from threading import Thread
+from threading import Event, Thread
 
 
 class Cuts:
-    """How many connections are still cut, after how many bytes, and what is done then."""
+    """How many connections are still cut, after how many bytes, and what is done before."""
 
     def __init__(self, after: int, times: int, then: Callable[[], object]) -> None:
         self.after = after
@@ -64,3 +64,14 @@ def cutting(
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         thread.join()
+
+
+@contextmanager
+def stalling(port: int, after: int) -> Iterator[int]:
+    """The port of a proxy that passes on so many bytes, a connection, and then nothing more."""
+    end = Event()
+    with cutting(port, after, times=1000, then=end.wait) as proxy:
+        try:
+            yield proxy
+        finally:
+            end.set()

@@ -24,7 +24,7 @@ text = Random(1).randbytes(300_000).hex().encode()  # 600,000 bytes of ASCII
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits of seconds take parts of one."""
-    monkeypatch.setattr(http, "connect_timeout", 0.5)
+    monkeypatch.setattr(http, "connect_timeout", 0.3)
     monkeypatch.setattr(http, "idle_timeout", 0.3)
     monkeypatch.setattr(http, "headers_timeout", 0.5)
     monkeypatch.setattr(streams, "pause", 0.0)
