@@ -55,23 +55,6 @@ def entropies(
     return found
 
 
-def sample_of(
-    bounds: NDArray[np.int64], digests: NDArray[np.integer], characters: int
-) -> NDArray[np.int64] | None:
-    """Bounds of the blocks of smallest digest that have `characters` together, by place.
-
-    `digests`, (blocks,), are the first bytes of them as numbers. None where all blocks have no
-    more than that.
-    """
-    lengths = bounds[:, 1] - bounds[:, 0]
-    if lengths.sum() <= characters:
-        return None
-    order = np.argsort(digests, kind="stable")
-    count = int(np.searchsorted(lengths[order].cumsum(), characters, side="right"))
-    chosen: NDArray[np.int64] = bounds[np.sort(order[: max(1, count)])]
-    return chosen
-
-
 def counts_of(tokens: TokenArray, size: int) -> NDArray[np.uint64]:
     """How often each of `size` characters occurs, (V,)."""
     from flows.text.sequence_counts import count_characters

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from flows.text.vocabulary import TokenArray
 
 piece_characters = 1 << 24  # at a time, where nothing asks for fewer
+most_blocks = 256  # at a time: the system maps some 64 kB around each that is read
 
 
 def parts_of(
@@ -51,11 +52,12 @@ def give_back(tokens: TokenArray, start: int, end: int) -> None:
 def _cut(
     bounds: NDArray[np.int64], characters: int, length: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Parts of the blocks, which overlap, and how many sequences are in them up to each."""
+    """Parts of the blocks, which overlap, and about how many sequences are in them up to each."""
     bounds = bounds[bounds[:, 1] - bounds[:, 0] >= length]
     last = bounds[:, 1] - length + 1  # past where the last sequence of a block starts
     count = -((bounds[:, 0] - last) // characters)
     first = np.repeat(np.cumsum(count) - count, count)
     starts = np.repeat(bounds[:, 0], count) + characters * (np.arange(len(first)) - first)
     ends = np.minimum(starts + characters, np.repeat(last, count)) + length - 1
-    return np.stack([starts, ends], axis=1), np.cumsum(ends - starts - length + 1)
+    weights = np.maximum(ends - starts - length + 1, characters // most_blocks)
+    return np.stack([starts, ends], axis=1), np.cumsum(weights)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.text import Vocabulary, mapped, sequence_tables
-from flows.text.entropy import Entropy, counts_of, entropies, sample_of
+from flows.text.entropy import Entropy, counts_of, entropies
 from tests.support.texts import bundled
 
 alphabets = ("ab", "ab \nß☃😀", "".join(map(chr, range(0x4E00, 0x4E00 + 3000))))
@@ -135,14 +135,3 @@ def test_tokens_may_be_mapped_from_a_file(tmp_path: Path) -> None:
     assert entropies(tokens, counts) == entropies(mapped, counts)
     assert entropies(tokens[1000:], counts) == entropies(mapped[1000:], counts)
     np.testing.assert_array_equal(tokens, mapped)
-
-
-def test_a_sample_is_the_blocks_of_smallest_digest_in_their_order() -> None:
-    bounds = np.array([[0, 10], [10, 30], [30, 35], [40, 50]])
-    digests = np.array([9, 2, 7, 1], np.uint64)
-
-    assert sample_of(bounds, digests, 45) is None
-    for characters, expected in ((44, [1, 2, 3]), (34, [1, 3]), (30, [1, 3]), (1, [3])):
-        chosen = sample_of(bounds, digests, characters)
-        assert chosen is not None
-        assert bounds[expected].tolist() == chosen.tolist()

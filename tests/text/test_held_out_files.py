@@ -36,7 +36,9 @@ class Sides(NamedTuple):
 
 def blocks_of(*texts: str) -> list[str]:
     """All blocks of a corpus."""
-    whole, vocabulary = "".join(texts), Vocabulary.of_text(*texts)
+    if not (whole := "".join(texts)):
+        return []
+    vocabulary = Vocabulary.of_text(whole)
     ends = [sum(map(len, texts[: k + 1])) for k in range(len(texts))]
     bounds = Blocks.of_text(vocabulary.encode(whole), vocabulary, ends).bounds
     return [whole[start:end] for start, end in bounds.tolist()]
