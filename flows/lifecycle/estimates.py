@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flows.lifecycle.evaluation import shortest_training_sample
+from flows.lifecycle.gates import gate_bytes
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import operations_per_second
 from flows.lifecycle.work import Work
@@ -18,8 +19,13 @@ from flows.text import Vocabulary
 from rnncore import Hyperparameters, estimates
 
 program_bytes = 300_000_000  # Python, Prefect and numba
-token_copies = 4  # of a corpus while it is stored
+text_bytes = 40_000_000  # what reads, encodes and profiles a text, however long
+block_bytes = 40  # of memory for each of its blocks
+stored_block_bytes = 10
+window_bytes = 40_000_000  # of the text that is trained on
+read_bytes = 48  # of memory for each character of held-out text: tokens, and nats of two networks
 state_copies = 5  # of a state while it is written or read
+files_of_dataset = 6  # with its profile, and the record of its source
 text_copies = 6  # of samples: rows, columns, the file, and read back
 row_bytes = 3000  # of a sample without its texts
 table_row_bytes = 300  # the same in a table
@@ -48,11 +54,12 @@ def estimate(
     """What it takes to store a dataset and to do the `work` that serves `request`, if one is given,
     less what the store has already.
     """
-    size = dataset.characters * dataset.vocabulary.dtype.itemsize
+    blocks = len(dataset.table.lengths)
+    size = dataset.characters * dataset.vocabulary.dtype.itemsize + stored_block_bytes * blocks
     exists = datasets.exists(store, dataset.dataset_id)
-    stored = Estimate(disk=0 if exists else size, files=0 if exists else 3)
+    stored = Estimate(disk=0 if exists else size, files=0 if exists else files_of_dataset)
     parts = [stored, *(_training(store, dataset, request, work) if request and work else [])]
-    found = _together(parts, program_bytes + token_copies * size)
+    found = _together(parts, program_bytes + text_bytes + block_bytes * blocks)
     if store.local_file(".") is None:  # then the cache of tokens is all that is on a local disk
         return found._replace(disk=size if request else 0)
     return found
@@ -83,7 +90,8 @@ def _training(
     checkpoints = int(record is None)
     if iteration < work.schedule.goal:
         checkpoints += work.schedule.checkpoints(iteration)
-    parts = [_chunks(request, dataset, work, iteration, checkpoints)]
+    checked = 0 if work.is_done else gate_bytes(len(work.vocabulary), dataset.characters)
+    parts = [_chunks(request, dataset, work, iteration, checkpoints), Estimate(memory=checked)]
     if request.sampling and (
         record is None
         or record.iteration < work.schedule.goal
@@ -114,7 +122,9 @@ def _chunks(
             estimates.initial_bytes(V, network),
             estimates.reading_bytes(V, network),
             state_copies * state,
-        ),
+        )
+        + window_bytes
+        + read_bytes * read,
         disk=checkpoints * payload,
         files=2 * checkpoints + evaluated + 5 * (checkpoints > 0),  # and run, lock, decision
         operations=left * estimates.training_operations(V, network)

@@ -13,6 +13,7 @@ from flows.text import Blocks
 from flows.text.profile import (
     count_character,
     count_pairs,
+    largest_table,
     population_stability_index,
     repeated_lines,
 )
@@ -26,6 +27,9 @@ most_surprise = 0.7  # bits per character; ordinary nights have at most 0.65 on 
 most_repeated = 0.2  # of the lines, above the champion's text
 fewest_characters = 100_000  # of either text: in shorter ones pairs differ by chance
 most_characters = 50_000_000  # of each text: seconds of work
+most_sorted = 10_000_000  # the same where pairs are counted by sorting: hundreds of megabytes
+counting_bytes = 100_000_000  # of memory for what counts pairs, and for each pair that occurs
+pair_bytes = 48
 replacement_character = "\ufffd"
 
 Action = Literal["warn", "fail"]
@@ -94,7 +98,10 @@ def _replacement_characters(new: Blocks, old: Blocks, action: Action) -> Finding
 def _pairs(new: Blocks, old: Blocks, action: Action) -> Finding | None:
     if min(new.characters, old.characters) < fewest_characters:
         return None
-    index = population_stability_index(count_pairs(_part_of(old)), count_pairs(_part_of(new)))
+    largest = max(len(text.vocabulary) for text in (new, old))
+    most = most_sorted if largest > largest_table else most_characters
+    counts = (count_pairs(_part_of(text, most)) for text in (old, new))
+    index = population_stability_index(*counts)
     if index <= most_shift:
         return None
     sentence = (
@@ -136,8 +143,12 @@ def _repeated_lines(new: Blocks, old: Blocks, action: Action) -> Finding | None:
     )
 
 
-def _part_of(blocks: Blocks) -> Blocks:
+def gate_bytes(vocabulary_size: int, characters: int) -> int:
+    """Most memory that the gates take for a text of so many characters, the champion's alike."""
+    pairs = min(characters, vocabulary_size**2)
+    return counting_bytes + pair_bytes * min(pairs, most_sorted)
+
+
+def _part_of(blocks: Blocks, most: int = most_characters) -> Blocks:
     """Blocks by digest, so that of two nights the same are read; all blocks of a shorter text."""
-    if blocks.characters <= most_characters:
-        return blocks
-    return blocks.by_digest().first(most_characters)
+    return blocks if blocks.characters <= most else blocks.by_digest().first(most)
