@@ -50,7 +50,8 @@ class Download:
         """Read from `at` on if the server can, else from the start; where that is."""
         start = at if at and self._range_condition() else 0
         headers = self._ask(start)
-        if start and self._reply.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+        refused = self._reply.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+        if start and (refused or _codings(headers)):
             start, headers = 0, self._restart()
         if start and self._reply.status != HTTPStatus.PARTIAL_CONTENT:
             start = 0

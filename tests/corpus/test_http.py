@@ -104,6 +104,18 @@ def test_a_range_of_another_file_is_refused() -> None:
         assert "was changed while it was read" in refusal(f"{server.url}/a.txt")
 
 
+def test_a_range_that_cannot_be_used_is_followed_by_the_whole() -> None:
+    """It is refused, or is encoded although the start was not."""
+    part = gzip.compress(text[200_000:])
+    places = f"bytes 200000-{len(text) - 1}/{len(text)}"
+    encoded = head("206 Part", len(part), Content_Encoding="gzip", Content_Range=places) + part
+    for answer in (head("416 Range Not Satisfiable", 0), encoded):
+        whole = head(length=len(text), **tag)
+        replies = iter([whole + text[:200_000], answer, whole + text])
+        with FaultServer(lambda _, replies=replies: iter([next(replies)])) as server:  # type: ignore[misc]
+            assert text == read(f"{server.url}/a.txt")
+
+
 def test_ranges_that_are_shorter_than_asked_for_are_put_together() -> None:
     """Some servers send a part at a time."""
 
