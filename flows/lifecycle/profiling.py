@@ -19,7 +19,7 @@ from flows.storage.profiles import (
 )
 from flows.storage.stores import Store
 from flows.text import Vocabulary
-from flows.text.entropy import counts_of, entropies, sample_characters
+from flows.text.entropy import measure, sample_characters
 
 most_frequent, most_rare = 200, 50  # characters whose counts are in a profile
 ends_of_sizes = (0x80, 0x800, 0x10000)  # from these code points UTF-8 takes one byte more
@@ -39,20 +39,13 @@ def ensure_profile(store: Store, dataset_id: str, files: tuple[ProfiledFile, ...
 def profile_of(
     dataset: Dataset,
     files: tuple[ProfiledFile, ...] = (),
-    counts: Counts | None = None,
-    sample: NDArray[np.int64] | None = None,
 ) -> Profile:
-    """The profile of a dataset; `files` are those that it was read from, with their problems.
-
-    `counts` of each character, (V,), and `sample`, the bounds of the blocks that entropies of
-    orders 2 and 3 are measured on, are found here where they are not known.
-    """
-    tokens, vocabulary = dataset.tokens, dataset.vocabulary
-    if counts is None:
-        counts = counts_of(tokens, len(vocabulary))
-    if sample is None and len(tokens) > sample_characters:
+    """The profile of a dataset; `files` are those that it was read from, with their problems."""
+    tokens, vocabulary, sample = dataset.tokens, dataset.vocabulary, None
+    if len(tokens) > sample_characters:
         sample = dataset.blocks().by_digest().first(sample_characters).bounds
         sample = sample[np.argsort(sample[:, 0])]  # memory is read in order
+    counts, entropies = measure(tokens, len(vocabulary), sample)
     frequent, rare = _extremes(vocabulary, counts)
     kept, more = bounded_files(files)
     return Profile(
@@ -65,7 +58,7 @@ def profile_of(
         rare=rare,
         entropies=tuple(
             EntropyEntry(order=order, bits_per_character=bits, characters=read, is_exact=is_exact)
-            for order, bits, read, is_exact in entropies(tokens, counts, sample)
+            for order, bits, read, is_exact in entropies
         ),
         files=kept,
         more_files=more,

@@ -29,37 +29,48 @@ class Entropy(NamedTuple):
     is_exact: bool  # that is the whole text
 
 
-def entropies(
-    tokens: TokenArray, counts: NDArray[np.integer], sample: NDArray[np.int64] | None = None
-) -> list[Entropy]:
-    """Entropies of orders 0 to 3, without those that the text is too short for.
+class Measured(NamedTuple):
+    """What a text is made of."""
 
-    `counts` are those of each character, (V,). Orders 2 and 3 are of the blocks between the bounds
-    `sample`, (blocks, 2) in ascending order; None for the whole text. No sequence crosses from one
-    block to the next. Order 1 is of the sample too where a text has too many different pairs, and
-    orders 2 and 3 are left out beyond 65,536 different characters.
+    counts: NDArray[np.uint64]  # of each character, (V,)
+    entropies: list[Entropy]  # of orders 0 to 3, without those that the text is too short for
+
+
+def measure(tokens: TokenArray, size: int, sample: NDArray[np.int64] | None = None) -> Measured:
+    """Counts and entropies of a text of `size` distinct characters.
+
+    Orders 2 and 3 are of the blocks between the bounds `sample`, (blocks, 2) in ascending order;
+    None for the whole text. No sequence crosses from one block to the next. Order 1 is of the
+    sample too where a text has too many different pairs, and orders 2 and 3 are left out beyond
+    65,536 different characters.
     """
-    bits = max(1, (len(counts) - 1).bit_length())
+    bits = max(1, (size - 1).bit_length())
     whole = np.array([[0, len(tokens)]], np.int64)
-    found = [_entropy_0(counts)] if len(tokens) else []
     blocks = whole if sample is None else np.asarray(sample, np.int64)
     is_exact = sample is None
-    if (first := sums_of_pairs(tokens, whole, bits)) is not None:
-        found += _entropy(first, 1, whole, is_exact=True)
+    pairs = sums_of_pairs(tokens, whole, bits)
+    counts = _counts(tokens, size, None if pairs is None else pairs.firsts)
+    found = [_entropy_0(counts)] if len(tokens) else []
+    if pairs is not None:
+        found += _entropy(pairs, 1, whole, is_exact=True)
     else:
         found += _entropy(sums_in_buckets(tokens, blocks, 2, bits), 1, blocks, is_exact=is_exact)
     if 4 * bits <= key_bits:
         second, third = sums_of_triples_and_more(tokens, blocks, bits)
         found += _entropy(second, 2, blocks, is_exact=is_exact)
         found += _entropy(third, 3, blocks, is_exact=is_exact)
-    return found
+    return Measured(counts, found)
 
 
-def counts_of(tokens: TokenArray, size: int) -> NDArray[np.uint64]:
-    """How often each of `size` characters occurs, (V,)."""
+def _counts(tokens: TokenArray, size: int, firsts: NDArray[np.uint64] | None) -> NDArray[np.uint64]:
+    """How often each character occurs: as often as it begins a pair, but for the last one."""
     from flows.text.sequence_counts import count_characters
 
     counts: NDArray[np.uint64] = np.zeros(size, np.uint64)
+    if firsts is not None:
+        counts += firsts[:size]
+        counts[tokens[-1:]] += np.uint64(1)
+        return counts
     for plain, part in parts_of(tokens, np.array([[0, len(tokens)]])):
         count_characters(plain[part[0, 0] : part[-1, 1]], counts)
     return counts

@@ -26,6 +26,7 @@ class Sums(NamedTuple):
 
     sequences: float
     beginnings: float  # without their last character
+    firsts: NDArray[np.uint64] | None = None  # how often each character begins a pair, if counted
 
     def bits(self, count: int) -> float:
         """Bits per character, given those before it, of `count` characters."""
@@ -180,4 +181,4 @@ def _sums_in_square(tokens: TokenArray, bounds: NDArray[np.int64], bits: int) ->
     for plain, part in parts_of(tokens, bounds, 2):
         count_pairs(plain, part, bits, table)
     firsts = table.reshape(1 << bits, 1 << bits).sum(axis=1, dtype=np.uint64)
-    return Sums(sum_of_logarithms(table), sum_of_logarithms(firsts))
+    return Sums(sum_of_logarithms(table), sum_of_logarithms(firsts), firsts)

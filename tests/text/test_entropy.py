@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.text import Vocabulary, mapped, sequence_tables
-from flows.text.entropy import Entropy, counts_of, entropies
+from flows.text.entropy import Entropy, measure
 from tests.support.texts import bundled
 
 alphabets = ("ab", "ab \nß☃😀", "".join(map(chr, range(0x4E00, 0x4E00 + 3000))))
@@ -39,10 +39,10 @@ def measured(
 ) -> dict[int, Entropy]:
     vocabulary = vocabulary or Vocabulary.of_text(text)
     tokens = vocabulary.encode(text)
-    counts = counts_of(tokens, len(vocabulary))
-    assert [text.count(each) for each in vocabulary.characters] == counts.tolist()
     bounds = None if sample is None else np.array(sample, np.int64).reshape(-1, 2)
-    return {found.order: found for found in entropies(tokens, counts, bounds)}
+    counts, found = measure(tokens, len(vocabulary), bounds)
+    assert [text.count(each) for each in vocabulary.characters] == counts.tolist()
+    return {entropy.order: entropy for entropy in found}
 
 
 def assert_same(blocks: list[str], found: dict[int, Entropy], *orders: int) -> None:
@@ -130,8 +130,8 @@ def test_tokens_may_be_mapped_from_a_file(tmp_path: Path) -> None:
     tokens = vocabulary.encode(lines * 5)
     np.save(tmp_path / "tokens.npy", tokens)
     mapped = np.load(tmp_path / "tokens.npy", mmap_mode="r")
-    counts = np.bincount(tokens)
+    size = len(vocabulary)
 
-    assert entropies(tokens, counts) == entropies(mapped, counts)
-    assert entropies(tokens[1000:], counts) == entropies(mapped[1000:], counts)
+    assert measure(tokens, size)[1] == measure(mapped, size)[1]
+    assert measure(tokens[1000:], size)[1] == measure(mapped[1000:], size)[1]
     np.testing.assert_array_equal(tokens, mapped)
