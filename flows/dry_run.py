@@ -23,7 +23,7 @@ from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.retention_plan import plan_retention
 from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
-from flows.parameters import SamplingOptions
+from flows.parameters import EvaluationOptions, SamplingOptions
 from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
 from flows.runtime.secrets import filesystem_options
@@ -82,7 +82,8 @@ class Request:
     @cached_property
     def text(self) -> ScannedText:
         """The corpus, read."""
-        return self.corpus.text()
+        evaluation = self.parameters.get("evaluation", EvaluationOptions())
+        return self.corpus.text(evaluation.split)
 
     @cached_property
     def training(self) -> TrainingRequest:

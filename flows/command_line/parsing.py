@@ -6,9 +6,10 @@ import inspect
 import io
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Any, NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import Field, TypeAdapter, ValidationError, create_model
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -125,7 +126,7 @@ def parse_form(form: Form, arguments: Sequence[str], prog: str | None = None) ->
     given: dict[str, Any] = {"corpus": _addresses(corpora)} if corpora else {}
     # pydantic-settings takes the arguments by names that a created model's type does not show
     return model(
-        _cli_parse_args=list(_with_all_lines(others)),
+        _cli_parse_args=list(_with_all_lines(_with_sections(others, hints))),
         _cli_prog_name=prog or f"python -m flows.{form.name}",
         **given,
     )
@@ -148,7 +149,28 @@ def _take_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[st
     return values, others
 
 
-def _with_all_lines(arguments: Sequence[str]) -> Iterator[str]:
+def _with_sections(arguments: Iterable[str], hints: Mapping[str, Any]) -> Iterator[str]:
+    """Arguments, `--epochs` as `--training.epochs` where only one group has such an option."""
+    groups = {name: getattr(_bare_type(hint), "model_fields", {}) for name, hint in hints.items()}
+    counted = Counter(field for fields in groups.values() for field in fields)
+    full = {
+        field: f"{group}.{field}"
+        for group, fields in groups.items()
+        for field in fields
+        if counted[field] == 1 and field not in {*hints, *Command.model_fields, "json"}
+    }
+    for argument in arguments:
+        name, separator, value = argument.removeprefix("--").partition("=")
+        is_short = argument.startswith("--") and name in full
+        yield f"--{full[name]}{separator}{value}" if is_short else argument
+
+
+def _bare_type(hint: Any) -> Any:
+    """The type below what a parameter's type is annotated with."""
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _with_all_lines(arguments: Iterable[str]) -> Iterator[str]:
     r"""Arguments, those of several lines in two: pydantic-settings takes the first line after an =.
 
     >>> list(_with_all_lines(["--a=b", "--reason=one\ntwo"]))

@@ -30,7 +30,7 @@ from flows.storage.datasets import Dataset, Scan, ScannedText
 from flows.storage.profiles import ProfiledFile, bounded_files
 from flows.storage.sources import ReadSource
 from flows.storage.stores import Store
-from flows.text import Encoder, ScannedFile, TokenArray
+from flows.text import Encoder, ScannedFile, SplitMethod, TokenArray
 
 logger = logging.getLogger(__name__)
 shown_files = 10  # with problems, in the log; all are in the profile
@@ -61,12 +61,14 @@ class OpenCorpus:
         """Bytes of its files as they are stored, where that is known."""
         return sum(facts["size"] for facts in self._state) if self._state else None
 
-    def text(self) -> ScannedText:
+    def text(self, method: SplitMethod = "content") -> ScannedText:
         """The text: the dataset in the store if the files are known, else scanned.
 
-        `CorpusError` for one that no network can learn from.
+        It can be divided by `method`, for which it may have to be encoded. `CorpusError` for one
+        that no network can learn from.
         """
-        return self._known() or self._scanned()
+        text = self._known() or self._scanned()
+        return self.dataset(text) if method == "chunks" else text
 
     def tokens(self, text: ScannedText) -> Iterator[TokenArray]:
         """The tokens of all files, in pieces; each is valid until the next one is asked for."""
@@ -74,11 +76,12 @@ class OpenCorpus:
         for (name, pieces), file in zip(self._texts.read(), text.files, strict=True):
             yield from encoder.encode(unchanged(pieces, file.sha256, name))
 
-    def save(self, text: ScannedText) -> None:
+    def save(self, text: ScannedText, method: SplitMethod = "content") -> None:
         """Store the text, unless an intact dataset is there; remember that these files gave it."""
         if not datasets.is_intact(self._store, text.dataset_id):
-            datasets.save(self._store, text, self.tokens(text))
-        datasets.complete(self._store, text)
+            tokens = None if isinstance(text, Dataset) else self.tokens(text)
+            datasets.save(self._store, text, tokens)
+        datasets.complete(self._store, text, method)
         if self._state is not None:
             self._source.save(self._state, text.dataset_id)
 

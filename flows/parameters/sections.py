@@ -192,7 +192,8 @@ class EvaluationOptions(Section):
         "content",
         title="Split",
         description="How it is chosen: content (by each block's digest, so it stays held out in"
-        " later corpora) or tail (the end of the text)",
+        " later corpora), chunks (the same, of blocks whose borders an edit moves less) or tail (the"
+        " end of the text)",
     )
     maximum_characters: int = whole_number(
         1_000_000,

@@ -30,6 +30,7 @@ from flows.storage.manifests import (
 )
 from flows.storage.stores import Store
 from flows.storage.token_files import (
+    BlockKind,
     is_blocks,
     load_blocks,
     map_tokens,
@@ -47,6 +48,7 @@ from flows.text import (
     TokenArray,
     Unit,
     Vocabulary,
+    chunks_of,
     divide,
     split,
 )
@@ -100,11 +102,13 @@ class ScannedText(BaseModel):
         """The blocks to train on, and the share of them to hold out."""
         key = share, method
         if key not in self._divisions:
-            self._divisions[key] = divide(self.blocks(), share, method)
+            self._divisions[key] = divide(self.blocks(method), share, method)
         return self._divisions[key]
 
-    def blocks(self) -> Blocks:
-        """All blocks of the text."""
+    def blocks(self, method: SplitMethod = "content") -> Blocks:
+        """All blocks of the text, as a method of dividing it cuts them."""
+        if method == "chunks":
+            raise ValueError("a text is cut into chunks when it is encoded")
         return Blocks(not_encoded, self.vocabulary, self.table)
 
 
@@ -113,13 +117,20 @@ class Dataset(ScannedText):
 
     manifest: DatasetManifest
     tokens: TokenArray
+    stored_chunks: BlockTable | None = None  # the blocks of the method "chunks"
+
+    @cached_property
+    def chunks(self) -> BlockTable:
+        """Blocks with borders found by content alone, of which an edit changes few."""
+        return self.stored_chunks or chunks_of(self.tokens, self.vocabulary, self.file_ends)
 
     def split(self, share: float, method: SplitMethod) -> Split:
         """The tokens to train on, and those to hold out."""
         return split(self.divide(share, method))
 
-    def blocks(self) -> Blocks:
-        return Blocks(self.tokens, self.vocabulary, self.table)
+    def blocks(self, method: SplitMethod = "content") -> Blocks:
+        table = self.chunks if method == "chunks" else self.table
+        return Blocks(self.tokens, self.vocabulary, table)
 
 
 class Scan(NamedTuple):
@@ -198,10 +209,12 @@ def save(store: Store, text: ScannedText, tokens: Iterable[TokenArray] | None = 
         raise DamagedObject(store.location(path), "is not the manifest of these texts")
 
 
-def complete(store: Store, text: ScannedText) -> None:
-    """Write the blocks of a dataset that was stored before there were such files."""
-    if not any(map(is_blocks, store.names(dataset_folder(text.dataset_id)))):
-        save_blocks(store, text.dataset_id, text.table)
+def complete(store: Store, text: ScannedText, method: SplitMethod) -> None:
+    """Write the blocks that a method of dividing a dataset needs, where they are not stored yet."""
+    kind: BlockKind = "chunks" if method == "chunks" else "blocks"
+    names = store.names(dataset_folder(text.dataset_id))
+    if not any(is_blocks(name, kind) for name in names):
+        save_blocks(store, text.dataset_id, text.blocks(method).table, kind)
 
 
 def is_intact(store: Store, dataset_id: str) -> bool:
@@ -232,7 +245,12 @@ def _load(store: Store, dataset_id: str) -> Dataset:
     ends = list(accumulate(file.characters for file in manifest.files))
     table = load_blocks(store, manifest) or Blocks.of_text(tokens, vocabulary, ends).table
     return Dataset(
-        manifest=manifest, files=manifest.files, vocabulary=vocabulary, table=table, tokens=tokens
+        manifest=manifest,
+        files=manifest.files,
+        vocabulary=vocabulary,
+        table=table,
+        tokens=tokens,
+        stored_chunks=load_blocks(store, manifest, "chunks"),
     )
 
 

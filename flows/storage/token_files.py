@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from flows.text.blocks import shortest_block
 
 block_type = np.dtype([("digest", "<u8"), ("length", "<u2")])
 piece_tokens = 1 << 20
+BlockKind = Literal["blocks", "chunks"]  # borders at line ends, or found by content alone
 
 
 class Array(NamedTuple):
@@ -72,27 +73,31 @@ def map_tokens(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) 
     return _map(store, array, most=len(vocabulary) - 1)
 
 
-def save_blocks(store: Store, dataset_id: str, table: BlockTable) -> None:
-    """Write `blocks-<SHA-256>.npy`, which spares the next reader the digests of all blocks."""
+def save_blocks(
+    store: Store, dataset_id: str, table: BlockTable, kind: BlockKind = "blocks"
+) -> None:
+    """Write `blocks-<SHA-256>.npy` or `chunks-<SHA-256>.npy`, which spares the next reader the digests of all blocks."""
     blocks = np.empty(len(table.lengths), block_type)
     blocks["digest"], blocks["length"] = table.digests, table.lengths
     data = Array("", "", block_type, len(blocks)).header + blocks.tobytes()
-    store.put(f"{dataset_folder(dataset_id)}/blocks-{digest(data)}.npy", data)
+    store.put(f"{dataset_folder(dataset_id)}/{kind}-{digest(data)}.npy", data)
 
 
-def load_blocks(store: Store, manifest: DatasetManifest) -> BlockTable | None:
+def load_blocks(
+    store: Store, manifest: DatasetManifest, kind: BlockKind = "blocks"
+) -> BlockTable | None:
     """The blocks of a dataset; None where they are not stored, or are corrupt, which is reported."""
     folder = dataset_folder(manifest.dataset_id)
-    sizes = store.sizes(folder) if any(map(is_blocks, store.names(folder))) else {}
-    for name, size in sizes.items():
-        if not is_blocks(name):
+    there = any(is_blocks(name, kind) for name in store.names(folder))
+    for name, size in (store.sizes(folder) if there else {}).items():
+        if not is_blocks(name, kind):
             continue
         path = f"{folder}/{name}"
         length = (size - len(Array("", "", block_type, 0).header)) // block_type.itemsize
         try:
             if not 0 < length <= manifest.characters // shortest_block + len(manifest.files):
                 raise DamagedObject(store.location(path), f"has {length:,} blocks")
-            blocks = _map(store, Array(path, name[7:71], block_type, length))
+            blocks = _map(store, Array(path, name[len(kind) + 1 : -4], block_type, length))
             if int(blocks["length"].sum(dtype=np.int64)) != manifest.characters:
                 raise DamagedObject(store.location(path), "is not of a text of that length")
         except DamagedObject as error:
@@ -102,9 +107,9 @@ def load_blocks(store: Store, manifest: DatasetManifest) -> BlockTable | None:
     return None
 
 
-def is_blocks(name: str) -> bool:
-    """Whether that is the name of a file of blocks."""
-    return re.fullmatch(r"blocks-[0-9a-f]{64}\.npy", name) is not None
+def is_blocks(name: str, kind: BlockKind | None = None) -> bool:
+    """Whether that is the name of a file of blocks, of a kind or any."""
+    return re.fullmatch(rf"({kind or 'blocks|chunks'})-[0-9a-f]{{64}}\.npy", name) is not None
 
 
 @read_again_if_damaged

@@ -41,7 +41,8 @@ def ingest_corpus(
     progress = ReadingProgress(store, public)
     with open_corpus(target, asked, progress) as opened:
         progress.size = opened.size
-        text = opened.text()
+        method = request.evaluation.split if request else "content"
+        text = opened.text(method)
         work = find_work(target, text, request) if request else None
         limits_of(target).check(estimate(target, text, request, work))
         reference = DatasetRef(
@@ -58,7 +59,7 @@ def ingest_corpus(
         check_store(target, single_writer=single_writer)
         # Before it is read: from then on the dataset stays for a day, until a run names it.
         take_up(target, text.dataset_id, "read by a flow")
-        opened.save(text)
+        opened.save(text, method)
         progress.finish()
         is_profiled = find_profile(target, text.dataset_id) is not None
         files = () if is_profiled else opened.files

@@ -1,6 +1,7 @@
 """Text without files: characters and their numbers, bytes to text, blocks, held-out text."""
 
 from flows.text.blocks import Blocks, BlockTable
+from flows.text.chunks import chunks_of
 from flows.text.decoding import Problems, to_utf8
 from flows.text.encoding import Encoder
 from flows.text.held_out import Division, Split, SplitMethod, divide, split
@@ -22,6 +23,7 @@ __all__ = [
     "Unit",
     "Vocabulary",
     "check_is_text",
+    "chunks_of",
     "divide",
     "split",
     "to_utf8",

@@ -9,15 +9,23 @@ before a place, so that two cuts of the same text soon choose the same place.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.text.blocks import longest_block, shortest_block
+from flows.text.blocks import Blocks, BlockTable, longest_block, shortest_block
 from flows.text.mapped import give_back, plain_of
 from flows.text.vocabulary import TokenArray, Vocabulary
 
 piece_characters = 1 << 24  # of a text at a time, whose memory is given back then
+
+
+def chunks_of(tokens: TokenArray, vocabulary: Vocabulary, file_ends: Sequence[int]) -> BlockTable:
+    """All blocks of a text, with borders found by content alone."""
+    bounds = bounds_by_content(tokens, vocabulary, file_ends)
+    table = BlockTable((bounds[:, 1] - bounds[:, 0]).astype(np.uint16))
+    return replace(table, digests=Blocks(tokens, vocabulary, table).digests)
 
 
 def bounds_by_content(

@@ -12,7 +12,7 @@ from flows.text.blocks import Blocks, BlockTable, longest_block, pieces
 from flows.text.vocabulary import TokenArray
 from rnncore import TokenRanges
 
-SplitMethod = Literal["content", "tail"]
+SplitMethod = Literal["content", "chunks", "tail"]
 
 
 class Division(NamedTuple):
@@ -33,8 +33,8 @@ class Split(NamedTuple):
 def divide(blocks: Blocks, share: float, method: SplitMethod) -> Division:
     """Divide all the blocks of a text: `share` of it is held out, 0 for none.
 
-    "content" holds a block out when its SHA-256, as a fraction of the largest, is below the share;
-    "tail" holds out the end of the text, as benchmarks do, in blocks of the longest length.
+    "content" and "chunks" hold a block out when its SHA-256, as a fraction of the largest, is below
+    the share; of which blocks is up to the caller. "tail" holds out the end of the text, as benchmarks do, in blocks of the longest length.
     """
     if share == 0:
         return Division(blocks, blocks.select(np.zeros(len(blocks), bool)))

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from pydantic_settings import SettingsError
 
 from flows.command_line.entry import run
 from flows.command_line.parsing import parse
@@ -55,6 +56,14 @@ def test_defaults_are_those_of_the_flow(flow: Any) -> None:
 
     for name, parameter in inspect.signature(flow.fn).parameters.items():
         assert parameter.default == getattr(command, name)
+
+
+def test_the_last_part_of_a_name_is_enough_where_only_one_option_ends_with_it() -> None:
+    command = parse(retrain, ["--epochs", "5", "--corpus_column=body", "--seed", "3", "--dry_run"])
+    assert (5, "body") == (command.training.epochs, command.reading.corpus_column)  # type: ignore[attr-defined]
+    assert (3, 0) == (command.seed, command.sampling.seed)  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError):
+        parse(retrain, ["--maximum_nothing", "5"])
 
 
 @every_flow
