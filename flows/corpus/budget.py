@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 from flows.exceptions import CorpusError, LimitExceeded
@@ -15,14 +15,20 @@ class Budget:
     Each count may reach `most`; what exceeds it is a `CorpusError`, before it is used.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, spool: Callable[[], Path] | None = None) -> None:
         self.most = most
+        self._spool = spool  # the folder that files from elsewhere are written to
         self.bytes_read = 0
         self.bytes_decompressed = 0
 
-    def expect(self, size: int, name: str) -> None:
-        """Refuse a file of an announced size that would exceed the budget, before it is read."""
+    def expect(self, size: int, name: str, *, is_local: bool = False) -> None:
+        """Refuse a file of an announced size that would exceed the budget, before it is read.
+
+        Or for which the spool has not the room; local files are read where they are.
+        """
         self._check(self.bytes_read + size, "read", name)
+        if self._spool and not is_local:
+            check_room(size, self._spool())
 
     def read(self, size: int, name: str) -> None:
         """Count `size` bytes of the file `name` as read."""
@@ -42,16 +48,11 @@ class Budget:
             )
 
 
-def check_room(sizes: Iterable[int | None], folder: Path) -> None:
-    """Refuse to write files of `sizes` to `folder` if its disk has not the room for them.
-
-    A size that is not known counts as nothing; a folder may still have to be made.
-    """
-    needed = sum(size or 0 for size in sizes)
+def check_room(size: int, folder: Path) -> None:
+    """Refuse to write so many bytes to `folder`, which may still have to be made, without room."""
     place = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(place).free
-    if needed > free:
+    if size > (free := shutil.disk_usage(place).free):
         raise LimitExceeded(
-            f"the corpus needs {needed:,} bytes on the disk of {folder}, which has {free:,} free:"
+            f"the corpus needs {size:,} bytes on the disk of {folder}, which has {free:,} free:"
             " make room there, or give a smaller corpus"
         )

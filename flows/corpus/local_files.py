@@ -19,7 +19,7 @@ def local_pieces(file: SourceFile, budget: Budget) -> Iterator[bytes]:
     before = reading(file.url, lambda: os.stat(file.path))  # noqa: PTH116 - of fsspec's paths
     if not stat.S_ISREG(before.st_mode):  # a pipe would wait for ever
         raise CorpusError(f"the corpus {file.url} is no regular file: give the path of a text")
-    budget.expect(before.st_size, file.url)
+    budget.expect(before.st_size, file.url, is_local=True)
     opened = reading(file.url, lambda: os.open(file.path, os.O_RDONLY | os.O_CLOEXEC))
     try:
         if _state(os.fstat(opened)) != _state(before):

@@ -61,7 +61,7 @@ class Texts:
         self._encoding = encoding
         self._options = options
         self._on_bytes = on_bytes
-        self._budget = Budget(options.maximum_bytes)
+        self._budget = Budget(options.maximum_bytes, cache_folder)
         self._spool = Spool()
 
     @property

@@ -15,7 +15,7 @@ import fsspec
 import pytest
 
 from flows.corpus import find_files, streams
-from flows.corpus.budget import Budget, check_room
+from flows.corpus.budget import Budget
 from flows.corpus.files import SourceFile
 from flows.corpus.streams import raw_pieces
 from flows.exceptions import CorpusError, CorpusUnavailable, LimitExceeded
@@ -219,8 +219,10 @@ def test_a_connection_that_breaks_is_renewed_as_long_as_it_brings_something() ->
 
 
 def test_room_on_the_disk_is_looked_for_before_it_is_needed(tmp_path: Path) -> None:
-    """On the disk of a folder that may still have to be made."""
+    """On the disk of a folder that may still have to be made; not for a file that stays where it is."""
     folder = tmp_path / "not yet/made"
-    check_room([None, 0, 1000], folder)
+    budget = Budget(2**62, lambda: folder)
+    budget.expect(1000, "a")
+    budget.expect(2**60, "a", is_local=True)
     with pytest.raises(LimitExceeded, match=f"bytes on the disk of {folder}, which has "):
-        check_room([2**60, None], folder)
+        budget.expect(2**60, "a")
