@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from flows.corpus import columns, parquet_tables
-from flows.corpus.parquet_footer import chunks
 from flows.corpus.quotes import CheckedQuotes
 from flows.corpus.table_kinds import Nulls, table_kind
 from flows.corpus.tables import column_pieces, columns_of, refuse_table
@@ -455,20 +454,6 @@ def test_no_byte_of_a_footer_ends_the_process(tmp_path: Path, bit: int) -> None:
 
     assert length + 8 == len(outcomes)
     assert any("cannot be read as Parquet (" in outcome for outcome in outcomes)
-
-
-def test_the_footer_says_where_the_pages_of_a_column_are(tmp_path: Path) -> None:
-    """As pyarrow does, which may be asked where a footer is intact."""
-    path = parquet(tmp_path / "t.parquet", rows * 100, row_group_size=300)
-    data = path.read_bytes()
-    groups = pq.ParquetFile(path).metadata
-    expected = [groups.row_group(number).column(1) for number in range(groups.num_row_groups)]
-
-    found = chunks(data[-8 - int.from_bytes(data[-8:-4], "little") : -8], 1)
-
-    assert [
-        (c.num_values, c.dictionary_page_offset, c.total_compressed_size) for c in expected
-    ] == found
 
 
 def test_a_page_that_claims_gigabytes_is_refused_before_it_is_unpacked(
