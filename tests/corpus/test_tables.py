@@ -223,7 +223,7 @@ def test_a_quote_in_a_cell_without_quotes_is_a_character(tmp_path: Path) -> None
 cells = st.text(st.sampled_from('ab",\n\r'), max_size=5)
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(data=st.text(st.sampled_from('a",\n'), max_size=25), size=st.integers(1, 7))
 @example('"a', 1)
 @example('a"\n"b"', 2)
@@ -247,7 +247,9 @@ def test_quotes_are_checked_alike_however_the_bytes_come(data: str, size: int) -
     assert found == outcome(1000)
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(values=st.lists(cells, min_size=1, max_size=30))
 def test_what_a_writer_of_csv_wrote_is_read(tmp_path: Path, values: list[str]) -> None:
     """Whatever delimiters, quotes and line ends are in the cells."""
