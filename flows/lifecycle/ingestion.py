@@ -59,7 +59,8 @@ class OpenCorpus:
     @property
     def size(self) -> int | None:
         """Bytes of its files as they are stored, where that is known."""
-        return sum(facts["size"] for facts in self._state) if self._state else None
+        sizes = [facts["size"] for facts in self._state or ()]
+        return sum(sizes) if sizes and None not in sizes else None
 
     def text(self, method: SplitMethod = "content") -> ScannedText:
         """The text: the dataset in the store if the files are known, else scanned.
