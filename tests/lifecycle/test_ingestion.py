@@ -16,7 +16,7 @@ from flows.lifecycle.ingestion import open_corpus
 from flows.parameters import ReadingOptions
 from flows.storage import dataset_use, datasets
 from flows.storage.clock import store_time
-from flows.storage.stores import Store
+from flows.storage.stores import Store, open_store
 from tests.support.fault_server import FaultServer, Request, always, hang, head
 
 text = b"the lamp is lit and the boat goes out at dawn\r\n" * 100
@@ -136,3 +136,28 @@ def test_a_server_that_never_says_what_a_file_is_is_left(
         with pytest.raises(CorpusError, match="no reply within"):
             ingested(local, f"{server.url}/a.txt")
         assert 3 == len(server.requests)
+
+
+@pytest.mark.parametrize("pattern", ["", "/", "/*/*/*/*", "/**/*.json", "/**"])
+def test_a_folder_with_the_store_in_it_is_refused_before_the_store_is_made(
+    tmp_path: Path, pattern: str
+) -> None:
+    """From the second run on it would be learned."""
+    (tmp_path / "a.txt").write_bytes(text)
+    store = open_store(str(tmp_path / "store"))
+    with pytest.raises(CorpusError, match=r"has the store .*/store in it: name a folder"):
+        ingested(store, f"{tmp_path}{pattern}")
+    assert ["a.txt"] == [path.name for path in tmp_path.iterdir()]
+
+
+def test_a_folder_with_the_store_in_it_is_read_where_its_pattern_leaves_the_store_out(
+    tmp_path: Path,
+) -> None:
+    """As are files beside it, and a store that is hidden."""
+    (tmp_path / "a.txt").write_bytes(text)
+    store, hidden = open_store(str(tmp_path / "store")), open_store(str(tmp_path / ".store"))
+    first, _ = ingested(store, tmp_path, corpus_pattern="*.txt")
+    for corpus in (tmp_path / "*", tmp_path / "*.txt", tmp_path / "a.txt"):
+        assert first == ingested(store, corpus)[0]
+    (tmp_path / "store").rename(tmp_path / ".other")
+    assert first == ingested(hidden, tmp_path)[0]
