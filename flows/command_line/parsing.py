@@ -6,8 +6,8 @@ import inspect
 import io
 import json
 import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the command `registry` needs no Prefect
     from prefect import Flow
 
 longest_shown = 200  # characters of a value, in a message
+words = {"true": "", "false": "no-"}  # after a flag, and what stands before its name then
 
 
 class Command(BaseSettings):
@@ -126,7 +127,9 @@ def parse_form(form: Form, arguments: Sequence[str], prog: str | None = None) ->
     given: dict[str, Any] = {"corpus": _addresses(corpora)} if corpora else {}
     # pydantic-settings takes the arguments by names that a created model's type does not show
     return model(
-        _cli_parse_args=list(_with_all_lines(_with_sections(others, hints))),
+        _cli_parse_args=list(
+            _with_all_lines(_with_flags(_with_sections(others, hints), _flags(hints)))
+        ),
         _cli_prog_name=prog or f"python -m flows.{form.name}",
         **given,
     )
@@ -163,6 +166,36 @@ def _with_sections(arguments: Iterable[str], hints: Mapping[str, Any]) -> Iterat
         name, separator, value = argument.removeprefix("--").partition("=")
         is_short = argument.startswith("--") and name in full
         yield f"--{full[name]}{separator}{value}" if is_short else argument
+
+
+def _with_flags(arguments: Iterable[str], flags: Collection[str]) -> Iterator[str]:
+    """Arguments, a flag with a word after it as the flag alone.
+
+    >>> list(_with_flags(["--force", "true", "--verify=false"], ["force", "verify"]))
+    ['--force', '--no-verify']
+    """
+    rest = deque(arguments)
+    while rest:
+        argument = rest.popleft()
+        name, separator, value = argument.removeprefix("--").partition("=")
+        if argument.startswith("--") and name in flags:
+            if not separator and rest and rest[0] in words:
+                value = rest.popleft()
+            argument = f"--{words[value]}{name}" if value in words else argument
+        yield argument
+
+
+def _flags(hints: Mapping[str, Any]) -> set[str]:
+    """The options that are true or false."""
+    groups = {name: getattr(_bare_type(hint), "model_fields", {}) for name, hint in hints.items()}
+    inner = {
+        f"{group}.{name}"
+        for group, fields in groups.items()
+        for name, field in fields.items()
+        if field.annotation is bool
+    }
+    own = {name for name, hint in hints.items() if _bare_type(hint) is bool}
+    return {"dry_run", "json", *own, *inner}
 
 
 def _bare_type(hint: Any) -> Any:

@@ -3,6 +3,7 @@
 from flows.corpus.files import SourceFile
 from flows.corpus.finding import find_files
 from flows.corpus.fingerprint import fingerprints, strong_fingerprints
+from flows.corpus.local import finds
 from flows.corpus.request import CorpusRequest
 from flows.corpus.states import changed
 from flows.corpus.texts import Text, Texts
@@ -14,6 +15,7 @@ __all__ = [
     "Texts",
     "changed",
     "find_files",
+    "finds",
     "fingerprints",
     "strong_fingerprints",
 ]

@@ -8,15 +8,19 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from fsspec.asyn import sync
+
+from flows.corpus import http
+from flows.corpus.budget import Budget
 from flows.corpus.files import SourceFile, reading, tags, times
 from flows.corpus.finding import find_files
+from flows.corpus.streams import raw_pieces
 from flows.parameters import ReadingOptions
 
 local_facts = ("size", "mtime", "created", "ino")  # of a local file; fsspec calls ctime "created"
 fresh_seconds = (
     2.0  # after a change, another may leave the same time: some clocks have whole seconds
 )
-read_size = 2**20  # bytes
 
 
 def fingerprints(
@@ -26,7 +30,8 @@ def fingerprints(
 ) -> list[dict[str, Any]]:
     """The state of the files of `corpus` now; `CorpusError` for one that does not exist."""
     files = find_files(corpus, options, storage_options, unpack=False)
-    return [reading(file.url, partial(_fingerprint, file)) for file in files]
+    budget = Budget(options.maximum_bytes)
+    return [reading(file.url, partial(_fingerprint, file, budget)) for file in files]
 
 
 def strong_fingerprints(files: Sequence[SourceFile]) -> list[dict[str, Any]] | None:
@@ -44,7 +49,7 @@ def strong_fingerprints(files: Sequence[SourceFile]) -> list[dict[str, Any]] | N
 
 
 def _strong_fingerprint(file: SourceFile) -> dict[str, Any] | None:
-    info = file.filesystem.info(file.path)
+    info = _facts(file)
     if all(name in info for name in local_facts):
         facts = {name: info[name] for name in local_facts}
         is_fresh = time.time() - max(info["mtime"], info["created"]) < fresh_seconds
@@ -55,19 +60,23 @@ def _strong_fingerprint(file: SourceFile) -> dict[str, Any] | None:
     return {"size": info.get("size"), "tag": tag}
 
 
-def _fingerprint(file: SourceFile) -> dict[str, Any]:
+def _fingerprint(file: SourceFile, budget: Budget) -> dict[str, Any]:
     """The file's own tag, else its size and time, else the digest of its bytes."""
-    info = file.filesystem.info(file.path)
+    info = _facts(file)
     facts = {"url": file.url, "size": info.get("size")}
     for name, keys in (("tag", tags), ("time", times)):
         if found := next((info[key] for key in keys if info.get(key)), None):
             return facts | {name: str(found)}
-    return facts | {"sha256": _digest_of(file)}
-
-
-def _digest_of(file: SourceFile) -> str:
     whole = hashlib.sha256()
-    with file.filesystem.open(file.path, "rb") as stream:
-        while piece := stream.read(read_size):
-            whole.update(piece)
-    return whole.hexdigest()
+    for piece in raw_pieces(file, budget):
+        whole.update(piece)
+    return facts | {"sha256": whole.hexdigest()}
+
+
+def _facts(file: SourceFile) -> dict[str, Any]:
+    """What is known of a file without reading it; nothing where a web server does not tell."""
+    filesystem = file.filesystem
+    if filesystem.protocol[0] == "http":
+        return sync(filesystem.loop, http.file_facts, filesystem, file.path) or {}
+    found: dict[str, Any] = filesystem.info(file.path)
+    return found

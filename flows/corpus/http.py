@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from flows.exceptions import CorpusError
@@ -22,6 +24,10 @@ idle_timeout = 45.0  # seconds in which not a byte comes
 headers_timeout = (
     55.0  # seconds until a reply begins, redirects included; twice is under two minutes
 )
+
+
+facts_timeout = 5.0  # seconds until a server tells of a file; it is read if none comes
+facts = ("ETag", "Content-MD5", "Last-Modified")  # of a file, in headers
 
 
 class TimedOut(ConnectionError):
@@ -74,6 +80,32 @@ def _open_socket(address: Any) -> socket.socket:
     if refuses_local_addresses("corpus") and is_local(host):
         raise LocalAddress(local_address)
     return socket.socket(family, kind, protocol)
+
+
+async def file_facts(filesystem: Any, path: str) -> dict[str, Any] | None:
+    """Size, tag and time of a file, as fsspec names them; None where a server does not tell soon.
+
+    fsspec would ask for the file itself then, and say of every failure that nothing is there.
+    """
+    from aiohttp import ClientError
+
+    options = dict(filesystem.kwargs)
+    headers = options.pop("headers", {}) | {"Accept-Encoding": "identity"}
+    session = await filesystem.set_session()
+    try:
+        async with (
+            asyncio.timeout(facts_timeout),
+            session.head(
+                filesystem.encode_url(path), allow_redirects=True, headers=headers, **options
+            ) as reply,
+        ):
+            if reply.status != HTTPStatus.OK:
+                return None
+            found = {name: reply.headers[name] for name in facts if reply.headers.get(name)}
+            is_encoded = reply.headers.get("Content-Encoding", "identity") != "identity"
+            return {"size": None if is_encoded else reply.content_length, **found}
+    except (ClientError, OSError):
+        return None
 
 
 async def next_piece(read: Callable[[int], Awaitable[bytes]], content: Any, most: int) -> bytes:

@@ -37,6 +37,16 @@ def find_local(url: str, names: str) -> list[Found]:
     raise no_match(url)
 
 
+def finds(url: str, names: str, path: str) -> bool:
+    """Whether `find_local` would find a file at a real path that may not be there yet."""
+    folder, pattern = _existing(url), in_folder(names)
+    if folder is None:
+        start, rest = split_pattern(_given(url), wildcards)
+        folder, pattern = _absolute(start), Pattern(inside(rest, names))
+    root = os.path.join(os.path.realpath(folder), "")  # noqa: PTH118 - paths are text, as in fsspec
+    return path.startswith(root) and pattern.matches(path.removeprefix(root))
+
+
 def one_local(url: str) -> Found:
     """The file that `url` names; brackets and stars are characters of its name."""
     check(url)

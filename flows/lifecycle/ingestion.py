@@ -11,15 +11,14 @@ from functools import cached_property
 from tempfile import TemporaryFile
 
 import numpy as np
-from fsspec.implementations.local import LocalFileSystem
 
 from flows.corpus import (
     CorpusRequest,
-    SourceFile,
     Text,
     Texts,
     changed,
     find_files,
+    finds,
     strong_fingerprints,
 )
 from flows.exceptions import CorpusError, DamagedObject
@@ -30,11 +29,16 @@ from flows.storage.datasets import Dataset, Scan, ScannedText
 from flows.storage.profiles import ProfiledFile, bounded_files
 from flows.storage.sources import ReadSource
 from flows.storage.stores import Store
+from flows.storage.urls import local_protocols, protocol_of, urls_of
 from flows.text import Encoder, ScannedFile, SplitMethod, TokenArray
 
 logger = logging.getLogger(__name__)
 shown_files = 10  # with problems, in the log; all are in the profile
 shown_rare = 10  # characters, where there are too many
+typical_objects = (  # of a store, by kind of file
+    *("datasets/0/manifest.json", "datasets/0/tokens.npy", "reports/samples/0.parquet"),
+    "models/0/runs/0/data/0.safetensors",
+)
 rare_character = "\u25a1"  # a white square, for characters under `minimum_count`
 
 
@@ -45,8 +49,8 @@ class OpenCorpus:
         self, store: Store, request: CorpusRequest, on_bytes: Callable[[int], None]
     ) -> None:
         corpus, encoding, options, storage_options = request
+        check_outside(store, request)
         files = find_files(corpus, options, storage_options, unpack=False)
-        check_outside(store, files)
         self._store = store
         self._request = request
         self._options = options
@@ -59,7 +63,8 @@ class OpenCorpus:
     @property
     def size(self) -> int | None:
         """Bytes of its files as they are stored, where that is known."""
-        return sum(facts["size"] for facts in self._state) if self._state else None
+        sizes = [facts["size"] for facts in self._state or ()]
+        return sum(sizes) if sizes and None not in sizes else None
 
     def text(self, method: SplitMethod = "content") -> ScannedText:
         """The text: the dataset in the store if the files are known, else scanned.
@@ -129,18 +134,18 @@ class OpenCorpus:
         return scan.text
 
 
-def check_outside(store: Store, files: Sequence[SourceFile]) -> None:
-    """Refuse objects of the store as texts: a folder may hold both."""
+def check_outside(store: Store, request: CorpusRequest) -> None:
+    """Refuse objects of the store as texts: a folder would have them from the next run on."""
     if (root := store.local_file(".")) is None:
         return
-    folder = f"{os.path.realpath(root)}/"
-    for file in files:
-        if isinstance(file.filesystem, LocalFileSystem) and os.path.realpath(file.path).startswith(
-            folder
-        ):
+    folder, names = os.path.realpath(root), request.options.corpus_pattern
+    for url in urls_of(request.corpus):
+        if "::" in url or protocol_of(url) not in local_protocols:
+            continue
+        if any(finds(url, names, f"{folder}/{name}") for name in typical_objects):
             raise CorpusError(
-                f"the corpus has {file.url}, which is in the store {store.url}: name a folder that"
-                " the store is not in, or files"
+                f"the corpus {url} has the store {store.url} in it: name a folder that the store is"
+                " not in, or files"
             )
 
 

@@ -26,6 +26,8 @@ explanations = {
 transient_errnos = {errno.EAGAIN, errno.EIO, errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ESTALE}
 not_files = {errno.ELOOP, errno.ENXIO, errno.ENODEV}  # links in a circle, sockets, devices
 unwritable = {errno.EACCES, errno.EPERM, errno.EROFS}
+# Nobody listens, or hangs up before it says what it is; by name, since it may not be installed.
+of_paramiko = {"NoValidConnectionsError", "SSHException"}
 transient_statuses = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -72,6 +74,8 @@ def _may_recover(error: BaseException) -> bool:
     from aiohttp import ClientConnectionError  # here, since few runs fail and it is slow to load
 
     if isinstance(error, (ConnectionError, TimeoutError, ClientConnectionError)):
+        return True
+    if type(error).__name__ in of_paramiko:
         return True
     if isinstance(error, OSError) and error.errno in transient_errnos:
         return True

@@ -22,10 +22,12 @@ from flows.storage.url_pattern import (
 )
 
 local_protocols = ("file", "local")
+archives = ("zip", "tar")
 protocols = (  # others may read what they should not, or run code
     *local_protocols,
     *("http", "https", "s3", "s3a", "gs", "gcs", "abfs", "abfss", "az", "sftp"),
-    *("zip", "tar", "github"),
+    *archives,
+    "github",
 )
 protocols_variable = "RNN_URL_PROTOCOLS"  # of the environment: more protocols
 _one_slash = rf"(?i:[a-z][a-z0-9+.-]*:[/\\](?!/)|(?:{'|'.join(networks)}):(?!//))"
@@ -62,7 +64,11 @@ def check_url(url: str, what: str, error: type[StorageError]) -> None:
         _check_link(link, where, error, chained=True)
         if protocol_of(link) in {*networks, *local_protocols} and not re.fullmatch("[a-z]+", link):
             raise error(f"{where} has '::' after a link that reads from no other: leave it out")
-    _check_link(last, where, error, chained=bool(outer))
+    if not last:
+        raise error(f"{where} ends with '::': name the file that the others are in")
+    # What archives are in is a path: fsspec, which reads other chains, takes a bare word for more.
+    foreign = any(link.partition("://")[0] not in archives for link in outer)
+    _check_link(last, where, error, chained=foreign)
     if not re.match(address_pattern(query_names()), url):
         raise error(f"{where} is no address: give a path, or a URL without control characters")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import zipfile
@@ -18,7 +19,8 @@ import pytest
 from flows.corpus import find_files, fingerprints, streams
 from flows.corpus.ordering import Order, in_order
 from flows.exceptions import CorpusError, CorpusUnavailable
-from flows.parameters.reading import ReadingOptions
+from flows.parameters.sections import ReadingOptions
+from tests.support.fault_server import FaultServer, Request, head
 
 texts = ("b.txt", "a10.txt", "a9.txt", "c.md", "sub/d.txt", "sub/.hidden/e.txt", ".f.txt")
 
@@ -371,6 +373,17 @@ def test_a_changed_archive_is_seen_without_unpacking_it(tmp_path: Path) -> None:
         (state,) = fingerprints(corpus)
         assert f"{tmp_path}/a.zip" == state["url"]
         assert "time" in state
+
+
+def test_a_web_server_that_tells_nothing_of_a_file_is_read_to_see_a_change() -> None:
+    """Or refuses to be asked for less than the file."""
+
+    def script(request: Request) -> Iterator[bytes]:
+        yield head("405 Method Not Allowed", 0) if request.number == 1 else head(length=4) + b"text"
+
+    with FaultServer(script) as server:
+        (state,) = fingerprints(f"{server.url}/a.txt")
+    assert hashlib.sha256(b"text").hexdigest() == state["sha256"]
 
 
 def test_a_pattern_on_a_web_server_is_found_by_its_page_of_links(tmp_path: Path, web: str) -> None:

@@ -113,6 +113,16 @@ def test_a_failed_gate_has_an_exit_status_of_its_own(
     assert capsys.readouterr().err == "error: the text is too short: check the corpus\n"
 
 
+def test_a_flag_may_have_a_word_after_it() -> None:
+    """As an option of every other kind has its value."""
+    for given in (["--reading.verify", "true"], ["--reading.verify=true"], ["--verify"]):
+        assert parse(ingest, given).reading.verify
+    for given in (["--reading.verify", "false"], ["--verify=false"], ["--no-reading.verify"]):
+        assert not parse(ingest, given).reading.verify
+    with pytest.raises(SettingsError, match="unrecognized arguments: maybe"):
+        parse(ingest, ["--reading.verify", "maybe"])
+
+
 def test_dotted_options_set_nested_fields() -> None:
     """Dotted names set the fields of sections."""
     command = parse(

@@ -81,6 +81,7 @@ bad_urls = [
     ("s3:/bucket/key", "use :// after the protocol"),
     ("file:/etc/hosts", "use :// after the protocol"),
     ("text.txt::other", "'::', which chains URLs"),
+    ("zip://a.txt::", "ends with '::'"),
     ("https://example.org/a::https://example.org/b", "'::' after a link that reads from no other"),
     ("file://host/a.txt", "names a host"),
     ("file://../a.txt", "names a host"),
@@ -114,6 +115,7 @@ good_urls = [
     "https://example.org/a.txt?token=$NAME&X-Amz-Date=1&key=${NAME}",
     "simplecache::s3://bucket/a.txt",
     "zip://a.txt::/local/a.zip",
+    "zip://a.txt::archive",
     "zip://a.txt::https://example.org/a.zip?token=$NAME",
 ]
 

@@ -21,6 +21,7 @@ class Request:
     number: int  # from 1
     path: str
     headers: dict[str, str]  # names in lower case
+    method: str = "GET"
 
     @property
     def start(self) -> int:
@@ -91,10 +92,11 @@ class FaultServer:
                 return None
             received += data
         first, *lines = received.decode("latin-1").split("\r\n\r\n")[0].split("\r\n")
+        method, path, *_ = first.split()
         headers = {
             name.lower(): text.strip() for name, _, text in (x.partition(":") for x in lines)
         }
-        request = Request(len(self.requests) + 1, first.split()[1], headers)
+        request = Request(len(self.requests) + 1, path, headers, method)
         self.requests.append(request)
         return request
 
