@@ -153,7 +153,9 @@ class Texts:
 
         name, options = text.file.url, self._options
         if table_kind(head, name) != "Parquet":
-            pieces = to_utf8(pieces, self._encoding, name, problems=text.problems)
+            pieces = to_utf8(
+                pieces, self._encoding, name, errors=options.errors, problems=text.problems
+            )
         with NamedTemporaryFile(dir=cache_folder()) as table:
             with writing():
                 table.writelines(pieces)

@@ -251,3 +251,13 @@ def test_every_character_is_unchanged(tmp_path: Path, text: str, mark: bytes) ->
 def test_the_given_encoding_is_used() -> None:
     """Every byte is a character of latin-1."""
     assert "grüße\xff" == decode(b"gr\xfc\xdfe\xff", "latin-1", "name")
+
+
+@pytest.mark.parametrize(("errors", "text"), [("replace", "gr\ufffdn\n"), ("drop", "grn\n")])
+def test_invalid_bytes_of_a_table_are_replaced_or_dropped(
+    tmp_path: Path, errors: str, text: str
+) -> None:
+    """As those of a text are."""
+    (tmp_path / "a.csv").write_bytes(b"id,text\n" + b"1,gr\xfcn\n" * 3)
+    options = {"corpus_column": "text", "errors": errors}
+    assert [text * 3] == read_corpus(str(tmp_path / "a.csv"), "utf-8", **options)
