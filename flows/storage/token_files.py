@@ -15,17 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.exceptions import DamagedObject, ObjectMissing
-from flows.storage.canonical import digest
 from flows.storage.copies import cached_copy, forget_copy
 from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.failures import not_files, reason, store_error
 from flows.storage.manifests import DatasetManifest, dataset_folder
 from flows.storage.stores import Store
 from flows.text import BlockTable, TokenArray, Vocabulary
-from flows.text.blocks import shortest_block
+from flows.text.blocks import block_type, shortest_block
 
-block_type = np.dtype([("digest", "<u8"), ("length", "<u2")])
 piece_tokens = 1 << 20
+piece_blocks = 1 << 16
 BlockKind = Literal["blocks", "chunks"]  # borders at line ends, or found by content alone
 
 
@@ -61,7 +60,9 @@ def token_bytes(
         yield piece.view(np.ndarray).data.cast("B")
 
 
-def map_written(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) -> TokenArray | None:
+def map_written(
+    store: Store, manifest: DatasetManifest, vocabulary: Vocabulary
+) -> TokenArray | None:
     """Tokens (N,) that this process has just written, mapped as they are; None from a remote store."""
     path = f"{dataset_folder(manifest.dataset_id)}/tokens.npy"
     array = Array(path, manifest.tokens_sha256, vocabulary.dtype, manifest.characters)
@@ -86,10 +87,22 @@ def save_blocks(
     store: Store, dataset_id: str, table: BlockTable, kind: BlockKind = "blocks"
 ) -> None:
     """Write `blocks-<SHA-256>.npy` or `chunks-<SHA-256>.npy`, which spares the next reader the digests of all blocks."""
-    blocks = np.empty(len(table.lengths), block_type)
-    blocks["digest"], blocks["length"] = table.digests, table.lengths
-    data = Array("", "", block_type, len(blocks)).header + blocks.tobytes()
-    store.put(f"{dataset_folder(dataset_id)}/{kind}-{digest(data)}.npy", data)
+    whole = hashlib.sha256()
+    for piece in _block_bytes(table):
+        whole.update(piece)
+    name = f"{kind}-{whole.hexdigest()}.npy"
+    store.put_stream(f"{dataset_folder(dataset_id)}/{name}", _block_bytes(table))
+
+
+def _block_bytes(table: BlockTable) -> Iterator[bytes]:
+    """The file of blocks in pieces."""
+    yield Array("", "", block_type, len(table.lengths)).header
+    digests = table.digests if table.digests is not None else np.empty(0, np.uint64)
+    for start in range(0, len(table.lengths), piece_blocks):
+        part = slice(start, start + piece_blocks)
+        records = np.empty(len(table.lengths[part]), block_type)
+        records["digest"], records["length"] = digests[part], table.lengths[part]
+        yield records.tobytes()
 
 
 def load_blocks(
@@ -112,7 +125,7 @@ def load_blocks(
         except DamagedObject as error:
             warn(error, "computed again")
         else:
-            return BlockTable(blocks["length"], blocks["digest"])
+            return BlockTable.of_records(blocks)
     return None
 
 
