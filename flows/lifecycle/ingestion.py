@@ -112,6 +112,8 @@ class OpenCorpus:
     def _known(self) -> Dataset | None:
         if self._options.verify or self._state is None:
             return None
+        if (self.size or 0) > self._options.maximum_bytes:
+            return None  # reading says so
         dataset_id = self._source.dataset_of(self._state)
         if dataset_id is None or not datasets.exists(self._store, dataset_id):
             return None
@@ -120,6 +122,8 @@ class OpenCorpus:
         except DamagedObject as error:
             warn(error, "the corpus is read again")
             return None
+        if len(known.vocabulary) > self._options.maximum_vocabulary:
+            return None  # reading tells which characters are the rarest
         self._is_known = True
         return known
 

@@ -78,6 +78,15 @@ def test_a_known_file_is_read_again_where_its_dataset_is_gone(local: Store, old:
     assert datasets.is_intact(local, first[0])
 
 
+@pytest.mark.parametrize("bound", ["maximum_vocabulary", "maximum_bytes"])
+def test_bounds_hold_for_a_known_file(local: Store, old: Path, bound: str) -> None:
+    """They are not of the dataset but of what is asked for now."""
+    first = ingested(local, old)
+    with pytest.raises(CorpusError, match=bound):
+        ingested(local, old, **{bound: 10})
+    assert (first[0], False) == ingested(local, old)
+
+
 def test_a_tagged_reply_without_a_size_is_known_again(local: Store) -> None:
     """A server that compresses on the way says no size of the file; its tag is enough."""
 
