@@ -17,7 +17,7 @@ from flows.corpus.patterns import Pattern, any_folders, below, names_in
 from flows.corpus.spool import LocalArchive, Place, Spool
 from flows.corpus.streams import raw_pieces
 from flows.exceptions import CorpusError
-from flows.parameters.sections import ReadingOptions
+from flows.parameters.reading import ReadingOptions
 
 endings = (
     *("zip", "tar", "tar.gz", "tgz", "tar.bz2", "tbz2", "tbz"),

@@ -22,7 +22,7 @@ from flows.corpus.ordering import in_order
 from flows.corpus.remote import check_start, find_remote, one_remote, stores
 from flows.corpus.spool import Spool
 from flows.exceptions import CorpusError, CorpusUnavailable
-from flows.parameters.sections import ReadingOptions
+from flows.parameters.reading import ReadingOptions
 from flows.storage.boundary import check_allowed, check_host, expanded
 from flows.storage.urls import check_url, local_protocols, protocol_of, public_url, urls_of
 

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flows.corpus.columns import Problem, missing, refused
-from flows.corpus.parquet_footer import Chunk, chunks
+from flows.storage.parquet_footer import Chunk, Footer, parse_footer
 from flows.storage.parquet_pages import headers
 
 most_footer = 16 << 20  # bytes
@@ -35,19 +35,21 @@ smaller = "write it with smaller groups of rows, or as JSON Lines"
 def columns(path: Path, name: str) -> list[str]:
     """The columns of the table."""
     with path.open("rb") as stream, refused(name, "Parquet"):
+        _footer(stream)
         return list(_opened(stream).schema_arrow.names)
 
 
 def arrays(path: Path, name: str, column: str) -> Iterator[Any]:
     """The rows of `column`, as Arrow arrays of strings."""
     with path.open("rb") as stream, path.open("rb") as pages, refused(name, "Parquet"):
+        groups = _footer(pages).groups
         file = _opened(stream)
         parts = _parts(file.schema_arrow, name, column)
-        found = chunks(_footer(pages), _leaf(file, name, column))
-        if len(found) != file.num_row_groups:
-            raise ValueError("its footer is corrupt")
-        for group, chunk in enumerate(found):
-            rows = _rows_at_once(chunk, pages, path, group, column)
+        leaf = _leaf(file, name, column)
+        for group, found in enumerate(groups):
+            if leaf >= len(found.chunks):
+                raise ValueError("its footer is corrupt")
+            rows = _rows_at_once(found.chunks[leaf], pages, path, group, column)
             batches = file.iter_batches(rows, [group], [column], use_threads=False)
             for batch in batches:
                 array = batch.column(0)
@@ -55,9 +57,7 @@ def arrays(path: Path, name: str, column: str) -> Iterator[Any]:
 
 
 def _opened(stream: Any, **options: Any) -> Any:
-    """The file, its footer checked; pages are read one by one, not a whole group."""
-    _footer(stream)
-    stream.seek(0)
+    """The file; pages are read one by one, not a whole group."""
     return pq.ParquetFile(
         stream,
         pre_buffer=False,
@@ -67,8 +67,8 @@ def _opened(stream: Any, **options: Any) -> Any:
     )
 
 
-def _footer(stream: Any) -> bytes:
-    """The footer, which ends with its length and a magic."""
+def _footer(stream: Any) -> Footer:
+    """The footer, which ends with its length and a magic; it is read before pyarrow reads it."""
     end = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, end - 8))
     tail = stream.read(8)
@@ -80,8 +80,7 @@ def _footer(stream: Any) -> bytes:
     if length > most_footer:
         raise Problem(f"its footer has more than {most_footer:,} bytes: {smaller_footer}")
     stream.seek(end - 8 - length)
-    footer: bytes = stream.read(length)
-    return footer
+    return parse_footer(stream.read(length))
 
 
 def _parts(schema: Any, name: str, column: str) -> list[str]:

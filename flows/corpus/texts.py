@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import TypeVar
 
 from fsspec.implementations.local import LocalFileSystem
 
@@ -30,6 +31,7 @@ from flows.text.encodings import encoding_of
 from flows.text.kinds import check_is_text, head_size
 from flows.text.scanning import piece_bytes
 
+Piece = TypeVar("Piece", bytes, memoryview)
 Pieces = Iterator[bytes | memoryview]
 head_bytes = 1 << 16  # that tell what a file is
 as_read = ("strict", "keep", "none")  # errors, newline and normalize of a text as it is
@@ -76,7 +78,7 @@ class Texts:
     def read(self) -> Iterator[tuple[str, Pieces]]:
         """Name and bytes of each file. All bytes of one are to be read before the next one."""
         for text in self.texts:
-            yield text.file.url, self._counted(self._pieces(text))
+            yield text.file.url, iter(self._pieces(text))
 
     def replace(self, characters: str, replacement: str) -> None:
         """Let the texts be read with other characters replaced."""
@@ -94,16 +96,16 @@ class Texts:
             text.replaced += len(rare.findall(part))
             yield part.translate(table).encode()
 
-    def _counted(self, pieces: Iterable[bytes | memoryview]) -> Pieces:
+    def _counted(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         for piece in pieces:
             self._on_bytes(len(piece))
             yield piece
 
     def _pieces(self, text: Text) -> Iterable[bytes | memoryview]:
         if text.place:
-            return text.place.pieces(piece_bytes)
+            return self._counted(text.place.pieces(piece_bytes))
         budget = Budget(self._budget.most) if text.is_plain else self._budget  # counted once
-        head, raw = _headed(raw_pieces(text.file, budget))
+        head, raw = _headed(self._counted(raw_pieces(text.file, budget)))
         text.is_plain = self._is_plain(text.file, head)
         if text.is_plain:
             return _without_mark(raw) if self._options.unit == "character" else raw

@@ -59,7 +59,7 @@ def estimate(
     exists = datasets.exists(store, dataset.dataset_id)
     stored = Estimate(disk=0 if exists else size, files=0 if exists else files_of_dataset)
     parts = [stored, *(_training(store, dataset, request, work) if request and work else [])]
-    found = _together(parts, program_bytes + text_bytes + block_bytes * blocks)
+    found = _together(parts, program_bytes + min(text_bytes, 16 * size) + block_bytes * blocks)
     if store.local_file(".") is None:  # then the cache of tokens is all that is on a local disk
         return found._replace(disk=size if request else 0)
     return found
@@ -123,7 +123,7 @@ def _chunks(
             estimates.reading_bytes(V, network),
             state_copies * state,
         )
-        + window_bytes
+        + min(window_bytes, 8 * dataset.characters)
         + read_bytes * read,
         disk=checkpoints * payload,
         files=2 * checkpoints + evaluated + 5 * (checkpoints > 0),  # and run, lock, decision

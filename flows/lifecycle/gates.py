@@ -145,6 +145,8 @@ def _repeated_lines(new: Blocks, old: Blocks, action: Action) -> Finding | None:
 
 def gate_bytes(vocabulary_size: int, characters: int) -> int:
     """Most memory that the gates take for a text of so many characters, the champion's alike."""
+    if characters < fewest_characters:
+        return 0
     pairs = min(characters, vocabulary_size**2)
     return counting_bytes + pair_bytes * min(pairs, most_sorted)
 

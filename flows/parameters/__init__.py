@@ -27,15 +27,15 @@ from flows.parameters.flow_parameters import (
     WhenBusy,
     default,
 )
+from flows.parameters.reading import ReadingOptions
+from flows.parameters.section import Section
 from flows.parameters.sections import (
     EvaluationOptions,
     GateAction,
     GateOptions,
     PromotionOptions,
-    ReadingOptions,
     RetentionOptions,
     SamplingOptions,
-    Section,
     TrainingOptions,
 )
 

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from flows.parameters.reading import ReadingOptions
 from flows.parameters.sections import (
     EvaluationOptions,
     GateOptions,
     PromotionOptions,
-    ReadingOptions,
     RetentionOptions,
     SamplingOptions,
     TrainingOptions,

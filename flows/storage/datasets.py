@@ -34,6 +34,7 @@ from flows.storage.token_files import (
     is_blocks,
     load_blocks,
     map_tokens,
+    map_written,
     save_blocks,
     token_bytes,
 )
@@ -207,6 +208,9 @@ def save(store: Store, text: ScannedText, tokens: Iterable[TokenArray] | None = 
     path = f"{folder}/manifest.json"
     if create_document(store, path, manifest) != manifest:
         raise DamagedObject(store.location(path), "is not the manifest of these texts")
+    if (mapped := map_written(store, manifest, vocabulary)) is not None:
+        written = Dataset(**dict(text) | {"manifest": manifest, "tokens": mapped})
+        store.cache.put("dataset", text.dataset_id, written)  # its bytes are known: none is read
 
 
 def complete(store: Store, text: ScannedText, method: SplitMethod) -> None:

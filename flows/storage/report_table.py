@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from flows.exceptions import DamagedObject
 from flows.storage import bounds
 from flows.storage.damage import check_format
+from flows.storage.parquet_footer import Chunk, Footer, parse_footer
 from flows.storage.parquet_pages import unpacked_size
 
 report_format = 1
@@ -68,9 +69,9 @@ texts = [field.name for field in schema if pa.types.is_string(field.type)]
 def parse_report(name: str, data: bytes, expected: Mapping[str, str]) -> pa.Table:
     """The table in `data`, whose every row must have the `expected` values."""
     try:
-        if int.from_bytes(data[-8:-4], "little") > bounds.report_footer:
-            raise ValueError(f"its footer is larger than {bounds.report_footer:,} bytes")
-        _check_footer(name, pq.ParquetFile(io.BytesIO(data)), data)
+        footer = _footer(data)  # before pyarrow reads it, which ends the process on some
+        _check_schema(name, pq.ParquetFile(io.BytesIO(data)).schema_arrow)
+        _check_footer(footer, data)
         # Each different text once: the table is as small as the file until it is expanded.
         file = pq.ParquetFile(
             io.BytesIO(data), read_dictionary=texts, page_checksum_verification=True
@@ -87,38 +88,46 @@ def parse_report(name: str, data: bytes, expected: Mapping[str, str]) -> pa.Tabl
         raise DamagedObject(name, f"not a Parquet report ({reason})") from error
 
 
-def _check_footer(name: str, file: pq.ParquetFile, data: bytes) -> None:
-    """Refuse a footer, which has no checksum, that is not a report's, or whose counts differ."""
-    metadata, found = file.metadata, file.schema_arrow
+def _footer(data: bytes) -> Footer:
+    length = int.from_bytes(data[-8:-4], "little")
+    if length > bounds.report_footer:
+        raise ValueError(f"its footer is larger than {bounds.report_footer:,} bytes")
+    if data[-4:] != b"PAR1" or length > len(data) - 8:
+        raise ValueError("it has no footer, so it is cut short")
+    return parse_footer(data[len(data) - 8 - length : -8])
+
+
+def _check_schema(name: str, found: pa.Schema) -> None:
+    """Refuse a table that is not a report, or that a newer program wrote."""
     if version := (found.metadata or {}).get(b"report_format"):
         check_format(name, int(version), report_format)
     if not found.equals(schema):
         raise DamagedObject(name, "its columns are not those of a report")
-    if metadata.num_rows > bounds.report_rows:
-        raise ValueError(f"{metadata.num_rows:,} rows, at most {bounds.report_rows:,} are read")
-    if metadata.num_row_groups > bounds.report_groups:
-        raise ValueError(f"{metadata.num_row_groups:,} groups of rows, not one")
-    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+
+
+def _check_footer(footer: Footer, data: bytes) -> None:
+    """Refuse a footer, which has no checksum, whose counts differ or are too large."""
+    rows, groups = footer
+    if rows > bounds.report_rows:
+        raise ValueError(f"{rows:,} rows, at most {bounds.report_rows:,} are read")
+    if len(groups) > bounds.report_groups:
+        raise ValueError(f"{len(groups):,} groups of rows, not one")
     for group in groups:
-        columns = {group.column(number).num_values for number in range(group.num_columns)}
-        if columns != {group.num_rows}:
-            raise ValueError(f"{group.num_rows} rows, but columns of {sorted(columns)}")
-    if sum(group.num_rows for group in groups) != metadata.num_rows:
-        raise ValueError(f"not the {metadata.num_rows} rows that it claims")
-    chunks = (group.column(number) for group in groups for number in range(group.num_columns))
-    size = sum(_unpacked(data, chunk) for chunk in chunks)
-    if not 0 <= size <= bounds.report_table:
+        columns = {chunk.values for chunk in group.chunks}
+        if columns != {group.rows}:
+            raise ValueError(f"{group.rows} rows, but columns of {sorted(columns)}")
+    if sum(group.rows for group in groups) != rows:
+        raise ValueError(f"not the {rows} rows that it claims")
+    size = sum(_unpacked(data, chunk) for group in groups for chunk in group.chunks)
+    if size > bounds.report_table:
         raise ValueError(f"{size:,} bytes unpacked, at most {bounds.report_table:,} are read")
 
 
-def _unpacked(data: bytes, chunk: pq.ColumnChunkMetaData) -> int:
+def _unpacked(data: bytes, chunk: Chunk) -> int:
     """Bytes that a column of a group unpacks to, by the headers of its pages."""
-    if not chunk.num_values:  # then none is read
+    if not chunk.values:  # then none is read
         return 0
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and 0 < (dictionary := chunk.dictionary_page_offset) < start:
-        start = dictionary
-    return unpacked_size(data, start, chunk.total_compressed_size, bounds.report_rows)
+    return unpacked_size(data, chunk.start, chunk.length, bounds.report_rows)
 
 
 def _check_column(column: pa.ChunkedArray, name: str, value: str) -> None:

@@ -61,6 +61,15 @@ def token_bytes(
         yield piece.view(np.ndarray).data.cast("B")
 
 
+def map_written(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) -> TokenArray | None:
+    """Tokens (N,) that this process has just written, mapped as they are; None from a remote store."""
+    path = f"{dataset_folder(manifest.dataset_id)}/tokens.npy"
+    array = Array(path, manifest.tokens_sha256, vocabulary.dtype, manifest.characters)
+    if (file := store.local_file(path)) is None or not array.length:
+        return None
+    return np.memmap(file, array.dtype, "r", len(array.header), array.length)
+
+
 def map_tokens(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) -> TokenArray:
     """Tokens (N,) mapped into memory from a file whose bytes were verified."""
     path = f"{dataset_folder(manifest.dataset_id)}/tokens.npy"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -43,7 +44,7 @@ class Scanner:
         size = len(self._text) // shortest_block + 1
         self._ends, self._lengths = np.empty(size, np.int64), np.empty(size, np.uint16)
         self._found_lengths: list[NDArray[np.uint16]] = []
-        self._digests: list[bytes] = []
+        self._digests: list[NDArray[np.uint64]] = []
         self._first_control: int | None = None  # of the present file
 
     @property
@@ -57,7 +58,7 @@ class Scanner:
     def table(self) -> BlockTable:
         """The blocks of all files."""
         lengths = np.concatenate([np.empty(0, np.uint16), *self._found_lengths])
-        digests = np.frombuffer(b"".join(self._digests), digest_type).astype(np.uint64)
+        digests = np.concatenate([np.empty(0, np.uint64), *self._digests])
         return BlockTable(lengths, digests)
 
     def scan(self, pieces: Iterable[bytes | memoryview], name: str) -> ScannedFile:
@@ -81,16 +82,17 @@ class Scanner:
     def _take(self, size: int, name: str, offset: int, *, final: bool) -> tuple[int, int]:
         """Take the whole blocks of `size` bytes of text; how many bytes and characters they have."""
         before = self._controls()
-        blocks, wrong = self._kernels.scan(
+        blocks, is_text = self._kernels.scan(
             self._text, size, final, self._by_byte, self.counts, self._ends, self._lengths
         )
-        if wrong >= 0:
-            raise CorpusError(_invalid(bytes(self._text[wrong:size][:4]), offset + wrong, name))
-        start, text, digests = 0, self._text.data, []
-        for end in self._ends[:blocks].tolist():
-            digests.append(hashlib.sha256(text[start:end]).digest()[:8])
-            start = end
-        self._digests.append(b"".join(digests))
+        if not is_text:
+            start = int(self._ends[blocks - 1]) if blocks else 0
+            raise CorpusError(_invalid(bytes(self._text[start:size]), offset + start, name))
+        text, ends = self._text.data, [0, *self._ends[:blocks].tolist()]
+        hashes = [hashlib.sha256(text[start:end]).digest() for start, end in pairwise(ends)]
+        found = np.frombuffer(b"".join(hashes), digest_type)[::4]
+        self._digests.append(found.astype(np.uint64))
+        start = ends[-1]
         self._found_lengths.append(self._lengths[:blocks].copy())
         if self._first_control is None and self._controls() > before:
             self._first_control = offset + int(np.isin(self._text[:start], controls).argmax())
@@ -102,12 +104,13 @@ class Scanner:
 
 
 def _invalid(found: bytes, offset: int, name: str) -> str:
-    """What is wrong with bytes that are no character of UTF-8."""
+    """What is wrong with bytes, from `offset` on, that are not all UTF-8."""
     try:
         found.decode()
     except UnicodeDecodeError as error:
         return (
-            f"{name} is not utf-8: {error.reason} at byte offset {offset} (0x{found[0]:02x}):"
+            f"{name} is not utf-8: {error.reason} at byte offset {offset + error.start}"
+            f" (0x{found[error.start]:02x}):"
             " convert it, give its real encoding, or set reading.errors"
         )
-    raise AssertionError(f"{found!r} is valid UTF-8")
+    raise AssertionError("that is UTF-8")

@@ -17,7 +17,7 @@ import pytest
 from flows.corpus import find_files
 from flows.corpus.archives import Archive
 from flows.exceptions import CorpusError
-from flows.parameters.sections import ReadingOptions
+from flows.parameters.reading import ReadingOptions
 from tests.support.web import FileHandler
 
 members = ("b.txt", "a10.txt", "a9.txt", "sub/c.txt", "sub/d.md", ".h.txt", "__MACOSX/._b.txt")

@@ -11,7 +11,7 @@ import pytest
 from flows.corpus import files, find_files
 from flows.corpus.credentials import check_options, options_for
 from flows.exceptions import CorpusError
-from flows.parameters.sections import ReadingOptions
+from flows.parameters.reading import ReadingOptions
 
 secret = "planted-'6f1c 2b/+="
 google = {

@@ -19,7 +19,7 @@ import pytest
 from flows.corpus import find_files, fingerprints, streams
 from flows.corpus.ordering import Order, in_order
 from flows.exceptions import CorpusError, CorpusUnavailable
-from flows.parameters.sections import ReadingOptions
+from flows.parameters.reading import ReadingOptions
 from tests.support.fault_server import FaultServer, Request, head
 
 texts = ("b.txt", "a10.txt", "a9.txt", "c.md", "sub/d.txt", "sub/.hidden/e.txt", ".f.txt")

@@ -116,9 +116,9 @@ def test_a_failed_gate_has_an_exit_status_of_its_own(
 def test_a_flag_may_have_a_word_after_it() -> None:
     """As an option of every other kind has its value."""
     for given in (["--reading.verify", "true"], ["--reading.verify=true"], ["--verify"]):
-        assert parse(ingest, given).model_dump()["reading"]["verify"]
+        assert parse(ingest, given).reading.verify  # type: ignore[attr-defined]
     for given in (["--reading.verify", "false"], ["--verify=false"], ["--no-reading.verify"]):
-        assert not parse(ingest, given).model_dump()["reading"]["verify"]
+        assert not parse(ingest, given).reading.verify  # type: ignore[attr-defined]
     with pytest.raises(SettingsError, match="unrecognized arguments: maybe"):
         parse(ingest, ["--reading.verify", "maybe"])
 

@@ -201,6 +201,8 @@ def lost(old: Any, new: Any, place: str) -> Iterator[str]:
             if key == "description" or (key == "pattern" and "://" in value):
                 if not new.get(key):
                     yield f"{place} has no {key}"
+            elif key == "enum" and set(value) <= set(new.get(key, [])):
+                continue  # there are more values to choose from now
             elif key not in {"position", "required"} | changed_on_purpose:
                 yield from lost(value, new.get(key), f"{place}.{key}")
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):

@@ -47,7 +47,10 @@ def test_a_night_keeps_few_checkpoints_and_the_whole_loss_curve(
     assert 10 == len(opened.log.records())
 
 
-def test_an_unchanged_night_changes_no_file(options: Options, store: Path) -> None:
+def test_an_unchanged_night_changes_no_file(
+    options: Options, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.corpus.fingerprint.fresh_seconds", 0)
     chosen = options(training={"checkpoint_every": 100}, retention=few)
     retrained(chosen)
     before = {path: path.read_bytes() for path in files_below(store)}

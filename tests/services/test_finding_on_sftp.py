@@ -10,7 +10,7 @@ import pytest
 
 from flows.corpus import find_files
 from flows.exceptions import CorpusError
-from flows.parameters.sections import ReadingOptions
+from flows.parameters.reading import ReadingOptions
 from tests.support.file_servers import sftp, sshd  # noqa: F401 - fixtures
 
 names = ("b.txt", "a10.txt", "a9.txt", "sub/c.md", ".h.txt", "sub/.h/d.txt", "ä b[1]?#%20.txt")

@@ -116,9 +116,9 @@ def test_a_link_to_itself_in_place_of_tokens_is_replaced(local: Store) -> None:
     tokens.unlink()
     tokens.symlink_to(tokens)
 
-    assert not datasets.is_intact(local, name)
-    stored(local, first)
-    assert datasets.is_intact(local, name)
+    assert not datasets.is_intact(reopened(local.url), name)
+    stored(reopened(local.url), first)
+    assert datasets.is_intact(reopened(local.url), name)
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>", pickle.dumps([1])])
