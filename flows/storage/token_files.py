@@ -61,7 +61,9 @@ def token_bytes(
         yield piece.view(np.ndarray).data.cast("B")
 
 
-def map_written(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) -> TokenArray | None:
+def map_written(
+    store: Store, manifest: DatasetManifest, vocabulary: Vocabulary
+) -> TokenArray | None:
     """Tokens (N,) that this process has just written, mapped as they are; None from a remote store."""
     path = f"{dataset_folder(manifest.dataset_id)}/tokens.npy"
     array = Array(path, manifest.tokens_sha256, vocabulary.dtype, manifest.characters)
