@@ -233,7 +233,8 @@ def _addresses(values: Sequence[str]) -> str | list[str]:
 
 def describe_validation(error: ValidationError, meanings: Mapping[str, str]) -> str:
     """One sentence for the first thing that is wrong: where, what was expected, what was found."""
-    first = error.errors()[0]
+    # Of a value that may be of several kinds, each kind has an error: what has the right one is meant.
+    first = min(error.errors(), key=lambda each: each["type"].endswith("_type"))
     name = ".".join(str(part) for part in first["loc"] if _is_name(part))
     expected = first["msg"][0].lower() + first["msg"][1:]
     meaning = meanings.get(name)

@@ -3,7 +3,7 @@
 from flows.corpus.files import SourceFile
 from flows.corpus.finding import find_files
 from flows.corpus.fingerprint import fingerprints, strong_fingerprints
-from flows.corpus.local import finds
+from flows.corpus.outside import check_outside
 from flows.corpus.request import CorpusRequest
 from flows.corpus.states import changed
 from flows.corpus.texts import Text, Texts
@@ -14,8 +14,8 @@ __all__ = [
     "Text",
     "Texts",
     "changed",
+    "check_outside",
     "find_files",
-    "finds",
     "fingerprints",
     "strong_fingerprints",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from flows.corpus.fingerprint import fingerprints
+from flows.corpus.outside import check_outside
 from flows.corpus.request import CorpusRequest
 from flows.storage.sources import Fingerprints, Source
 from flows.storage.stores import Store
@@ -36,5 +37,6 @@ class Comparison:
 def compare(store: Store, request: CorpusRequest, model: str) -> Comparison:
     """The state of a corpus now, and the one that was seen last for a model."""
     corpus, encoding, options, storage_options = request
+    check_outside(store, request)
     source = Source(store, corpus, encoding, model, options.shaping())
     return Comparison(source, fingerprints(corpus, options, storage_options))

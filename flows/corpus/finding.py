@@ -17,7 +17,7 @@ from flows.corpus.clients import client_options, with_limits
 from flows.corpus.credentials import check_options, options_for
 from flows.corpus.files import SourceFile, reading
 from flows.corpus.listing import Found, unreadable
-from flows.corpus.local import find_local, one_local
+from flows.corpus.local import find_local, no_match, one_local
 from flows.corpus.ordering import in_order
 from flows.corpus.remote import check_start, find_remote, one_remote, stores
 from flows.corpus.spool import Spool
@@ -71,6 +71,8 @@ class _Finder:
         files = _twice(url, lambda: reading(public_url(url), lambda: list(found())))
         if files:
             return files
+        if "*" in url.rpartition("::")[0]:
+            raise no_match(public_url(url))
         raise CorpusError(
             f"no file in {public_url(url)} matches {self._options.corpus_pattern!r}, the pattern of"
             " its files (hidden ones are left out): give another folder, or another"
@@ -147,6 +149,11 @@ class _Finder:
         ]
 
     def _filesystem(self, link: str) -> tuple[Any, str]:
+        if "#" in link and protocol_of(link) == "sftp":  # fsspec takes it for an option
+            raise CorpusError(
+                f"the corpus {public_url(link)}#… has a # in its path, which ends it in a URL: name"
+                " its folder, and the file by reading.corpus_pattern"
+            )
         filesystem, path = fsspec.core.url_to_fs(link, **self._options_of(link))
         return with_limits(filesystem), path
 

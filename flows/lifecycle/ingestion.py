@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
@@ -18,8 +17,8 @@ from flows.corpus import (
     Text,
     Texts,
     changed,
+    check_outside,
     find_files,
-    finds,
     strong_fingerprints,
 )
 from flows.exceptions import CorpusError, DamagedObject
@@ -30,16 +29,11 @@ from flows.storage.datasets import Dataset, Scan, ScannedText
 from flows.storage.profiles import ProfiledFile, bounded_files
 from flows.storage.sources import ReadSource
 from flows.storage.stores import Store
-from flows.storage.urls import local_protocols, protocol_of, urls_of
 from flows.text import Encoder, ScannedFile, SplitMethod, TokenArray
 
 logger = logging.getLogger(__name__)
 shown_files = 10  # with problems, in the log; all are in the profile
 shown_rare = 10  # characters, where there are too many
-typical_objects = (  # of a store, by kind of file
-    *("datasets/0/manifest.json", "datasets/0/tokens.npy", "reports/samples/0.parquet"),
-    "models/0/runs/0/data/0.safetensors",
-)
 rare_character = "\u25a1"  # a white square, for characters under `minimum_count`
 
 
@@ -56,8 +50,10 @@ class OpenCorpus:
         self._request = request
         self._options = options
         self._on_bytes = on_bytes
+        self._stored = files
         self._state = strong_fingerprints(files)
         self._source = ReadSource(store, corpus, encoding, options.shaping())
+        self._is_known = False
         self._closing = ExitStack()
         self.files: tuple[ProfiledFile, ...] = ()  # of a corpus that was read
 
@@ -88,7 +84,10 @@ class OpenCorpus:
             tokens = None if isinstance(text, Dataset) else self.tokens(text)
             datasets.save(self._store, text, tokens)
         datasets.complete(self._store, text, method)
-        if self._state is not None:
+        if self._state is None or self._is_known:
+            return
+        # What changed between the look and the reading gave another dataset than its state says.
+        if self._state == strong_fingerprints(self._stored):
             self._source.save(self._state, text.dataset_id)
 
     def dataset(self, text: ScannedText) -> Dataset:
@@ -114,14 +113,20 @@ class OpenCorpus:
     def _known(self) -> Dataset | None:
         if self._options.verify or self._state is None:
             return None
+        if (self.size or 0) > self._options.maximum_bytes:
+            return None  # reading says so
         dataset_id = self._source.dataset_of(self._state)
         if dataset_id is None or not datasets.exists(self._store, dataset_id):
             return None
         try:
-            return datasets.load(self._store, dataset_id)
+            known = datasets.load(self._store, dataset_id)
         except DamagedObject as error:
             warn(error, "the corpus is read again")
             return None
+        if len(known.vocabulary) > self._options.maximum_vocabulary:
+            return None  # reading tells which characters are the rarest
+        self._is_known = True
+        return known
 
     def _scan(self) -> Scan:
         file = TemporaryFile(dir=cache_folder())  # noqa: SIM115 - it is open as long as it is mapped
@@ -137,21 +142,6 @@ class OpenCorpus:
         for file in [file for file in self.files if file.problems][:shown_files]:
             logger.warning("%s: %s", file.name, "; ".join(file.problems))
         return scan.text
-
-
-def check_outside(store: Store, request: CorpusRequest) -> None:
-    """Refuse objects of the store as texts: a folder would have them from the next run on."""
-    if (root := store.local_file(".")) is None:
-        return
-    folder, names = os.path.realpath(root), request.options.corpus_pattern
-    for url in urls_of(request.corpus):
-        if "::" in url or protocol_of(url) not in local_protocols:
-            continue
-        if any(finds(url, names, f"{folder}/{name}") for name in typical_objects):
-            raise CorpusError(
-                f"the corpus {url} has the store {store.url} in it: name a folder that the store is"
-                " not in, or files"
-            )
 
 
 @contextmanager

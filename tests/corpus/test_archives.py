@@ -112,6 +112,7 @@ def test_names_and_order_are_chosen_as_in_a_folder(tmp_path: Path) -> None:
     assert [".h.txt"] == found(archive, corpus_pattern=".*")
     assert ["a9.txt", "a10.txt"] == found(archive, corpus_order="natural")[:2]
     assert "no file in" in refusal(archive, corpus_pattern="*.none")
+    assert "no file matches zip://*.none::" in refusal(f"zip://*.none::{archive}")
 
 
 @pytest.mark.parametrize("protocol", ["zip", "tar"])

@@ -91,6 +91,23 @@ def test_missing_corpus_is_refused(
     assert not store.exists()
 
 
+@pytest.mark.parametrize(
+    ("corpus", "expected"),
+    [
+        ("", "at least 1 character, found ''"),
+        ("[]", r"at least 1 item after validation, not 0, found \[\]"),
+        ('["a.txt", ""]', "at least 1 character, found ''"),
+        ("zip://*.txt::", "ends with '::': name the file that the others are in"),
+    ],
+)
+def test_a_corpus_without_a_name_is_refused(
+    capsys: pytest.CaptureFixture[str], store: Path, corpus: str, expected: str
+) -> None:
+    """What is not given has a default; what is given as nothing has none."""
+    assert re.search(expected, refused(capsys, "--corpus", corpus, "--store", store))
+    assert not store.exists()
+
+
 @pytest.mark.parametrize("name", ["../x", "", "a/b", "A", "-a", "a" * 65, "a b", "é"])
 def test_invalid_model_name_is_refused(
     capsys: pytest.CaptureFixture[str], corpus: Path, store: Path, name: str

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from flows.corpus import CorpusRequest, http, streams
+from flows.corpus.changes import compare
 from flows.exceptions import CorpusError
 from flows.lifecycle.ingestion import open_corpus
 from flows.parameters import ReadingOptions
@@ -77,6 +78,15 @@ def test_a_known_file_is_read_again_where_its_dataset_is_gone(local: Store, old:
     assert datasets.is_intact(local, first[0])
 
 
+@pytest.mark.parametrize("bound", ["maximum_vocabulary", "maximum_bytes"])
+def test_bounds_hold_for_a_known_file(local: Store, old: Path, bound: str) -> None:
+    """They are not of the dataset but of what is asked for now."""
+    first = ingested(local, old)
+    with pytest.raises(CorpusError, match=bound):
+        ingested(local, old, **{bound: 10})
+    assert (first[0], False) == ingested(local, old)
+
+
 def test_a_tagged_reply_without_a_size_is_known_again(local: Store) -> None:
     """A server that compresses on the way says no size of the file; its tag is enough."""
 
@@ -89,7 +99,23 @@ def test_a_tagged_reply_without_a_size_is_known_again(local: Store) -> None:
         first = ingested(local, f"{server.url}/a.txt")
         assert first[1]
         assert (first[0], False) == ingested(local, f"{server.url}/a.txt")
-        assert ["HEAD", "GET", "HEAD"] == [request.method for request in server.requests]
+        assert ["HEAD", "GET", "HEAD", "HEAD"] == [request.method for request in server.requests]
+
+
+def test_a_file_that_changes_before_it_is_read_is_not_known_by_its_state_of_before(
+    local: Store,
+) -> None:
+    """If it ever has that state again, it is read."""
+    asked = [(b"old", '"1"'), (text, '"2"'), (text, '"2"'), *[(text * 2, '"1"')] * 3]
+
+    def script(request: Request) -> Iterator[bytes]:
+        body, tag = asked[request.number - 1]
+        yield head(length=len(body), ETag=tag)
+        yield b"" if request.method == "HEAD" else body
+
+    with FaultServer(script) as server:
+        first = ingested(local, f"{server.url}/a.txt")
+        assert first != ingested(local, f"{server.url}/a.txt")
 
 
 def test_a_weak_tag_does_not_tell_that_a_file_is_known(local: Store) -> None:
@@ -147,6 +173,8 @@ def test_a_folder_with_the_store_in_it_is_refused_before_the_store_is_made(
     store = open_store(str(tmp_path / "store"))
     with pytest.raises(CorpusError, match=r"has the store .*/store in it: name a folder"):
         ingested(store, f"{tmp_path}{pattern}")
+    with pytest.raises(CorpusError, match="has the store"):
+        compare(store, CorpusRequest(f"{tmp_path}{pattern}"), "default")
     assert ["a.txt"] == [path.name for path in tmp_path.iterdir()]
 
 

@@ -73,6 +73,7 @@ def test_what_is_not_there_is_named(url: str) -> None:
     assert f"no file matches {url}/none/*" in refusal(f"{url}/none/*")
     assert "does not exist" in refusal(f"zip://a::{url}/none.zip")
     assert "is a folder: name the archive in it" in refusal(f"zip://a::{url}")
+    assert "has a # in its path" in refusal(f"{url}/a#.txt")
 
 
 @pytest.mark.parametrize("target", ["nowhere", "odd.txt"])
