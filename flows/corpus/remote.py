@@ -120,9 +120,9 @@ def _find_http(url: str, filesystem: Any, path: str) -> list[Found]:
     found = []
     for match in sorted(filesystem.glob(path)):
         name = match.removeprefix(base)  # not of a folder, and not one that sorts the page
-        if pattern.matches(name) and not name.endswith("/") and public_url(match) == match:
+        if pattern.matches(name) and not name.endswith("/") and not set("?#") & set(match):
             check_allowed(match, "corpus", CorpusError)
             found.append(match)
     if not found:
         raise no_match(public_url(url))
-    return [Found(match, None, "file", match) for match in found]
+    return [Found(match, None, "file", public_url(match)) for match in found]

@@ -396,6 +396,10 @@ def test_a_pattern_on_a_web_server_is_found_by_its_page_of_links(tmp_path: Path,
     assert ["a9.txt", "a10.txt"] == found(f"{web}/a*", corpus_order="natural")
     assert "has no times" in refusal(f"{web}/*", corpus_order="time")
     assert "no file matches" in refusal(f"{web}/*.none")
+    odd = ["x #1.txt", "x 100%.txt", "x?y=1.txt", "xü[1].txt"]
+    for name in odd:
+        write(tmp_path / name, name)
+    assert odd == found(f"{web}/x*.txt")
 
 
 @pytest.mark.parametrize(
