@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.exceptions import DamagedObject, ObjectMissing
-from flows.storage.canonical import digest
 from flows.storage.copies import cached_copy, forget_copy
 from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.failures import not_files, reason, store_error
@@ -61,7 +60,9 @@ def token_bytes(
         yield piece.view(np.ndarray).data.cast("B")
 
 
-def map_written(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) -> TokenArray | None:
+def map_written(
+    store: Store, manifest: DatasetManifest, vocabulary: Vocabulary
+) -> TokenArray | None:
     """Tokens (N,) that this process has just written, mapped as they are; None from a remote store."""
     path = f"{dataset_folder(manifest.dataset_id)}/tokens.npy"
     array = Array(path, manifest.tokens_sha256, vocabulary.dtype, manifest.characters)
@@ -88,8 +89,11 @@ def save_blocks(
     """Write `blocks-<SHA-256>.npy` or `chunks-<SHA-256>.npy`, which spares the next reader the digests of all blocks."""
     blocks = np.empty(len(table.lengths), block_type)
     blocks["digest"], blocks["length"] = table.digests, table.lengths
-    data = Array("", "", block_type, len(blocks)).header + blocks.tobytes()
-    store.put(f"{dataset_folder(dataset_id)}/{kind}-{digest(data)}.npy", data)
+    data = Array("", "", block_type, len(blocks)).header, blocks.view(np.uint8).data
+    whole = hashlib.sha256()
+    for part in data:
+        whole.update(part)
+    store.put_stream(f"{dataset_folder(dataset_id)}/{kind}-{whole.hexdigest()}.npy", data)
 
 
 def load_blocks(
