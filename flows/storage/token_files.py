@@ -86,7 +86,7 @@ def map_tokens(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) 
 def save_blocks(
     store: Store, dataset_id: str, table: BlockTable, kind: BlockKind = "blocks"
 ) -> None:
-    """Write `blocks-<SHA-256>.npy` or `chunks-<SHA-256>.npy`, which spares the next reader the digests of all blocks."""
+    """Write `blocks-<SHA-256>.npy` or `chunks-…`, which spares the next reader all digests."""
     whole = hashlib.sha256()
     for piece in _block_bytes(table):
         whole.update(piece)
