@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from flows.text.vocabulary import TokenArray
 
 piece_characters = 1 << 22  # at a time, where nothing asks for fewer
-most_blocks = 64  # at a time: the system maps some 64 kB around each that is read
+around = 1 << 21  # bytes that the system may map around one that is read
+most_blocks = 16  # at a time
 
 
 def parts_of(
@@ -45,8 +46,9 @@ def give_back(tokens: TokenArray, start: int, end: int) -> None:
     if mapped is None or tokens.flags.writeable or not hasattr(mapped, "madvise"):
         return
     before = tokens.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
-    first = (before + start * tokens.itemsize) // mmap.PAGESIZE * mmap.PAGESIZE
-    mapped.madvise(mmap.MADV_DONTNEED, first, before + end * tokens.itemsize - first)
+    first = max(0, before + start * tokens.itemsize - around) // mmap.PAGESIZE * mmap.PAGESIZE
+    last = min(before + end * tokens.itemsize + around, len(mapped))
+    mapped.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
 def _cut(
