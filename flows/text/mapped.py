@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,8 @@ def plain_of(tokens: TokenArray) -> TokenArray:
     return plain
 
 
-def give_back(tokens: TokenArray, start: int, end: int) -> None:
-    """Let the system take the memory of a part of a text that is mapped from a file, read-only."""
+def give_back(tokens: NDArray[Any], start: int, end: int) -> None:
+    """Let the system take the memory of a part of an array that is mapped from a file, read-only."""
     mapped = getattr(tokens, "_mmap", None)
     if mapped is None or tokens.flags.writeable or not hasattr(mapped, "madvise"):
         return
