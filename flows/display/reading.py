@@ -11,6 +11,7 @@ from prefect import get_run_logger
 from flows.display.artifacts import artifact_key, send_progress, start_progress
 from flows.display.terminal import live_training
 from flows.runtime.background import BackgroundCall
+from flows.storage.canonical import digest
 
 every_seconds = 2.0
 shown_from = 50_000_000  # bytes: a smaller corpus is read before anyone looks
@@ -21,7 +22,8 @@ class ReadingProgress:
 
     def __init__(self, store: str, corpus: tuple[str, ...]) -> None:
         self.size: int | None = None  # bytes of the corpus, where that is known
-        self._key = artifact_key("reading", store, " ".join(corpus))
+        # An address has characters that a key must not have.
+        self._key = artifact_key("reading", store, digest("\n".join(corpus).encode())[:8])
         self._done, self._last = 0, time.monotonic()
         self._artifact: UUID | None = None
         self._call = BackgroundCall()
@@ -41,8 +43,8 @@ class ReadingProgress:
 
     def finish(self) -> None:
         """Show that all was read, if anything was shown."""
+        self._call.wait(every_seconds)  # the call that starts it may still be going on
         if self._artifact:
-            self._call.wait(every_seconds)
             self._call.start(partial(self._send, 100.0))
             self._call.wait(every_seconds)
 
