@@ -101,7 +101,7 @@ def test_a_long_reading_is_shown_whatever_the_name_of_the_corpus(
     """Keys of artifacts are of few characters, addresses of all."""
     monkeypatch.setattr(reading, "every_seconds", 0.0)
     monkeypatch.setattr(reading, "shown_from", 0)
-    found: list[float | None] = []
+    found: list[object] = []
 
     @prefect.flow
     def read() -> None:
