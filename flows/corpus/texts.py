@@ -10,10 +10,9 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TypeVar
 
 from fsspec.implementations.local import LocalFileSystem
@@ -21,7 +20,7 @@ from fsspec.implementations.local import LocalFileSystem
 from flows.corpus.budget import Budget
 from flows.corpus.compression import decompressed, magic
 from flows.corpus.files import SourceFile
-from flows.corpus.spool import Place, Spool, writing
+from flows.corpus.spool import Place, Spool
 from flows.corpus.streams import raw_pieces
 from flows.corpus.table_kinds import Nulls, table_kind
 from flows.parameters import ReadingOptions
@@ -156,19 +155,13 @@ class Texts:
             pieces = to_utf8(
                 pieces, self._encoding, name, errors=options.errors, problems=text.problems
             )
-        with NamedTemporaryFile(dir=cache_folder()) as table:
-            with writing():
-                table.writelines(pieces)
-                table.flush()
-            path, column, separator = (
-                Path(table.name),
-                options.corpus_column,
-                options.corpus_separator,
-            )
+        column, separator = options.corpus_column, options.corpus_separator
+        with closing(Spool()) as spool:  # the other one is being written
+            table = spool.add(pieces)
             if column is None:
-                refuse_table(path, name)
+                refuse_table(table, name)
             else:
-                rows = column_pieces(path, name, column, separator, text.nulls)
+                rows = column_pieces(table, name, column, separator, text.nulls)
                 yield from (
                     self._in_utf8(text, rows, "utf-8") if options.unit == "character" else rows
                 )

@@ -87,6 +87,20 @@ def test_bounds_hold_for_a_known_file(local: Store, old: Path, bound: str) -> No
     assert (first[0], False) == ingested(local, old)
 
 
+def test_a_file_that_changes_between_the_two_passes_leaves_nothing(tmp_path: Path) -> None:
+    """Not even the folders of a store that is not there yet."""
+    file = tmp_path / "a.txt"
+    file.write_bytes(text)
+    store = open_store(str(tmp_path / "new" / "store"))
+    request = CorpusRequest(str(file))
+    with open_corpus(store, request, lambda _: None) as opened:
+        scanned = opened.text()
+        file.write_bytes(text[::-1])
+        with pytest.raises(CorpusError, match=r"a\.txt was changed while it was read"):
+            opened.save(scanned)
+    assert ["a.txt"] == [path.name for path in tmp_path.iterdir()]
+
+
 def test_a_tagged_reply_without_a_size_is_known_again(local: Store) -> None:
     """A server that compresses on the way says no size of the file; its tag is enough."""
 
