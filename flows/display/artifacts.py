@@ -12,10 +12,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-import pyarrow as pa
 from prefect.artifacts import (
     create_progress_artifact,
     create_table_artifact,
@@ -33,6 +32,9 @@ from flows.runtime.background import BackgroundCall
 from flows.storage.canonical import digest
 from flows.storage.urls import local_protocols, protocol_of, public_url
 from flows.visible import visible
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # it takes 40 MB, and what shows progress needs none
 
 patience_seconds = 5  # for the server to receive the last state
 shown_rows = 20  # of a report, in the UI

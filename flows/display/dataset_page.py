@@ -23,8 +23,8 @@ meanings = (
 )
 
 
-def show_dataset_page(store: str, profile: Profile, picture: bytes) -> None:
-    """The numbers of a dataset, its characters (a PNG), and the problems of its files."""
+def show_dataset_page(store: str, profile: Profile, picture: str) -> None:
+    """The numbers of a dataset, its characters (an SVG), and the problems of its files."""
     publish(
         artifact_key("dataset", store, profile.dataset_id),
         f"Dataset {profile.dataset_id}: size, characters, entropies, problems of files",
@@ -32,14 +32,14 @@ def show_dataset_page(store: str, profile: Profile, picture: bytes) -> None:
     )
 
 
-def page_lines(profile: Profile, picture: bytes) -> list[str]:
+def page_lines(profile: Profile, picture: str) -> list[str]:
     """The page as lines of Markdown."""
-    encoded = base64.b64encode(picture).decode()
+    encoded = base64.b64encode(picture.encode()).decode()
     return [
         f"# Dataset {profile.dataset_id}",
         "| text | |\n|---|---|",
         *(f"| {name} | {cell(value)} |" for name, value in _numbers(profile).items()),
-        f"\n![How often characters occur](data:image/png;base64,{encoded})",
+        f"\n![How often characters occur](data:image/svg+xml;base64,{encoded})",
         "\n## Entropies",
         explanation,
         "| order | bits per character | what is known | measured on |\n|---|---|---|---|",

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from prefect import get_run_logger
 
-from flows.display.artifacts import artifact_key, send_progress, start_progress
+from flows.display.artifacts import artifact_key, patience_seconds, send_progress, start_progress
 from flows.display.terminal import live_training
 from flows.runtime.background import BackgroundCall
 from flows.storage.canonical import digest
@@ -22,8 +22,7 @@ class ReadingProgress:
 
     def __init__(self, store: str, corpus: tuple[str, ...]) -> None:
         self.size: int | None = None  # bytes of the corpus, where that is known
-        # An address has characters that a key must not have.
-        self._key = artifact_key("reading", store, digest("\n".join(corpus).encode())[:8])
+        self._key = artifact_key("reading", store, digest(" ".join(corpus).encode())[:16])
         self._done, self._last = 0, time.monotonic()
         self._artifact: UUID | None = None
         self._call = BackgroundCall()
@@ -43,10 +42,10 @@ class ReadingProgress:
 
     def finish(self) -> None:
         """Show that all was read, if anything was shown."""
-        self._call.wait(every_seconds)  # the call that starts it may still be going on
+        self._call.wait(patience_seconds)
         if self._artifact:
             self._call.start(partial(self._send, 100.0))
-            self._call.wait(every_seconds)
+            self._call.wait(patience_seconds)
 
     def _send(self, percent: float) -> None:
         if self._artifact is None:

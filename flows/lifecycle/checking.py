@@ -48,7 +48,7 @@ def _surprise(
     fresh = new.without(old.digests)
     if own is None or not len(fresh):
         return None
-    blocks = fresh.by_digest().first(most)
+    blocks = fresh.smallest(most)
     vocabulary = champion.payload.vocabulary.union(blocks.vocabulary)
     tokens = vocabulary.places_of(blocks.vocabulary)[blocks.joined()]
     if not (blocks.lengths > 1).any():

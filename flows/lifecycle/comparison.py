@@ -50,7 +50,7 @@ def compare(
     unseen = held_out.without(candidate.trained_on).without(other.trained_on)
     if not len(unseen):
         return None
-    blocks = unseen.by_digest().first(most)
+    blocks = unseen.smallest(most)
     mine, theirs = candidate.payload.vocabulary, other.payload.vocabulary
     vocabulary = mine.union(theirs).union(held_out.vocabulary)
     tokens = vocabulary.places_of(blocks.vocabulary)[blocks.joined()]

@@ -30,7 +30,7 @@ def evaluate(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
     rule = decided.version.rule if decided else by_blocks
     characters = None
     if rule is not None and opened.division.held_out.characters > most:
-        characters = opened.division.held_out.by_digest().first(most).characters
+        characters = opened.division.held_out.smallest(most).characters
     if known := opened.log.evaluation(digest, rule, characters):
         return known
     record = opened.log.record(digest)
@@ -141,6 +141,6 @@ def _chosen(
     opened: OpenRun, vocabulary: Vocabulary, most: int
 ) -> tuple[TokenArray, NDArray[np.int64]]:
     """The blocks of the held-out text that are read, in tokens of a vocabulary, and their ends."""
-    blocks = opened.division.held_out.by_digest().first(most)
+    blocks = opened.division.held_out.smallest(most)
     places = vocabulary.places_of(blocks.vocabulary)
     return places[blocks.joined()], blocks.ends

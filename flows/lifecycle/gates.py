@@ -153,4 +153,4 @@ def gate_bytes(vocabulary_size: int, characters: int) -> int:
 
 def _part_of(blocks: Blocks, most: int = most_characters) -> Blocks:
     """Blocks by digest, so that of two nights the same are read; all blocks of a shorter text."""
-    return blocks if blocks.characters <= most else blocks.by_digest().first(most)
+    return blocks if blocks.characters <= most else blocks.smallest(most)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
 from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -127,11 +128,15 @@ class OpenCorpus:
         self._is_known = True
         return known
 
+    def _scan(self) -> Scan:
+        file = TemporaryFile(dir=cache_folder())  # noqa: SIM115 - it is open as long as it is mapped
+        return datasets.scan(self._texts.read(), self._options.unit, cast("BinaryIO", file))
+
     def _scanned(self) -> ScannedText:
-        scan = datasets.scan(self._texts.read(), self._options.unit)
+        scan = self._scan()
         if rare := _rare(scan, self._options.minimum_count):
             self._texts.replace(rare, rare_character)
-            scan = datasets.scan(self._texts.read(), self._options.unit)
+            scan = self._scan()
         check_scan(scan, self._texts.names, self._options.maximum_vocabulary)
         self.files = bounded_files(tuple(map(_profiled, self._texts.texts, scan.files)))[0]
         for file in [file for file in self.files if file.problems][:shown_files]:

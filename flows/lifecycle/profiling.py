@@ -43,7 +43,7 @@ def profile_of(
     """The profile of a dataset; `files` are those that it was read from, with their problems."""
     tokens, vocabulary, sample = dataset.tokens, dataset.vocabulary, None
     if len(tokens) > sample_characters:
-        sample = dataset.blocks().by_digest().first(sample_characters).bounds
+        sample = dataset.blocks().smallest(sample_characters).bounds
         sample = sample[np.argsort(sample[:, 0])]  # memory is read in order
     counts, entropies = measure(tokens, len(vocabulary), sample)
     frequent, rare = _extremes(vocabulary, counts)

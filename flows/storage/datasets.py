@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import IO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ from flows.text import (
     divide,
     split,
 )
+from flows.text.blocks import block_type
 from flows.text.scanning import ScannedFile, piece_bytes
 
 __all__ = [
@@ -142,14 +144,29 @@ class Scan(NamedTuple):
     files: tuple[ScannedFile, ...]
 
 
-def scan(texts: Iterable[tuple[str, Iterable[bytes | memoryview]]], unit: Unit) -> Scan:
-    """The first pass over files, each a name for errors and its bytes in pieces."""
-    scanner = Scanner(unit)
-    found = tuple(scanner.scan(pieces, name) for name, pieces in texts)
-    files = tuple(FileEntry(characters=file.characters, sha256=file.sha256) for file in found)
-    vocabulary = scanner.vocabulary
-    text = ScannedText(files=files, vocabulary=vocabulary, table=scanner.table)
-    return Scan(text, scanner.counts[vocabulary.code_points], found)
+def scan(
+    texts: Iterable[tuple[str, Iterable[bytes | memoryview]]],
+    unit: Unit,
+    file: BinaryIO | None = None,
+) -> Scan:
+    """The first pass over files, each a name for errors and its bytes in pieces.
+
+    The table of blocks is mapped from `file`, an empty temporary one; by default it is in memory.
+    """
+    sink = file or io.BytesIO()
+    scanner = Scanner(unit, sink)
+    scanned = tuple(scanner.scan(pieces, name) for name, pieces in texts)
+    files = tuple(FileEntry(characters=each.characters, sha256=each.sha256) for each in scanned)
+    sink.flush()
+    records: NDArray[np.void]
+    if file and file.tell():
+        records = np.memmap(file, block_type, "r")
+    else:
+        sink.seek(0)
+        records = np.frombuffer(sink.read(), block_type)
+    vocabulary, table = scanner.vocabulary, BlockTable.of_records(records)
+    text = ScannedText(files=files, vocabulary=vocabulary, table=table)
+    return Scan(text, scanner.counts[vocabulary.code_points], scanned)
 
 
 def tokenise(texts: Sequence[str], unit: Unit = "character") -> Dataset:

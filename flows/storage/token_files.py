@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.exceptions import DamagedObject, ObjectMissing
-from flows.storage.canonical import digest
 from flows.storage.copies import cached_copy, forget_copy
 from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.failures import not_files, reason, store_error
 from flows.storage.manifests import DatasetManifest, dataset_folder
 from flows.storage.stores import Store
-from flows.text import BlockTable, TokenArray, Vocabulary
-from flows.text.blocks import shortest_block
+from flows.text import Blocks, BlockTable, TokenArray, Vocabulary
+from flows.text.blocks import block_type, shortest_block
 
-block_type = np.dtype([("digest", "<u8"), ("length", "<u2")])
 piece_tokens = 1 << 20
+piece_blocks = 1 << 16
+no_tokens: TokenArray = np.empty(0, np.uint8)
 BlockKind = Literal["blocks", "chunks"]  # borders at line ends, or found by content alone
 
 
@@ -87,11 +87,24 @@ def map_tokens(store: Store, manifest: DatasetManifest, vocabulary: Vocabulary) 
 def save_blocks(
     store: Store, dataset_id: str, table: BlockTable, kind: BlockKind = "blocks"
 ) -> None:
-    """Write `blocks-<SHA-256>.npy` or `chunks-<SHA-256>.npy`, which spares the next reader the digests of all blocks."""
-    blocks = np.empty(len(table.lengths), block_type)
-    blocks["digest"], blocks["length"] = table.digests, table.lengths
-    data = Array("", "", block_type, len(blocks)).header + blocks.tobytes()
-    store.put(f"{dataset_folder(dataset_id)}/{kind}-{digest(data)}.npy", data)
+    """Write `blocks-<SHA-256>.npy` or `chunks-…`, which spares the next reader all digests."""
+    whole = hashlib.sha256()
+    for piece in _block_bytes(table):
+        whole.update(piece)
+    name = f"{kind}-{whole.hexdigest()}.npy"
+    store.put_stream(f"{dataset_folder(dataset_id)}/{name}", _block_bytes(table))
+
+
+def _block_bytes(table: BlockTable) -> Iterator[bytes]:
+    """The file of blocks in pieces."""
+    yield Array("", "", block_type, len(table.lengths)).header
+    digests = table.digests if table.digests is not None else np.empty(0, np.uint64)
+    for start in range(0, len(table.lengths), piece_blocks):
+        part = slice(start, start + piece_blocks)
+        records = np.empty(len(table.lengths[part]), block_type)
+        records["digest"], records["length"] = digests[part], table.lengths[part]
+        yield records.tobytes()
+    table.release()
 
 
 def load_blocks(
@@ -109,12 +122,13 @@ def load_blocks(
             if not 0 < length <= manifest.characters // shortest_block + len(manifest.files):
                 raise DamagedObject(store.location(path), f"has {length:,} blocks")
             blocks = _map(store, Array(path, name[len(kind) + 1 : -4], block_type, length))
-            if int(blocks["length"].sum(dtype=np.int64)) != manifest.characters:
+            table = BlockTable.of_records(blocks)
+            if Blocks(no_tokens, Vocabulary(""), table).characters != manifest.characters:
                 raise DamagedObject(store.location(path), "is not of a text of that length")
         except DamagedObject as error:
             warn(error, "computed again")
         else:
-            return BlockTable(blocks["length"], blocks["digest"])
+            return table
     return None
 
 

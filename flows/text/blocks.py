@@ -10,13 +10,15 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.text.mapped import give_back
 from flows.text.vocabulary import TokenArray, Vocabulary
 from rnncore import TokenRanges
 
 shortest_block = 1024  # characters; a block ends at the first line end past this
 longest_block = 2048
 digest_type = np.dtype(">u8")  # the first eight bytes of a SHA-256: as a number, its order
-at_once = 1 << 20  # digests that are looked up together
+block_type = np.dtype([("digest", "<u8"), ("length", "<u2")])  # of a block, in files
+at_once = 1 << 18  # blocks that are looked at together
 
 
 @dataclass(frozen=True)
@@ -26,11 +28,17 @@ class BlockTable:
     lengths: NDArray[np.uint16]  # (N,) characters
     digests: NDArray[np.uint64] | None = None  # (N,) None: computed where they are asked for
     start: int = 0
+    records: NDArray[np.void] | None = None  # (N,) that they are views of
 
-    @cached_property
-    def characters(self) -> int:
-        """Length of all blocks together."""
-        return int(self.lengths.sum(dtype=np.int64))
+    @classmethod
+    def of_records(cls, records: NDArray[np.void]) -> BlockTable:
+        """The blocks in an array of `block_type`, which may be mapped from a file."""
+        return cls(records["length"], records["digest"], records=records)
+
+    def release(self) -> None:
+        """Give the memory of records that are mapped back; they are read again when asked for."""
+        if self.records is not None:
+            give_back(self.records, 0, len(self.records))
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,9 @@ class Blocks:
     @cached_property
     def characters(self) -> int:
         """Length of all blocks together."""
-        return int(self.lengths.sum(dtype=np.int64))
+        total = int(self.lengths.sum(dtype=np.int64))
+        self.table.release()
+        return total
 
     @property
     def lengths(self) -> NDArray[np.uint16]:
@@ -67,11 +77,29 @@ class Blocks:
     @property
     def bounds(self) -> NDArray[np.int64]:
         """Where each block starts and ends in the text, (blocks, 2)."""
-        ends = self.table.lengths.cumsum(dtype=np.int64)
-        if self.chosen is not None:
-            ends = ends[self.chosen]
-        ends += self.table.start
-        return np.stack([ends - self.lengths, ends], axis=1)
+        ends = self._ends_in_text()
+        bounds = np.stack([ends - self.lengths, ends], axis=1)
+        self.table.release()
+        return bounds
+
+    def _ends_in_text(self) -> NDArray[np.int64]:
+        """Where each block ends in the text; of all blocks only some are summed up at a time."""
+        lengths, total = self.table.lengths, self.table.start
+        if self.chosen is None:
+            return total + lengths.cumsum(dtype=np.int64)
+        is_sorted = bool((self.chosen[1:] > self.chosen[:-1]).all())
+        order = slice(None) if is_sorted else np.argsort(self.chosen, kind="stable")
+        places, ends = self.chosen[order], np.empty(len(self.chosen), np.int64)
+        for start in range(0, len(lengths), at_once):
+            sums = total + lengths[start : start + at_once].cumsum(dtype=np.int64)
+            first, last = np.searchsorted(places, [start, start + at_once])
+            ends[first:last] = sums[places[first:last] - start]
+            total = int(sums[-1])
+        if is_sorted:
+            return ends
+        found = np.empty_like(ends)
+        found[order] = ends
+        return found
 
     @cached_property
     def digests(self) -> NDArray[np.uint64]:
@@ -98,6 +126,19 @@ class Blocks:
     def by_digest(self) -> Blocks:
         """The same blocks in the order of their digests, which depends on no file and no place."""
         return self.select(np.argsort(self.digests, kind="stable").astype(np.uint32))
+
+    def smallest(self, characters: int) -> Blocks:
+        """As many of the blocks of smallest digest as have `characters` together, at least one.
+
+        As `by_digest().first(characters)`, but only those that may be among them are sorted.
+        """
+        few = self.digests < min(1.0, 1.1 * characters / max(self.characters, 1)) * 2.0**64
+        part = self.select(few)
+        if part.characters < characters:
+            part = self
+        found = part.by_digest().first(characters)
+        self.table.release()
+        return found
 
     def first(self, characters: int) -> Blocks:
         """As many of the first blocks as have `characters` together, and at least one."""

@@ -18,7 +18,7 @@ from flows.text.blocks import Blocks, BlockTable, longest_block, shortest_block
 from flows.text.mapped import give_back, plain_of
 from flows.text.vocabulary import TokenArray, Vocabulary
 
-piece_characters = 1 << 24  # of a text at a time, whose memory is given back then
+piece_characters = 1 << 22  # of a text at a time, whose memory is given back then
 
 
 def chunks_of(tokens: TokenArray, vocabulary: Vocabulary, file_ends: Sequence[int]) -> BlockTable:

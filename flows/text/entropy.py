@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from flows.text.mapped import parts_of
 from flows.text.sequence_tables import (
     Sums,
+    bits_of,
     sums_in_buckets,
     sums_of_pairs,
     sums_of_triples_and_more,
@@ -44,11 +45,11 @@ def measure(tokens: TokenArray, size: int, sample: NDArray[np.int64] | None = No
     sample too where a text has too many different pairs, and orders 2 and 3 are left out beyond
     65,536 different characters.
     """
-    bits = max(1, (size - 1).bit_length())
+    bits = bits_of(size)
     whole = np.array([[0, len(tokens)]], np.int64)
     blocks = whole if sample is None else np.asarray(sample, np.int64)
     is_exact = sample is None
-    pairs = sums_of_pairs(tokens, whole, bits)
+    pairs = sums_of_pairs(tokens, whole, size)
     counts = _counts(tokens, size, None if pairs is None else pairs.firsts)
     found = [_entropy_0(counts)] if len(tokens) else []
     if pairs is not None:
@@ -68,7 +69,7 @@ def _counts(tokens: TokenArray, size: int, firsts: NDArray[np.uint64] | None) ->
 
     counts: NDArray[np.uint64] = np.zeros(size, np.uint64)
     if firsts is not None:
-        counts += firsts[:size]
+        counts += firsts
         counts[tokens[-1:]] += np.uint64(1)
         return counts
     for plain, part in parts_of(tokens, np.array([[0, len(tokens)]])):

@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.text.blocks import Blocks, BlockTable, longest_block, pieces
+from flows.text.blocks import Blocks, BlockTable, at_once, longest_block, pieces
 from flows.text.vocabulary import TokenArray
 from rnncore import TokenRanges
 
+largest = 2.0**64  # more than the first eight bytes of a SHA-256: as a fraction of it, in [0, 1)
 SplitMethod = Literal["content", "chunks", "tail"]
 
 
@@ -71,10 +72,10 @@ def _divide_at(blocks: Blocks, at: int) -> Division:
 
 def _choose(digests: NDArray[np.uint64], share: float) -> NDArray[np.bool_]:
     """Which blocks to hold out: at least one, and never all of them."""
-    fractions = digests / 2.0**64  # a SHA-256 as a number in [0, 1)
-    chosen: NDArray[np.bool_] = fractions < share
+    parts = (digests[start : start + at_once] for start in range(0, len(digests), at_once))
+    chosen: NDArray[np.bool_] = np.concatenate([part / largest < share for part in parts])
     if not chosen.any():
-        chosen[fractions.argmin()] = True
+        chosen[digests.argmin()] = True
     if chosen.all():
-        chosen[fractions.argmax()] = False
+        chosen[digests.argmax()] = False
     return chosen

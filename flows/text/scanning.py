@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from flows.exceptions import CorpusError
-from flows.text.blocks import BlockTable, digest_type, longest_block, shortest_block
+from flows.text.blocks import block_type, digest_type, longest_block, shortest_block
 from flows.text.vocabulary import Unit, Vocabulary
 
 piece_bytes = 1 << 20  # at most, in what is scanned at a time
@@ -33,7 +32,8 @@ class ScannedFile(NamedTuple):
 class Scanner:
     """Scans the files of a corpus, one after the other, in flat memory."""
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, blocks: BinaryIO) -> None:
+        """`blocks` gets a record of `block_type` for each block: there may be millions."""
         from flows.text import kernels  # here, since numba is slow to load
 
         self._kernels = kernels
@@ -43,8 +43,7 @@ class Scanner:
         self._text = np.zeros(most + piece_bytes + kernels.slack, np.uint8)
         size = len(self._text) // shortest_block + 1
         self._ends, self._lengths = np.empty(size, np.int64), np.empty(size, np.uint16)
-        self._found_lengths: list[NDArray[np.uint16]] = []
-        self._digests: list[NDArray[np.uint64]] = []
+        self._blocks = blocks
         self._first_control: int | None = None  # of the present file
 
     @property
@@ -53,13 +52,6 @@ class Scanner:
         if self._by_byte:
             return Vocabulary.of_bytes()
         return Vocabulary.of_code_points(np.flatnonzero(self.counts))
-
-    @property
-    def table(self) -> BlockTable:
-        """The blocks of all files."""
-        lengths = np.concatenate([np.empty(0, np.uint16), *self._found_lengths])
-        digests = np.concatenate([np.empty(0, np.uint64), *self._digests])
-        return BlockTable(lengths, digests)
 
     def scan(self, pieces: Iterable[bytes | memoryview], name: str) -> ScannedFile:
         """Scan a file, given in pieces of at most `piece_bytes`; `name` is for errors."""
@@ -90,10 +82,11 @@ class Scanner:
             raise CorpusError(_invalid(bytes(self._text[start:size]), offset + start, name))
         text, ends = self._text.data, [0, *self._ends[:blocks].tolist()]
         hashes = [hashlib.sha256(text[start:end]).digest() for start, end in pairwise(ends)]
-        found = np.frombuffer(b"".join(hashes), digest_type)[::4]
-        self._digests.append(found.astype(np.uint64))
+        records = np.empty(blocks, block_type)
+        records["digest"] = np.frombuffer(b"".join(hashes), digest_type)[::4]
+        records["length"] = self._lengths[:blocks]
+        self._blocks.write(records.data.cast("B") if blocks else b"")
         start = ends[-1]
-        self._found_lengths.append(self._lengths[:blocks].copy())
         if self._first_control is None and self._controls() > before:
             self._first_control = offset + int(np.isin(self._text[:start], controls).argmax())
         return start, int(self._lengths[:blocks].sum())

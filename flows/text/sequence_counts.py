@@ -28,17 +28,19 @@ def count_characters(tokens: NDArray[np.integer], counts: NDArray[np.uint64]) ->
 def count_pairs(
     tokens: NDArray[np.integer],
     bounds: NDArray[np.int64],
-    bits: int,
+    size: int,
     table: NDArray[np.integer],
 ) -> None:
-    """Add the pairs in the parts of a text between `bounds` to `table`, (2^2bits,)."""
-    one, shift = table.dtype.type(1), np.uint64(bits)
+    """Add the pairs of `size` characters in the parts of a text between `bounds` to `table`,
+    (size²,).
+    """
+    one, width = table.dtype.type(1), np.uint64(size)
     for row in range(len(bounds)):
         part = tokens[bounds[row, 0] : bounds[row, 1]]
         first = np.uint64(part[0])
         for at in range(1, len(part)):
             second = np.uint64(part[at])
-            table[(first << shift) | second] += one
+            table[first * width + second] += one
             first = second
 
 

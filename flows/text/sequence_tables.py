@@ -94,10 +94,16 @@ class Table:
         return True
 
 
-def sums_of_pairs(tokens: TokenArray, bounds: NDArray[np.int64], bits: int) -> Sums | None:
-    """Sums for pairs of characters; None if that would take too many passes over the text."""
+def bits_of(size: int) -> int:
+    """Bits of a token of `size` characters."""
+    return max(1, (size - 1).bit_length())
+
+
+def sums_of_pairs(tokens: TokenArray, bounds: NDArray[np.int64], size: int) -> Sums | None:
+    """Sums for pairs of `size` characters; None if that would take too many passes over the text."""
+    bits = bits_of(size)
     if bits <= widest_pairs:
-        return _sums_in_square(tokens, bounds, bits)
+        return _sums_in_square(tokens, bounds, size)
     partitions = 1
     while partitions <= most_partitions:
         sequences = beginnings = 0.0
@@ -172,13 +178,13 @@ def _sums(table: Table) -> Sums:
     return Sums(table.sum, table.shortened().sum)
 
 
-def _sums_in_square(tokens: TokenArray, bounds: NDArray[np.int64], bits: int) -> Sums:
+def _sums_in_square(tokens: TokenArray, bounds: NDArray[np.int64], size: int) -> Sums:
     """Sums for pairs that are counted in a table of all pairs there could be."""
     from flows.text.sequence_counts import count_pairs, sum_of_logarithms
 
     dtype = np.uint32 if len(tokens) < most_in_32_bits else np.uint64
-    table: NDArray[np.integer] = np.zeros(1 << 2 * bits, dtype)
+    table: NDArray[np.integer] = np.zeros(size * size, dtype)
     for plain, part in parts_of(tokens, bounds, 2):
-        count_pairs(plain, part, bits, table)
-    firsts = table.reshape(1 << bits, 1 << bits).sum(axis=1, dtype=np.uint64)
+        count_pairs(plain, part, size, table)
+    firsts = table.reshape(size, size).sum(axis=1, dtype=np.uint64)
     return Sums(sum_of_logarithms(table), sum_of_logarithms(firsts), firsts)

@@ -9,13 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
 
+from flows.display import reading
 from flows.display.artifacts import artifact_key, code_block, code_span
+from flows.display.reading import ReadingProgress
 from flows.lifecycle.choosing import promote_by_hand
 from flows.registry import registry
+from flows.storage.canonical import digest
 from flows.storage.stores import open_store
 from tests.support.decisions import decided
 from tests.support.flows import retrained
@@ -63,6 +68,25 @@ def test_run_writes_its_progress(options: Options, store: Path) -> None:
     assert (
         float(str(newest_artifact(artifact_key("progress", str(store), "counted")).data)) == 100.0
     )
+
+
+def test_the_reading_of_a_corpus_writes_its_progress(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a key that is valid whatever the corpus is called."""
+    monkeypatch.setattr(reading, "every_seconds", 0.0)
+
+    @flow
+    def read() -> None:
+        progress = ReadingProgress(str(store), ("/a folder/of_texts.txt",))
+        progress.size = 50_000_000
+        progress(50_000_000)
+        progress.finish()
+
+    read()
+
+    key = artifact_key("reading", str(store), digest(b"/a folder/of_texts.txt")[:16])
+    assert float(str(newest_artifact(key).data)) == 100.0
 
 
 def test_run_writes_the_first_rows_of_its_report(options: Options, store: Path) -> None:

@@ -98,7 +98,8 @@ def test_a_file_that_changes_between_the_two_passes_leaves_nothing(tmp_path: Pat
         file.write_bytes(text[::-1])
         with pytest.raises(CorpusError, match=r"a\.txt was changed while it was read"):
             opened.save(scanned)
-    assert ["a.txt"] == [path.name for path in tmp_path.iterdir()]
+    assert [file] == [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_tagged_reply_without_a_size_is_known_again(local: Store) -> None:

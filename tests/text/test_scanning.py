@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections import Counter
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from flows.exceptions import CorpusError
 from flows.text import Encoder, Scanner
-from flows.text.blocks import longest_block, shortest_block
+from flows.text.blocks import block_type, longest_block, shortest_block
 
 # Runs of one character, so that blocks of 1,024 and 2,048 characters are soon reached.
 letters = st.sampled_from(
@@ -55,9 +56,11 @@ def test_a_corpus_is_scanned_and_encoded_as_python_reads_it(
     corpus: list[str], places: list[int]
 ) -> None:
     data = [text.encode() for text in corpus]
-    scanner = Scanner("character")
+    records = io.BytesIO()
+    scanner = Scanner("character", records)
     scanned = [scanner.scan(pieces_of(each, places), "name") for each in data]
-    vocabulary, table = scanner.vocabulary, scanner.table
+    vocabulary = scanner.vocabulary
+    table = np.frombuffer(records.getvalue(), block_type)
     encoder = Encoder(vocabulary) if any(corpus) else None
 
     assert [file.characters for file in scanned] == list(map(len, corpus))
@@ -67,9 +70,8 @@ def test_a_corpus_is_scanned_and_encoded_as_python_reads_it(
     assert vocabulary.characters == "".join(sorted(counts))
     assert {chr(at): scanner.counts[at] for at in np.flatnonzero(scanner.counts)} == counts
     blocks = [block for text in corpus for block in blocks_of(text)]
-    assert table.lengths.tolist() == list(map(len, blocks))
-    assert table.digests is not None
-    assert table.digests.tolist() == [
+    assert table["length"].tolist() == list(map(len, blocks))
+    assert table["digest"].tolist() == [
         int.from_bytes(hashlib.sha256(block.encode()).digest()[:8], "big") for block in blocks
     ]
     for text, each in zip(corpus, data, strict=True):
@@ -91,7 +93,7 @@ def test_bytes_that_are_no_utf_8_are_named_as_python_names_them(
         data.decode()
 
     with pytest.raises(CorpusError) as refused:
-        Scanner("character").scan(pieces_of(data, places), "name")
+        Scanner("character", io.BytesIO()).scan(pieces_of(data, places), "name")
 
     said = f"{expected.value.reason} at byte offset {expected.value.start} (0x{data[expected.value.start]:02x})"
     assert said in str(refused.value)
@@ -103,10 +105,13 @@ def test_a_corpus_of_bytes_has_a_token_for_each_byte(
     data: bytes, repeated: int, places: list[int]
 ) -> None:
     data += data[:1] * repeated
-    scanner = Scanner("byte")
+    records = io.BytesIO()
+    scanner = Scanner("byte", records)
     scanned = scanner.scan(pieces_of(data, places), "name")
     encoded = Encoder(scanner.vocabulary).encode(pieces_of(data, places))
 
     assert scanned.characters == scanned.bytes == len(data)
-    assert scanner.table.lengths.tolist() == list(map(len, blocks_of(data.decode("latin-1"))))
+    assert np.frombuffer(records.getvalue(), block_type)["length"].tolist() == list(
+        map(len, blocks_of(data.decode("latin-1")))
+    )
     assert [token for part in encoded for token in part.tolist()] == list(data)
