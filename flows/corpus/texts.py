@@ -8,14 +8,16 @@ process.
 from __future__ import annotations
 
 import codecs
-import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TypeVar
 
+import numpy as np
 from fsspec.implementations.local import LocalFileSystem
+from numpy.typing import NDArray
 
 from flows.corpus.budget import Budget
 from flows.corpus.compression import decompressed, magic
@@ -81,19 +83,21 @@ class Texts:
 
     def replace(self, characters: str, replacement: str) -> None:
         """Let the texts be read with other characters replaced."""
-        table = str.maketrans(dict.fromkeys(characters, replacement))
-        rare = re.compile(f"[{re.escape(characters)}]")
+        is_rare = np.zeros(sys.maxunicode + 1, bool)
+        is_rare[[ord(character) for character in characters]] = True
         for text in self.texts:
-            text.place = self._spool.add(self._replaced(text, rare, table))
+            text.place = self._spool.add(self._replaced(text, is_rare, ord(replacement)))
 
     def _replaced(
-        self, text: Text, rare: re.Pattern[str], table: dict[int, str]
+        self, text: Text, is_rare: NDArray[np.bool_], replacement: int
     ) -> Iterator[bytes]:
         decoder = codecs.getincrementaldecoder("utf-8")()
         for piece in self._pieces(text):
-            part = decoder.decode(piece)
-            text.replaced += len(rare.findall(part))
-            yield part.translate(table).encode()
+            points = np.array(np.frombuffer(decoder.decode(piece).encode("utf-32-le"), np.uint32))
+            found = is_rare[points]
+            text.replaced += int(np.count_nonzero(found))
+            points[found] = replacement
+            yield points.tobytes().decode("utf-32-le").encode()
 
     def _counted(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         for piece in pieces:
