@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 
 import prefect
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
+from flows.display import reading
 from flows.display.artifacts import artifact_key
 from flows.display.dataset_page import page_lines, shown_files
 from flows.lifecycle.profiling import profile_of
