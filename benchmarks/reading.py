@@ -42,7 +42,7 @@ def measure() -> list[Claim]:
         for kind, alphabet in alphabets.items():
             file = Path(folder) / f"{kind}.txt"
             file.write_bytes(text_of(alphabet))
-            works = {
+            works: dict[str, Work] = {
                 "two passes and the profile": partial(read, file, is_profiled=True),
                 "the two passes": partial(read, file, is_profiled=False),
                 "encoding alone": encoder(file.read_bytes()),

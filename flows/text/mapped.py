@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from flows.text.vocabulary import TokenArray
 
 piece_characters = 1 << 22  # at a time, where nothing asks for fewer
-most_blocks = 64  # at a time: the system maps some 64 kB around each that is read
+most_blocks = 16  # at a time: the system maps up to 2 MB around each that is read
 
 
 def parts_of(
