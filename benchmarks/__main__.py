@@ -16,6 +16,7 @@ from benchmarks import (
     learning,
     one_stream,
     orchestration,
+    reading,
     readme,
     sampling,
     tune,
@@ -30,6 +31,7 @@ tables = {
     "windows": windows,
     "vocabulary": vocabulary,
     "sampling": sampling,
+    "reading": reading,
 }
 sentences = {"learning": learning, "orchestration": orchestration}
 

@@ -60,7 +60,13 @@ header = (
 
 
 def compare(
-    what: str, unit: str, ours: Work, others: Mapping[str, Work], *, rounds: int = 7
+    what: str,
+    unit: str,
+    ours: Work,
+    others: Mapping[str, Work],
+    *,
+    rounds: int = 7,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> list[Claim]:
     """Rates of `ours` and each of `others`, each doing its work once a round, in turn.
 
@@ -70,7 +76,7 @@ def compare(
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, work in contenders.items():
-            rate = _rate(work)
+            rate = _rate(work, clock)
             if number:
                 rates[name].append(rate)
     claims = []
@@ -116,8 +122,8 @@ def today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def _rate(work: Work) -> float:
+def _rate(work: Work, clock: Callable[[], float]) -> float:
     time.sleep(settling_seconds)
-    started = time.perf_counter()
+    started = clock()
     amount = work()
-    return amount / (time.perf_counter() - started)
+    return amount / (clock() - started)

@@ -22,7 +22,7 @@ from flows.storage.open_run import OpenRun
 from flows.storage.payload import Payload
 from flows.storage.registry import Champion, Decision, Registry
 from flows.storage.versions import Comparison, Copied, Finding, History, Version
-from flows.text.copying import copied_share
+from flows.text.copying import copied_shares
 
 copied_lengths = (10, 20, 40)  # characters; at 10 much of a language is the same anywhere
 least_excerpt = 10_000  # characters of the held-out text
@@ -225,10 +225,8 @@ def _copied(case: Case) -> dict[str, Copied]:
     training, held_out = division.training.ranges(characters), division.held_out.ranges(characters)
     drawn = [np.frombuffer(text.encode(code), characters.dtype) for text in case.samples]
     excerpt = held_out[: max(sum(map(len, drawn)), least_excerpt)]
+    shares = copied_shares([drawn, [excerpt]], training, copied_lengths)
     return {
-        str(length): Copied(
-            samples=copied_share(drawn, training, length),
-            held_out_text=copied_share([excerpt], training, length),
-        )
-        for length in copied_lengths
+        str(length): Copied(samples=of_samples, held_out_text=of_text)
+        for length, (of_samples, of_text) in zip(copied_lengths, shares, strict=True)
     }

@@ -9,13 +9,21 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from flows.text import copying
-from flows.text.copying import copied_share
+from flows.text.copying import copied_shares
+from rnncore import Tokens
 
 words = st.text("abc ж🔦", max_size=60)
 
 
 def points(text: str) -> NDArray[np.uint32]:
     return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+
+
+def copied_share(texts: list[NDArray[np.uint32]], source: Tokens, length: int) -> float | None:
+    """That of one length, measured beside others."""
+    [_, [found, none]] = copied_shares([texts, []], source, [length + 1, length])
+    assert none is None
+    return found
 
 
 @given(st.lists(words, max_size=3), words, st.integers(1, 6))
