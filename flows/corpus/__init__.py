@@ -1,11 +1,11 @@
 """From URLs to text: find the files of a corpus, read them, tell whether they have changed."""
 
 from flows.corpus.files import SourceFile
-from flows.corpus.finding import find_files
+from flows.corpus.finding.find import find_files
 from flows.corpus.fingerprint import fingerprints, strong_fingerprints
 from flows.corpus.outside import check_outside
+from flows.corpus.reading.states import changed
 from flows.corpus.request import CorpusRequest
-from flows.corpus.states import changed
 from flows.corpus.texts import Text, Texts
 
 __all__ = [

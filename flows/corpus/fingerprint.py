@@ -10,11 +10,11 @@ from typing import Any
 
 from fsspec.asyn import sync
 
-from flows.corpus import http
-from flows.corpus.budget import Budget
 from flows.corpus.files import SourceFile, reading, tags, times
-from flows.corpus.finding import find_files
-from flows.corpus.streams import raw_pieces
+from flows.corpus.finding.find import find_files
+from flows.corpus.reading import http
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.streams import raw_pieces
 from flows.parameters import ReadingOptions
 
 local_facts = ("size", "mtime", "created", "ino")  # of a local file; fsspec calls ctime "created"

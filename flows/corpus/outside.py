@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from flows.corpus.local import finds
+from flows.corpus.finding.local import finds
 from flows.corpus.request import CorpusRequest
 from flows.exceptions import CorpusError
 from flows.storage.stores import Store

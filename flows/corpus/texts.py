@@ -19,12 +19,12 @@ import numpy as np
 from fsspec.implementations.local import LocalFileSystem
 from numpy.typing import NDArray
 
-from flows.corpus.budget import Budget
-from flows.corpus.compression import decompressed, magic
 from flows.corpus.files import SourceFile
-from flows.corpus.spool import Place, Spool
-from flows.corpus.streams import raw_pieces
-from flows.corpus.table_kinds import Nulls, table_kind
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.compression import decompressed, magic
+from flows.corpus.reading.spool import Place, Spool
+from flows.corpus.reading.streams import raw_pieces
+from flows.corpus.tables.kinds import Nulls, table_kind
 from flows.parameters import ReadingOptions
 from flows.storage.copies import cache_folder
 from flows.text.decoding import Problems, to_utf8
@@ -152,7 +152,7 @@ class Texts:
 
     def _column(self, text: Text, head: bytes, pieces: Iterable[bytes]) -> Iterator[bytes]:
         """The rows of a table's column; a table is a file, of which parts are read at random."""
-        from flows.corpus.tables import column_pieces, refuse_table  # pyarrow takes 40 MB
+        from flows.corpus.tables.pieces import column_pieces, refuse_table  # pyarrow takes 40 MB
 
         name, options = text.file.url, self._options
         if table_kind(head, name) != "Parquet":

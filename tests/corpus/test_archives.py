@@ -15,7 +15,7 @@ import fsspec
 import pytest
 
 from flows.corpus import find_files
-from flows.corpus.archives import Archive
+from flows.corpus.finding.archives import Archive
 from flows.exceptions import CorpusError
 from flows.parameters.reading import ReadingOptions
 from tests.support.web import FileHandler

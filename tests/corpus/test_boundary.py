@@ -14,7 +14,7 @@ import fsspec
 import pytest
 
 from flows.corpus import fingerprints
-from flows.corpus import http as corpus_http
+from flows.corpus.reading import http as corpus_http
 from flows.exceptions import CorpusError, CorpusUnavailable
 from tests.support.corpora import read_corpus
 

@@ -13,8 +13,8 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from flows.corpus.budget import Budget
-from flows.corpus.compression import decompressed, piece_size
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.compression import decompressed, piece_size
 from flows.exceptions import CorpusError
 
 text = "".join(Random(1).choices("the keeper lit the lamp\n", k=300_000)).encode()

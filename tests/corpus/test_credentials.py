@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flows.corpus import files, find_files
-from flows.corpus.credentials import check_options, options_for
+from flows.corpus.finding.credentials import check_options, options_for
 from flows.exceptions import CorpusError
 from flows.parameters.reading import ReadingOptions
 

@@ -16,8 +16,9 @@ from threading import Thread
 import fsspec
 import pytest
 
-from flows.corpus import find_files, fingerprints, streams
-from flows.corpus.ordering import Order, in_order
+from flows.corpus import find_files, fingerprints
+from flows.corpus.finding.ordering import Order, in_order
+from flows.corpus.reading import streams
 from flows.exceptions import CorpusError, CorpusUnavailable
 from flows.parameters.reading import ReadingOptions
 from tests.support.fault_server import FaultServer, Request, head

@@ -14,10 +14,11 @@ from typing import Any
 import fsspec
 import pytest
 
-from flows.corpus import find_files, streams
-from flows.corpus.budget import Budget
+from flows.corpus import find_files
 from flows.corpus.files import SourceFile
-from flows.corpus.streams import raw_pieces
+from flows.corpus.reading import streams
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.streams import raw_pieces
 from flows.exceptions import CorpusError, CorpusUnavailable, LimitExceeded
 
 data = Random(1).randbytes(3_500_001)

@@ -17,10 +17,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from flows.corpus import columns, parquet_tables
-from flows.corpus.quotes import CheckedQuotes
-from flows.corpus.table_kinds import Nulls, table_kind
-from flows.corpus.tables import column_pieces, columns_of, refuse_table
+from flows.corpus.tables import columns
+from flows.corpus.tables import parquet as parquet_reader
+from flows.corpus.tables.kinds import Nulls, table_kind
+from flows.corpus.tables.pieces import column_pieces, columns_of, refuse_table
+from flows.corpus.tables.quotes import CheckedQuotes
 from flows.exceptions import CorpusError
 
 rows = ["007", "", None, "a,b", 'say "hi"', "two\nlines", "crlf\r\n", "Grüße 道可道 🦊", "null", "NA", "1e5", "-", "2024-01-01"]  # fmt: skip
@@ -405,7 +406,7 @@ def test_repeated_texts_are_read_in_flat_memory(tmp_path: Path) -> None:
     sizes = [len(piece) for piece in column_pieces(path, path.name, "text", "\n", Nulls())]
 
     assert 80_000 + 500 * (len(long) + 1) == sum(sizes)
-    assert max(sizes) <= parquet_tables.batch_bytes + (1 << 17)
+    assert max(sizes) <= parquet_reader.batch_bytes + (1 << 17)
 
 
 def test_texts_that_repeat_those_before_are_read_in_flat_memory(tmp_path: Path) -> None:
@@ -418,7 +419,7 @@ def test_texts_that_repeat_those_before_are_read_in_flat_memory(tmp_path: Path) 
 
     assert path.stat().st_size < 100_000
     assert 100 * (len(long) + 1) == sum(sizes)
-    assert max(sizes) < (parquet_tables.most_repeated + 2) * parquet_tables.batch_bytes
+    assert max(sizes) < (parquet_reader.most_repeated + 2) * parquet_reader.batch_bytes
 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "footer", "no footer", "encrypted"])
@@ -462,7 +463,7 @@ def test_a_page_that_claims_gigabytes_is_refused_before_it_is_unpacked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message says what to do."""
-    monkeypatch.setattr(parquet_tables, "most_page", 1 << 20)
+    monkeypatch.setattr(parquet_reader, "most_page", 1 << 20)
     path = parquet(tmp_path / "t.parquet", ["x" * (3 << 20)], use_dictionary=False)
 
     assert re.search("a page of 3,[0-9,]+ bytes, at most 1,048,576 are read: write", refusal(path))

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from flows.corpus import CorpusRequest, http, streams
+from flows.corpus import CorpusRequest
 from flows.corpus.changes import compare
+from flows.corpus.reading import http, streams
 from flows.exceptions import CorpusError
 from flows.lifecycle.ingestion import open_corpus
 from flows.parameters import ReadingOptions

@@ -12,10 +12,11 @@ from random import Random
 import fsspec
 import pytest
 
-from flows.corpus import find_files, http, streams
-from flows.corpus.budget import Budget
-from flows.corpus.compression import decompressed
-from flows.corpus.streams import raw_pieces
+from flows.corpus import find_files
+from flows.corpus.reading import http, streams
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.compression import decompressed
+from flows.corpus.reading.streams import raw_pieces
 from flows.exceptions import CorpusError, TransientError
 from tests.support.cutting import cutting, stalling
 from tests.support.fault_server import FaultServer, always, hang

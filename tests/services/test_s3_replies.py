@@ -11,11 +11,11 @@ from random import Random
 import fsspec
 import pytest
 
-from flows.corpus import http, streams
-from flows.corpus.budget import Budget
-from flows.corpus.clients import client_options, with_limits
 from flows.corpus.files import SourceFile
-from flows.corpus.streams import raw_pieces
+from flows.corpus.reading import http, streams
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.clients import client_options, with_limits
+from flows.corpus.reading.streams import raw_pieces
 from flows.exceptions import CorpusError, TransientError
 from tests.support.fault_server import FaultServer, Request, always, hang, head
 from tests.support.s3 import environment, variables

@@ -8,12 +8,12 @@ from random import Random
 import fsspec
 import pytest
 
-from flows.corpus import http, streams
-from flows.corpus.budget import Budget
-from flows.corpus.clients import client_options
-from flows.corpus.compression import decompressed
 from flows.corpus.files import SourceFile
-from flows.corpus.streams import raw_pieces
+from flows.corpus.reading import http, streams
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.clients import client_options
+from flows.corpus.reading.compression import decompressed
+from flows.corpus.reading.streams import raw_pieces
 from flows.exceptions import CorpusError, TransientError
 from flows.storage.urls import public_url
 from tests.support.fault_server import Request, Script, file

@@ -10,17 +10,17 @@ from typing import Any
 
 import fsspec
 
-from flows.corpus import streams
-from flows.corpus.archives import Archive, archive_protocol, protocols
-from flows.corpus.budget import Budget
-from flows.corpus.clients import client_options, with_limits
-from flows.corpus.credentials import check_options, options_for
 from flows.corpus.files import SourceFile, reading
-from flows.corpus.listing import Found, unreadable
-from flows.corpus.local import find_local, no_match, one_local
-from flows.corpus.ordering import in_order
-from flows.corpus.remote import check_start, find_remote, one_remote, stores
-from flows.corpus.spool import Spool
+from flows.corpus.finding.archives import Archive, archive_protocol, protocols
+from flows.corpus.finding.credentials import check_options, options_for
+from flows.corpus.finding.listing import Found, unreadable
+from flows.corpus.finding.local import find_local, no_match, one_local
+from flows.corpus.finding.ordering import in_order
+from flows.corpus.finding.remote import check_start, find_remote, one_remote, stores
+from flows.corpus.reading import streams
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.clients import client_options, with_limits
+from flows.corpus.reading.spool import Spool
 from flows.exceptions import CorpusError, CorpusUnavailable
 from flows.parameters.reading import ReadingOptions
 from flows.storage.boundary import check_allowed, check_host, expanded

@@ -9,11 +9,11 @@ from botocore.exceptions import ClientError
 from fsspec.asyn import sync
 from s3fs.errors import translate_boto_error
 
-from flows.corpus import http
-from flows.corpus.budget import Budget
-from flows.corpus.checksums import Checksums
 from flows.corpus.files import SourceFile
-from flows.corpus.states import changed
+from flows.corpus.reading import http
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.checksums import Checksums
+from flows.corpus.reading.states import changed
 
 piece_size = 2**20  # bytes
 

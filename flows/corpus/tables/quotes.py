@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.corpus.columns import Problem
+from flows.corpus.tables.columns import Problem
 
 quote = ord('"')
 line_end = ord("\n")

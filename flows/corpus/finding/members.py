@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-from flows.corpus.listing import kind_of_mode
-from flows.corpus.patterns import names_in
-from flows.corpus.spool import piece_size
+from flows.corpus.finding.listing import kind_of_mode
+from flows.corpus.finding.patterns import names_in
+from flows.corpus.reading.spool import piece_size
 
 methods = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA}
 encrypted = 0x1 | 0x40 | 0x2000  # flags: of a member, strongly, and of the list of members

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import BinaryIO, Literal, cast
 
-from flows.corpus.states import changed
+from flows.corpus.reading.states import changed
 from flows.storage.copies import cache_folder
 from flows.storage.failures import reason, store_error
 

@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
-from flows.corpus.columns import Problem, growing, missing, refused
-from flows.corpus.quotes import CheckedQuotes
-from flows.corpus.table_kinds import TableFile
+from flows.corpus.tables.columns import Problem, growing, missing, refused
+from flows.corpus.tables.kinds import TableFile
+from flows.corpus.tables.quotes import CheckedQuotes
 
 most_header = 1 << 20  # bytes
 most_columns = 10_000

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
-from flows.corpus.columns import Problem, growing, missing, most_block, refused
-from flows.corpus.table_kinds import TableFile
+from flows.corpus.tables.columns import Problem, growing, missing, most_block, refused
+from flows.corpus.tables.kinds import TableFile
 
 
 def columns(path: TableFile, name: str) -> list[str]:

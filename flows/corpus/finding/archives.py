@@ -8,14 +8,14 @@ from typing import IO, Any, ClassVar
 
 from fsspec.implementations.local import LocalFileSystem
 
-from flows.corpus.budget import Budget
-from flows.corpus.compression import decompressed, magic, magic_size
 from flows.corpus.files import SourceFile
-from flows.corpus.members import Member, tar_members, zip_members
-from flows.corpus.ordering import in_order
-from flows.corpus.patterns import Pattern, any_folders, below, names_in
-from flows.corpus.spool import LocalArchive, Place, Spool
-from flows.corpus.streams import raw_pieces
+from flows.corpus.finding.members import Member, tar_members, zip_members
+from flows.corpus.finding.ordering import in_order
+from flows.corpus.finding.patterns import Pattern, any_folders, below, names_in
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.compression import decompressed, magic, magic_size
+from flows.corpus.reading.spool import LocalArchive, Place, Spool
+from flows.corpus.reading.streams import raw_pieces
 from flows.exceptions import CorpusError
 from flows.parameters.reading import ReadingOptions
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.corpus import delimited, json_lines, parquet_tables
-from flows.corpus.columns import listed
-from flows.corpus.table_kinds import Nulls, TableFile, TableKind, table_kind
+from flows.corpus.tables import delimited, json_lines, parquet
+from flows.corpus.tables.columns import listed
+from flows.corpus.tables.kinds import Nulls, TableFile, TableKind, table_kind
 from flows.exceptions import CorpusError
 from flows.text.kinds import check_is_text, head_size
 
@@ -31,7 +31,7 @@ def columns_of(path: TableFile, name: str) -> list[str]:
     """The columns of a table; those of JSON Lines are the keys of the first row."""
     kind = _kind(path, name)
     if kind == "Parquet":
-        return parquet_tables.columns(path, name)
+        return parquet.columns(path, name)
     if kind == "JSON Lines":
         return json_lines.columns(path, name)
     return delimited.columns(path, name, delimiters[kind])
@@ -57,7 +57,7 @@ def column_pieces(
 def _arrays(path: TableFile, name: str, column: str) -> Iterator[Any]:
     kind = _kind(path, name)
     if kind == "Parquet":
-        return parquet_tables.arrays(path, name, column)
+        return parquet.arrays(path, name, column)
     if kind == "JSON Lines":
         return json_lines.arrays(path, name, column)
     return delimited.arrays(path, name, column, delimiters[kind])

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flows.corpus.columns import Problem, missing, refused
-from flows.corpus.table_kinds import TableFile
+from flows.corpus.tables.columns import Problem, missing, refused
+from flows.corpus.tables.kinds import TableFile
 from flows.storage.parquet_footer import Chunk, Footer, parse_footer
 from flows.storage.parquet_pages import headers
 

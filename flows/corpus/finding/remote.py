@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from flows.corpus.archives import in_folder
-from flows.corpus.listing import (
+from flows.corpus.finding.archives import in_folder
+from flows.corpus.finding.listing import (
     Entry,
     Found,
     OtherTree,
@@ -17,8 +17,8 @@ from flows.corpus.listing import (
     other_entry,
     walk,
 )
-from flows.corpus.local import inside, no_match, split_pattern, start_of
-from flows.corpus.patterns import Pattern
+from flows.corpus.finding.local import inside, no_match, split_pattern, start_of
+from flows.corpus.finding.patterns import Pattern
 from flows.exceptions import CorpusError
 from flows.storage.boundary import check_allowed
 from flows.storage.urls import protocol_of, public_url

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import Protocol
 
-from flows.corpus.budget import Budget
+from flows.corpus.reading.budget import Budget
 from flows.exceptions import CorpusError
 
 step = 2**16  # compressed bytes at a time

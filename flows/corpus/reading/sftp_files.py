@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.corpus import http
 from flows.corpus.files import SourceFile
-from flows.corpus.states import State, changed, state_of
+from flows.corpus.reading import http
+from flows.corpus.reading.states import State, changed, state_of
 
 piece_size = 2**20  # bytes: asked for in requests of 32 KiB, all under way at once
 

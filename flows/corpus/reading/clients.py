@@ -7,7 +7,7 @@ from typing import Any
 
 import fsspec
 
-from flows.corpus import http
+from flows.corpus.reading import http
 from flows.storage.urls import protocol_of
 
 

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 
 from fsspec.implementations.local import LocalFileSystem
 
-from flows.corpus.budget import Budget
 from flows.corpus.files import SourceFile, unreadable
-from flows.corpus.filesystem_files import FilesystemFile
-from flows.corpus.http import TimedOut
-from flows.corpus.local_files import local_pieces
-from flows.corpus.states import changed
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.filesystem_files import FilesystemFile
+from flows.corpus.reading.http import TimedOut
+from flows.corpus.reading.local_files import local_pieces
+from flows.corpus.reading.states import changed
 from flows.exceptions import CorpusError
 from flows.storage.failures import causes, is_transient
 
@@ -60,15 +60,15 @@ def connection(file: SourceFile, budget: Budget) -> Connection:
     protocols = file.filesystem.protocol
     protocol = protocols if isinstance(protocols, str) else protocols[0]
     if protocol == "http":
-        from flows.corpus.downloads import Download
+        from flows.corpus.reading.downloads import Download
 
         return Download(file, budget)
     if protocol == "s3":
-        from flows.corpus.s3_objects import S3Object
+        from flows.corpus.reading.s3_objects import S3Object
 
         return S3Object(file, budget)
     if protocol == "sftp":
-        from flows.corpus.sftp_files import SftpFile
+        from flows.corpus.reading.sftp_files import SftpFile
 
         return SftpFile(file)
     return FilesystemFile(file)

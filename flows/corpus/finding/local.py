@@ -9,9 +9,9 @@ from functools import partial
 from glob import escape
 from urllib.parse import unquote
 
-from flows.corpus.archives import in_folder
-from flows.corpus.listing import Found, LocalTree, check_name, local_entry, walk
-from flows.corpus.patterns import Pattern, below, names_in
+from flows.corpus.finding.archives import in_folder
+from flows.corpus.finding.listing import Found, LocalTree, check_name, local_entry, walk
+from flows.corpus.finding.patterns import Pattern, below, names_in
 from flows.exceptions import CorpusError
 from flows.storage.boundary import check_allowed
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from flows.corpus.files import reading
-from flows.corpus.patterns import Pattern, States
+from flows.corpus.finding.patterns import Pattern, States
 from flows.exceptions import CorpusError
 
 time_keys = ("mtime", "LastModified", "updated", "last_modified", "created")  # by backend

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flows.corpus.files import SourceFile
-from flows.corpus.states import State, changed, state_of
+from flows.corpus.reading.states import State, changed, state_of
 
 piece_size = 2**20  # bytes
 block_size = 8 * 2**20  # bytes that one request asks for: two blocks are in memory

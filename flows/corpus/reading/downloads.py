@@ -10,12 +10,12 @@ from typing import Any
 
 from fsspec.asyn import sync
 
-from flows.corpus import http
-from flows.corpus.budget import Budget
-from flows.corpus.checksums import Checksums
-from flows.corpus.compression import layers
 from flows.corpus.files import SourceFile
-from flows.corpus.states import changed
+from flows.corpus.reading import http
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.checksums import Checksums
+from flows.corpus.reading.compression import layers
+from flows.corpus.reading.states import changed
 from flows.exceptions import CorpusError
 
 piece_size = 2**20  # bytes

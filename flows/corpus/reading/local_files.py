@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Iterator
 
-from flows.corpus.budget import Budget
 from flows.corpus.files import SourceFile, reading
-from flows.corpus.states import changed
+from flows.corpus.reading.budget import Budget
+from flows.corpus.reading.states import changed
 from flows.exceptions import CorpusError
 
 piece_size = 2**20  # bytes

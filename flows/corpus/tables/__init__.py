@@ -1,0 +1,1 @@
+"""The column of a table: Parquet, CSV, TSV or JSON Lines."""
