@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from flows.text.vocabulary import TokenArray
 
 piece_characters = 1 << 22  # at a time, where nothing asks for fewer
+folio_bytes = 1 << 21  # that the system may map together, when one of them is read
 most_blocks = 16  # at a time: the system maps up to 2 MB around each that is read
 
 
@@ -45,8 +46,9 @@ def give_back(tokens: TokenArray, start: int, end: int) -> None:
     if mapped is None or tokens.flags.writeable or not hasattr(mapped, "madvise"):
         return
     before = tokens.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
-    first = (before + start * tokens.itemsize) // mmap.PAGESIZE * mmap.PAGESIZE
-    mapped.madvise(mmap.MADV_DONTNEED, first, before + end * tokens.itemsize - first)
+    first = (before + start * tokens.itemsize) // folio_bytes * folio_bytes
+    size = -((first - before - end * tokens.itemsize) // folio_bytes) * folio_bytes
+    mapped.madvise(mmap.MADV_DONTNEED, first, size)
 
 
 def _cut(
