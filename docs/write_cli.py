@@ -44,6 +44,7 @@ Options are the parameters of the flow: the same names, bounds and defaults as i
 `--training.epochs 5` and `--training '{{"epochs": 5}}'` mean the same, and `--epochs 5` is short for it: so is the
 last part of any name that no other option ends with. An option that takes several values is given several times, or
 once with commas between the values; a value with a comma in it is given as JSON, `'["a,b.txt"]'`.
+A flag is on where it is given, and may have `true` or `false` after it.
 
 Without `PREFECT_API_URL` a command starts Prefect's embedded server for the time of the run.
 

@@ -6,7 +6,6 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.csv as pa_csv
 
 from flows.corpus.columns import Problem, growing, missing, refused
 from flows.corpus.quotes import CheckedQuotes
+from flows.corpus.table_kinds import TableFile
 
 most_header = 1 << 20  # bytes
 most_columns = 10_000
@@ -21,7 +21,7 @@ names = {",": "CSV", "\t": "TSV"}
 other_delimiters = {";": "semicolons", "\t": "tabs", "|": "bars", ",": "commas"}
 
 
-def columns(path: Path, name: str, delimiter: str) -> list[str]:
+def columns(path: TableFile, name: str, delimiter: str) -> list[str]:
     """The columns of the table, as its first row names them."""
     with path.open("rb") as stream, refused(name, names[delimiter]):
         head = stream.read(most_header).removeprefix(codecs.BOM_UTF8)
@@ -37,7 +37,7 @@ def columns(path: Path, name: str, delimiter: str) -> list[str]:
         return found
 
 
-def arrays(path: Path, name: str, column: str, delimiter: str) -> Iterator[Any]:
+def arrays(path: TableFile, name: str, column: str, delimiter: str) -> Iterator[Any]:
     """The rows of `column`; an empty cell without quotes is null."""
     found = columns(path, name, delimiter)
     if column not in found:
@@ -59,7 +59,7 @@ def _advice(found: list[str], delimiter: str) -> str:
     )
 
 
-def _read(path: Path, column: str, delimiter: str, block: int) -> Iterator[Any]:
+def _read(path: TableFile, column: str, delimiter: str, block: int) -> Iterator[Any]:
     with path.open("rb") as stream:
         reader = pa_csv.open_csv(
             CheckedQuotes(stream, delimiter),

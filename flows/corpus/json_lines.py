@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,14 +11,15 @@ import pyarrow.compute as pc
 import pyarrow.json as pa_json
 
 from flows.corpus.columns import Problem, growing, missing, most_block, refused
+from flows.corpus.table_kinds import TableFile
 
 
-def columns(path: Path, name: str) -> list[str]:
+def columns(path: TableFile, name: str) -> list[str]:
     """The keys of the first object."""
     return list(_first(path, name))
 
 
-def arrays(path: Path, name: str, column: str) -> Iterator[Any]:
+def arrays(path: TableFile, name: str, column: str) -> Iterator[Any]:
     """The rows of `column`; a row without that key is null."""
     first = _first(path, name)
     parts = [column] if column in first else _parts(first, column)
@@ -38,7 +38,7 @@ def arrays(path: Path, name: str, column: str) -> Iterator[Any]:
         raise missing(name, column, list(first))
 
 
-def _read(path: Path, parts: list[str], block: int) -> Iterator[Any]:
+def _read(path: TableFile, parts: list[str], block: int) -> Iterator[Any]:
     kind = pa.string()
     for part in reversed(parts[1:]):
         kind = pa.struct([(part, kind)])
@@ -61,7 +61,7 @@ def _parts(first: dict[str, Any], column: str) -> list[str]:
     return parts if isinstance(first.get(parts[0]), dict) else [column]
 
 
-def _first(path: Path, name: str) -> dict[str, Any]:
+def _first(path: TableFile, name: str) -> dict[str, Any]:
     """The first object."""
     with refused(name, "JSON Lines"):
         for number, row in _rows(path):
@@ -71,7 +71,7 @@ def _first(path: Path, name: str) -> dict[str, Any]:
         raise Problem("it has no rows: give a table with some")
 
 
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
+def _rows(path: TableFile) -> Iterator[tuple[int, Any]]:
     """Each line that is not blank, with its number; ValueError for one that is no JSON."""
     number = 0
     with path.open("rb") as stream:
@@ -101,7 +101,7 @@ def _parsed(line: bytes, number: int) -> Any:
         raise Problem(f"line {number:,} is nested too deeply: write flat objects") from None
 
 
-def _first_problem(path: Path, parts: list[str]) -> str:
+def _first_problem(path: TableFile, parts: list[str]) -> str:
     """What is wrong with the first row that cannot be read: pyarrow counts from its block."""
     try:
         for number, row in _rows(path):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from flows.corpus.columns import Problem, missing, refused
+from flows.corpus.table_kinds import TableFile
 from flows.storage.parquet_footer import Chunk, Footer, parse_footer
 from flows.storage.parquet_pages import headers
 
@@ -32,14 +32,14 @@ smaller_footer = "export the column alone, or in larger groups of rows"
 smaller = "write it with smaller groups of rows, or as JSON Lines"
 
 
-def columns(path: Path, name: str) -> list[str]:
+def columns(path: TableFile, name: str) -> list[str]:
     """The columns of the table."""
     with path.open("rb") as stream, refused(name, "Parquet"):
         _footer(stream)
         return list(_opened(stream).schema_arrow.names)
 
 
-def arrays(path: Path, name: str, column: str) -> Iterator[Any]:
+def arrays(path: TableFile, name: str, column: str) -> Iterator[Any]:
     """The rows of `column`, as Arrow arrays of strings."""
     with path.open("rb") as stream, path.open("rb") as pages, refused(name, "Parquet"):
         groups = _footer(pages).groups
@@ -119,7 +119,7 @@ def _leaf(file: Any, name: str, column: str) -> int:
     return stored.index(column)
 
 
-def _rows_at_once(chunk: Chunk, pages: Any, path: Path, group: int, column: str) -> int:
+def _rows_at_once(chunk: Chunk, pages: Any, path: TableFile, group: int, column: str) -> int:
     """How many rows of a group have some megabytes, wherever its longest texts are."""
     if not chunk.values:
         return most_rows
@@ -143,7 +143,7 @@ def _rows_at_once(chunk: Chunk, pages: Any, path: Path, group: int, column: str)
     return max(1, min(most_rows, int(batch_bytes / longest)))
 
 
-def _longest_repeated(path: Path, group: int, column: str) -> int:
+def _longest_repeated(path: TableFile, group: int, column: str) -> int:
     """Bytes of the longest text that is stored once and named by its rows."""
     with path.open("rb") as stream:
         file = _opened(stream, read_dictionary=[column])

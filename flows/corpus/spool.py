@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
-from typing import BinaryIO, cast
+from typing import BinaryIO, Literal, cast
 
 from flows.corpus.states import changed
 from flows.storage.copies import cache_folder
@@ -80,8 +80,8 @@ class Place:
         """As `LocalArchive` has them; a copy does not change."""
         return {}
 
-    def open(self) -> BinaryIO:
-        """A file of these bytes."""
+    def open(self, _: Literal["rb"] = "rb", /) -> BinaryIO:
+        """A file of these bytes; as a path has it, with a mode."""
         return cast("BinaryIO", io.BufferedReader(Span(self), piece_size // 16))
 
     def pieces(self, most: int) -> Iterator[memoryview]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import BinaryIO, Literal, Protocol
 
 TableKind = Literal["Parquet", "CSV", "TSV", "JSON Lines"]
 by_suffix: dict[str, TableKind] = {
@@ -14,6 +14,12 @@ by_suffix: dict[str, TableKind] = {
 }
 compressions = (".gz", ".bz2", ".xz", ".zst", ".lzma")
 magics = (b"PAR1", b"PARE")
+
+
+class TableFile(Protocol):
+    """A file on a local disk that can be opened any number of times, such as a path."""
+
+    def open(self, mode: Literal["rb"], /) -> BinaryIO: ...
 
 
 @dataclass

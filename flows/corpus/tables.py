@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,14 @@ import pyarrow.compute as pc
 
 from flows.corpus import delimited, json_lines, parquet_tables
 from flows.corpus.columns import listed
-from flows.corpus.table_kinds import Nulls, TableKind, table_kind
+from flows.corpus.table_kinds import Nulls, TableFile, TableKind, table_kind
 from flows.exceptions import CorpusError
 from flows.text.kinds import check_is_text, head_size
 
 delimiters = {"CSV": ",", "TSV": "\t"}
 
 
-def refuse_table(path: Path, name: str) -> None:
+def refuse_table(path: TableFile, name: str) -> None:
     """Refuse a table of which no column was named: it would be learned as text."""
     if kind := table_kind(_head(path), name):
         raise CorpusError(
@@ -28,7 +27,7 @@ def refuse_table(path: Path, name: str) -> None:
         )
 
 
-def columns_of(path: Path, name: str) -> list[str]:
+def columns_of(path: TableFile, name: str) -> list[str]:
     """The columns of a table; those of JSON Lines are the keys of the first row."""
     kind = _kind(path, name)
     if kind == "Parquet":
@@ -39,7 +38,7 @@ def columns_of(path: Path, name: str) -> list[str]:
 
 
 def column_pieces(
-    path: Path, name: str, column: str, separator: str, nulls: Nulls
+    path: TableFile, name: str, column: str, separator: str, nulls: Nulls
 ) -> Iterator[bytes]:
     """The texts of a column in UTF-8, with `separator` after each row; nulls are counted instead.
 
@@ -55,7 +54,7 @@ def column_pieces(
             yield _joined(texts, separator)
 
 
-def _arrays(path: Path, name: str, column: str) -> Iterator[Any]:
+def _arrays(path: TableFile, name: str, column: str) -> Iterator[Any]:
     kind = _kind(path, name)
     if kind == "Parquet":
         return parquet_tables.arrays(path, name, column)
@@ -64,7 +63,7 @@ def _arrays(path: Path, name: str, column: str) -> Iterator[Any]:
     return delimited.arrays(path, name, column, delimiters[kind])
 
 
-def _kind(path: Path, name: str) -> TableKind:
+def _kind(path: TableFile, name: str) -> TableKind:
     """What table a file is, where it has to be one."""
     kind = table_kind(_head(path), name)
     if kind == "Parquet":
@@ -80,7 +79,7 @@ def _kind(path: Path, name: str) -> TableKind:
     return "TSV" if b"\t" in first_row and b"," not in first_row else "CSV"
 
 
-def _head(path: Path) -> bytes:
+def _head(path: TableFile) -> bytes:
     with path.open("rb") as stream:
         return stream.read(head_size)
 

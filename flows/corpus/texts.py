@@ -8,20 +8,21 @@ process.
 from __future__ import annotations
 
 import codecs
-import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TypeVar
 
+import numpy as np
 from fsspec.implementations.local import LocalFileSystem
+from numpy.typing import NDArray
 
 from flows.corpus.budget import Budget
 from flows.corpus.compression import decompressed, magic
 from flows.corpus.files import SourceFile
-from flows.corpus.spool import Place, Spool, writing
+from flows.corpus.spool import Place, Spool
 from flows.corpus.streams import raw_pieces
 from flows.corpus.table_kinds import Nulls, table_kind
 from flows.parameters import ReadingOptions
@@ -82,19 +83,21 @@ class Texts:
 
     def replace(self, characters: str, replacement: str) -> None:
         """Let the texts be read with other characters replaced."""
-        table = str.maketrans(dict.fromkeys(characters, replacement))
-        rare = re.compile(f"[{re.escape(characters)}]")
+        is_rare = np.zeros(sys.maxunicode + 1, bool)
+        is_rare[[ord(character) for character in characters]] = True
         for text in self.texts:
-            text.place = self._spool.add(self._replaced(text, rare, table))
+            text.place = self._spool.add(self._replaced(text, is_rare, ord(replacement)))
 
     def _replaced(
-        self, text: Text, rare: re.Pattern[str], table: dict[int, str]
+        self, text: Text, is_rare: NDArray[np.bool_], replacement: int
     ) -> Iterator[bytes]:
         decoder = codecs.getincrementaldecoder("utf-8")()
         for piece in self._pieces(text):
-            part = decoder.decode(piece)
-            text.replaced += len(rare.findall(part))
-            yield part.translate(table).encode()
+            points = np.array(np.frombuffer(decoder.decode(piece).encode("utf-32-le"), np.uint32))
+            found = is_rare[points]
+            text.replaced += int(np.count_nonzero(found))
+            points[found] = replacement
+            yield points.tobytes().decode("utf-32-le").encode()
 
     def _counted(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         for piece in pieces:
@@ -156,19 +159,13 @@ class Texts:
             pieces = to_utf8(
                 pieces, self._encoding, name, errors=options.errors, problems=text.problems
             )
-        with NamedTemporaryFile(dir=cache_folder()) as table:
-            with writing():
-                table.writelines(pieces)
-                table.flush()
-            path, column, separator = (
-                Path(table.name),
-                options.corpus_column,
-                options.corpus_separator,
-            )
+        column, separator = options.corpus_column, options.corpus_separator
+        with closing(Spool()) as spool:  # the other one is being written
+            table = spool.add(pieces)
             if column is None:
-                refuse_table(path, name)
+                refuse_table(table, name)
             else:
-                rows = column_pieces(path, name, column, separator, text.nulls)
+                rows = column_pieces(table, name, column, separator, text.nulls)
                 yield from (
                     self._in_utf8(text, rows, "utf-8") if options.unit == "character" else rows
                 )

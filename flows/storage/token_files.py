@@ -20,11 +20,12 @@ from flows.storage.damage import read_again_if_damaged, too_large, warn
 from flows.storage.failures import not_files, reason, store_error
 from flows.storage.manifests import DatasetManifest, dataset_folder
 from flows.storage.stores import Store
-from flows.text import BlockTable, TokenArray, Vocabulary
+from flows.text import Blocks, BlockTable, TokenArray, Vocabulary
 from flows.text.blocks import block_type, shortest_block
 
 piece_tokens = 1 << 20
 piece_blocks = 1 << 16
+no_tokens: TokenArray = np.empty(0, np.uint8)
 BlockKind = Literal["blocks", "chunks"]  # borders at line ends, or found by content alone
 
 
@@ -103,6 +104,7 @@ def _block_bytes(table: BlockTable) -> Iterator[bytes]:
         records = np.empty(len(table.lengths[part]), block_type)
         records["digest"], records["length"] = digests[part], table.lengths[part]
         yield records.tobytes()
+    table.release()
 
 
 def load_blocks(
@@ -120,12 +122,13 @@ def load_blocks(
             if not 0 < length <= manifest.characters // shortest_block + len(manifest.files):
                 raise DamagedObject(store.location(path), f"has {length:,} blocks")
             blocks = _map(store, Array(path, name[len(kind) + 1 : -4], block_type, length))
-            if int(blocks["length"].sum(dtype=np.int64)) != manifest.characters:
+            table = BlockTable.of_records(blocks)
+            if Blocks(no_tokens, Vocabulary(""), table).characters != manifest.characters:
                 raise DamagedObject(store.location(path), "is not of a text of that length")
         except DamagedObject as error:
             warn(error, "computed again")
         else:
-            return BlockTable.of_records(blocks)
+            return table
     return None
 
 

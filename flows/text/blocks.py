@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.text.mapped import give_back
 from flows.text.vocabulary import TokenArray, Vocabulary
 from rnncore import TokenRanges
 
@@ -27,11 +28,17 @@ class BlockTable:
     lengths: NDArray[np.uint16]  # (N,) characters
     digests: NDArray[np.uint64] | None = None  # (N,) None: computed where they are asked for
     start: int = 0
+    records: NDArray[np.void] | None = None  # (N,) that they are views of
 
     @classmethod
     def of_records(cls, records: NDArray[np.void]) -> BlockTable:
         """The blocks in an array of `block_type`, which may be mapped from a file."""
-        return cls(records["length"], records["digest"])
+        return cls(records["length"], records["digest"], records=records)
+
+    def release(self) -> None:
+        """Give the memory of records that are mapped back; they are read again when asked for."""
+        if self.records is not None:
+            give_back(self.records, 0, len(self.records))
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,9 @@ class Blocks:
     @cached_property
     def characters(self) -> int:
         """Length of all blocks together."""
-        return int(self.lengths.sum(dtype=np.int64))
+        total = int(self.lengths.sum(dtype=np.int64))
+        self.table.release()
+        return total
 
     @property
     def lengths(self) -> NDArray[np.uint16]:
@@ -69,7 +78,9 @@ class Blocks:
     def bounds(self) -> NDArray[np.int64]:
         """Where each block starts and ends in the text, (blocks, 2)."""
         ends = self._ends_in_text()
-        return np.stack([ends - self.lengths, ends], axis=1)
+        bounds = np.stack([ends - self.lengths, ends], axis=1)
+        self.table.release()
+        return bounds
 
     def _ends_in_text(self) -> NDArray[np.int64]:
         """Where each block ends in the text; of all blocks only some are summed up at a time."""
@@ -125,7 +136,9 @@ class Blocks:
         part = self.select(few)
         if part.characters < characters:
             part = self
-        return part.by_digest().first(characters)
+        found = part.by_digest().first(characters)
+        self.table.release()
+        return found
 
     def first(self, characters: int) -> Blocks:
         """As many of the first blocks as have `characters` together, and at least one."""

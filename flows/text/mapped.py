@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 from flows.text.vocabulary import TokenArray
 
 piece_characters = 1 << 22  # at a time, where nothing asks for fewer
-folio_bytes = 1 << 21  # that the system may map together, when one of them is read
-most_blocks = 16  # at a time: the system maps up to 2 MB around each that is read
+around = 1 << 21  # bytes that the system may map around one that is read
+most_blocks = 16  # at a time
 
 
 def parts_of(
@@ -40,15 +41,15 @@ def plain_of(tokens: TokenArray) -> TokenArray:
     return plain
 
 
-def give_back(tokens: TokenArray, start: int, end: int) -> None:
-    """Let the system take the memory of a part of a text that is mapped from a file, read-only."""
+def give_back(tokens: NDArray[Any], start: int, end: int) -> None:
+    """Let the system take the memory of a part of an array that is mapped from a file, read-only."""
     mapped = getattr(tokens, "_mmap", None)
     if mapped is None or tokens.flags.writeable or not hasattr(mapped, "madvise"):
         return
     before = tokens.ctypes.data - np.frombuffer(mapped, np.uint8).ctypes.data
-    first = (before + start * tokens.itemsize) // folio_bytes * folio_bytes
-    size = -((first - before - end * tokens.itemsize) // folio_bytes) * folio_bytes
-    mapped.madvise(mmap.MADV_DONTNEED, first, size)
+    first = max(0, before + start * tokens.itemsize - around) // mmap.PAGESIZE * mmap.PAGESIZE
+    last = min(before + end * tokens.itemsize + around, len(mapped))
+    mapped.madvise(mmap.MADV_DONTNEED, first, last - first)
 
 
 def _cut(

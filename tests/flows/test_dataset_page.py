@@ -7,9 +7,11 @@ import re
 from pathlib import Path
 
 import prefect
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 
+from flows.display import reading
 from flows.display.artifacts import artifact_key
 from flows.display.dataset_page import page_lines, shown_files
 from flows.lifecycle.profiling import profile_of
@@ -91,3 +93,28 @@ def test_the_task_measures_once_and_shows_each_time(store: Path) -> None:
         assert "` NUL twice `" in shown
         picture = shown.split("base64,")[1].split(")", maxsplit=1)[0]
         assert base64.b64decode(picture).startswith(b"<svg ")
+
+
+def test_a_long_reading_is_shown_whatever_the_name_of_the_corpus(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keys of artifacts are of few characters, addresses of all."""
+    monkeypatch.setattr(reading, "every_seconds", 0.0)
+    monkeypatch.setattr(reading, "shown_from", 0)
+    found: list[object] = []
+
+    @prefect.flow
+    def read() -> None:
+        progress = reading.ReadingProgress(str(tmp_path), (f"{tmp_path}/Ä b.txt",))
+        progress.size = 100
+        progress(50)
+        monkeypatch.setattr(reading, "patience_seconds", 20.0)  # as long as it may take to send
+        progress.finish()
+        with get_client(sync_client=True) as client:
+            shown = client.read_artifacts(
+                artifact_filter=ArtifactFilter(key=ArtifactFilterKey(like_="reading-%"))
+            )
+        found.extend(artifact.data for artifact in shown)
+
+    read()
+    assert [100.0] == found

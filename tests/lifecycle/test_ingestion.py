@@ -19,6 +19,7 @@ from flows.storage import dataset_use, datasets
 from flows.storage.clock import store_time
 from flows.storage.stores import Store, open_store
 from tests.support.fault_server import FaultServer, Request, always, hang, head
+from tests.support.flows import files_below
 
 text = b"the lamp is lit and the boat goes out at dawn\r\n" * 100
 
@@ -85,6 +86,20 @@ def test_bounds_hold_for_a_known_file(local: Store, old: Path, bound: str) -> No
     with pytest.raises(CorpusError, match=bound):
         ingested(local, old, **{bound: 10})
     assert (first[0], False) == ingested(local, old)
+
+
+def test_a_file_that_changes_between_the_two_passes_leaves_nothing(tmp_path: Path) -> None:
+    """Not even the folders of a store that is not there yet."""
+    file = tmp_path / "a.txt"
+    file.write_bytes(text)
+    store = open_store(str(tmp_path / "new" / "store"))
+    request = CorpusRequest(str(file))
+    with open_corpus(store, request, lambda _: None) as opened:
+        scanned = opened.text()
+        file.write_bytes(text[::-1])
+        with pytest.raises(CorpusError, match=r"a\.txt was changed while it was read"):
+            opened.save(scanned)
+    assert ["a.txt"] == [path.name for path in files_below(tmp_path)]
 
 
 def test_a_tagged_reply_without_a_size_is_known_again(local: Store) -> None:
@@ -175,7 +190,7 @@ def test_a_folder_with_the_store_in_it_is_refused_before_the_store_is_made(
         ingested(store, f"{tmp_path}{pattern}")
     with pytest.raises(CorpusError, match="has the store"):
         compare(store, CorpusRequest(f"{tmp_path}{pattern}"), "default")
-    assert ["a.txt"] == [path.name for path in tmp_path.iterdir()]
+    assert ["a.txt"] == [path.name for path in files_below(tmp_path)]
 
 
 def test_a_folder_with_the_store_in_it_is_read_where_its_pattern_leaves_the_store_out(

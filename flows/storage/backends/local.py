@@ -211,15 +211,18 @@ class LocalStore:
     def _temporary(
         self, path: str, pieces: Iterable[bytes | memoryview], mode: int
     ) -> Iterator[Path]:
-        """A complete, synced sibling of `path`; what the body made of it is synced too."""
+        """A complete, synced sibling of `path`; what the body made of it is synced too.
+
+        Folders that were made for it go where it fails: who refuses leaves nothing behind.
+        """
         folder = (self._root / path).parent
         temporary = folder / temporary_name()
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
-        self._make_folders(folder)
+        made = self._make_folders(folder)
         try:
             descriptor = os.open(temporary, flags, mode)
         except FileNotFoundError:  # another process found the folder empty, and removed it
-            self._make_folders(folder)
+            made += self._make_folders(folder)
             descriptor = os.open(temporary, flags, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -228,9 +231,12 @@ class LocalStore:
                 os.fsync(file.fileno())
             yield temporary
             self._make_durable(path)
+            made.clear()
         finally:
             with suppress(OSError):  # what stays is garbage, no reason to fail
                 temporary.unlink(missing_ok=True)
+                for place in reversed(made):
+                    place.rmdir()
 
     def _make_durable(self, path: str) -> None:
         """Sync the folder that names the object."""
@@ -248,9 +254,9 @@ class LocalStore:
             self.cache.synced_objects.clear()
         self.cache.synced_objects.update(locations)
 
-    def _make_folders(self, folder: Path) -> None:
+    def _make_folders(self, folder: Path) -> list[Path]:
         try:
-            make_folders(folder, self.cache.synced_folders)
+            return make_folders(folder, self.cache.synced_folders)
         except OSError as error:
             places = (folder, *folder.parents)
             link = next((path for path in places if path.is_symlink() and not path.exists()), None)
@@ -294,22 +300,23 @@ def _dangling(link: Path) -> str:
     )
 
 
-def make_folders(folder: Path, synced: set[str]) -> None:
-    """Make `folder` and its parents, each entry synced in the folder above.
+def make_folders(folder: Path, synced: set[str]) -> list[Path]:
+    """Make `folder` and its parents, each entry synced in the folder above; those that were made.
 
     Existing ones may be the work of a process that was killed before it synced them.
     """
     exists = folder.is_dir()
     if exists and str(folder) in synced:
-        return
-    if folder.parent != folder:
-        make_folders(folder.parent, synced)
+        return []
+    made = make_folders(folder.parent, synced) if folder.parent != folder else []
     if exists:
         _sync_if_possible(folder.parent)
     else:
         folder.mkdir(exist_ok=True)
+        made.append(folder)
         _sync_folder(folder.parent)
     synced.add(str(folder))
+    return made
 
 
 def _sync_if_possible(folder: Path) -> None:
