@@ -12,7 +12,7 @@ import pytest
 
 from flows.exceptions import NotDurable, ObjectExists
 from flows.storage import datasets, reports
-from flows.storage.backends import local as local_store
+from flows.storage.backends import durable_folders
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.runs import save_run
 from flows.storage.stores import Store
@@ -46,7 +46,7 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     def fail(folder: Path) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
 
-    return lambda: monkeypatch.setattr(local_store, "_sync_folder", fail)
+    return lambda: monkeypatch.setattr(durable_folders, "sync_folder", fail)
 
 
 def test_an_existing_name_is_synced_before_it_is_trusted(local: Store, synced: Synced) -> None:
@@ -109,5 +109,5 @@ def test_a_folder_that_cannot_be_synced_may_still_be_listed(
     def fail(folder: Path) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(folder))
 
-    monkeypatch.setattr(local_store, "_sync_folder", fail)
+    monkeypatch.setattr(durable_folders, "sync_folder", fail)
     assert ["record"] == reopened(local.url).names("log")

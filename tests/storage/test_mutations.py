@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from flows.storage import checkpoints, garbage, log, reports, stores
-from flows.storage.backends import local
+from flows.storage.backends import durable_folders, local
 
 
 class Mutant(NamedTuple):
@@ -48,12 +48,16 @@ mutants = [
     ),
     Mutant("file not synced", *temporary, "os.fsync(file.fileno())", "pass", power),
     Mutant(
-        "folder not synced", *durable, "_sync_folder((self._root / path).parent)", "pass", power
+        "folder not synced",
+        *durable,
+        "durable_folders.sync_folder((self._root / path).parent)",
+        "pass",
+        power,
     ),
     Mutant(
         "new folder not synced",
-        *(local, "make_folders"),
-        *("        _sync_folder(folder.parent)", "        pass"),
+        *(durable_folders, "make_folders"),
+        *("        sync_folder(folder.parent)", "        pass"),
         power,
     ),
     Mutant(

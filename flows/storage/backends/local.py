@@ -22,6 +22,7 @@ from flows.exceptions import (
     UnsafeStore,
 )
 from flows.storage import bounds
+from flows.storage.backends import durable_folders
 from flows.storage.backends.locks import file_lock
 from flows.storage.cache import Cache
 from flows.storage.damage import too_large
@@ -32,8 +33,6 @@ from flows.storage.usage import Usage
 private_mode = 0o600
 public_mode = 0o666  # less the umask
 without_links = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}  # what link(2) says there
-# What fsync(2) says of folders that this user may not open, or that cannot have changed.
-unsyncable = {errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS}
 most_synced = 100_000  # names that are remembered as synced; then all are synced again
 
 
@@ -98,7 +97,7 @@ class LocalStore:
                 found = {f"{self._root / folder}/{name}" for name in names}
                 if not self.cache.synced_objects >= found:
                     # Their writer may have been killed, or failed, before it synced the folder.
-                    _sync_if_possible(self._root / folder)
+                    durable_folders.sync_if_possible(self._root / folder)
                     self._remember(found)
         except ObjectMissing:
             return []
@@ -241,7 +240,7 @@ class LocalStore:
     def _make_durable(self, path: str) -> None:
         """Sync the folder that names the object."""
         try:
-            _sync_folder((self._root / path).parent)
+            durable_folders.sync_folder((self._root / path).parent)
         except OSError as error:
             where = self.location(path)
             kind = NotDurableYet if is_transient(error) else NotDurable
@@ -256,7 +255,7 @@ class LocalStore:
 
     def _make_folders(self, folder: Path) -> list[Path]:
         try:
-            return make_folders(folder, self.cache.synced_folders)
+            return durable_folders.make_folders(folder, self.cache.synced_folders)
         except OSError as error:
             places = (folder, *folder.parents)
             link = next((path for path in places if path.is_symlink() and not path.exists()), None)
@@ -298,40 +297,3 @@ def _dangling(link: Path) -> str:
         f"a symbolic link to {link.readlink()}, which does not exist:"
         " mount or make that, or remove the link"
     )
-
-
-def make_folders(folder: Path, synced: set[str]) -> list[Path]:
-    """Make `folder` and its parents, each entry synced in the folder above; those that were made.
-
-    Existing ones may be the work of a process that was killed before it synced them.
-    """
-    exists = folder.is_dir()
-    if exists and str(folder) in synced:
-        return []
-    made = make_folders(folder.parent, synced) if folder.parent != folder else []
-    if exists:
-        _sync_if_possible(folder.parent)
-    else:
-        folder.mkdir(exist_ok=True)
-        made.append(folder)
-        _sync_folder(folder.parent)
-    synced.add(str(folder))
-    return made
-
-
-def _sync_if_possible(folder: Path) -> None:
-    """Sync the names in `folder` that existed before, where this user can do it."""
-    try:
-        _sync_folder(folder)
-    except OSError as error:
-        if error.errno not in unsyncable:
-            raise
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in `folder` survive a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
