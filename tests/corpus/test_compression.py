@@ -84,7 +84,9 @@ def test_zeros_may_follow(kind: str) -> None:
 
 
 @every
-@pytest.mark.parametrize("other", [b"rest", b"\x00\x00rest", gzip.compress(b"x")[:5], b"\x1f"])
+@pytest.mark.parametrize(
+    "other", [b"rest", b"\x00\x00rest", gzip.compress(b"x", mtime=0)[:5], b"\x1f"]
+)
 def test_what_else_follows_is_refused_with_its_offset(
     compress: Callable[[bytes], bytes], other: bytes
 ) -> None:
