@@ -102,6 +102,8 @@ def test_run_requested_in_the_form_completes(site: Site, tmp_path: Path) -> None
     artifacts = site.filter("artifacts", flow_runs={"id": {"any_": [run["id"]]}})
     kinds = ("model", "progress", "retrain", "samples")
     keys = {artifact_key(kind, str(tmp_path), "asked") for kind in kinds}
+    (dataset,) = open_store(str(tmp_path)).names("datasets")
+    keys.add(artifact_key("dataset", str(tmp_path), dataset))
     assert keys == {artifact["key"] for artifact in artifacts}
     assert list(tmp_path.glob("reports/samples/**/*.parquet"))
 

@@ -36,4 +36,6 @@ def test_run_is_recorded_by_the_server(site: Site, tmp_path: Path) -> None:
     assert chunks == sum(f"/{chunks} to iteration" in name for name in names)
     keys = {artifact["key"] for artifact in site.filter("artifacts", flow_runs=ours)}
     kinds = ("model", "progress", "retrain", "samples")
-    assert {artifact_key(kind, f"{tmp_path}/store", "served") for kind in kinds} == keys
+    expected = {artifact_key(kind, f"{tmp_path}/store", "served") for kind in kinds}
+    dataset = artifact_key("dataset", f"{tmp_path}/store", outcome["dataset_id"])
+    assert expected | {dataset} == keys

@@ -58,7 +58,9 @@ def test_the_main_job_gives_the_same_result_on_s3(
     files = fsspec.filesystem("s3")
     assert files.exists(found["report_url"])
     assert files.exists(found["checkpoint_url"])
-    assert ["datasets", "models", "reports"] == open_store(f"s3://{bucket}/store").names("")
+    assert ["datasets", "models", "reports", "sources"] == open_store(f"s3://{bucket}/store").names(
+        ""
+    )
     secret = s3["AWS_SECRET_ACCESS_KEY"].encode()
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     written += [files.cat_file(path) for path in files.find(bucket)]
