@@ -46,7 +46,7 @@ def test_little_of_a_mapped_text_is_in_memory_at_a_time(tmp_path: Path) -> None:
         return 1024 * int(next(line for line in lines if line.startswith("Rss:")).split()[1])
 
     tokens = np.load(tmp_path / "tokens.npy", mmap_mode="r")
-    starts = np.arange(0, len(tokens), 2000)
+    starts = np.arange(0, len(tokens), 20_000)
     for bounds in (np.array([[0, len(tokens)]]), np.stack([starts, starts + 3], axis=1)):
         most = 0
         for plain, part in parts_of(tokens, bounds, 1, 1 << 18):
