@@ -117,4 +117,4 @@ def test_a_long_reading_is_shown_whatever_the_name_of_the_corpus(
         found.extend(artifact.data for artifact in shown)
 
     read()
-    assert [100.0] == found
+    assert {100.0} == set(found)
