@@ -104,7 +104,7 @@ def _block_bytes(table: BlockTable) -> Iterator[bytes]:
         records = np.empty(len(table.lengths[part]), block_type)
         records["digest"], records["length"] = digests[part], table.lengths[part]
         yield records.tobytes()
-    table.release()
+        table.release()
 
 
 def load_blocks(

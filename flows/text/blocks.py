@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -65,9 +65,8 @@ class Blocks:
     @cached_property
     def characters(self) -> int:
         """Length of all blocks together."""
-        total = int(self.lengths.sum(dtype=np.int64))
-        self.table.release()
-        return total
+        lengths = self.lengths
+        return sum(int(lengths[part].sum(dtype=np.int64)) for part in self._parts())
 
     @property
     def lengths(self) -> NDArray[np.uint16]:
@@ -132,13 +131,22 @@ class Blocks:
 
         As `by_digest().first(characters)`, but only those that may be among them are sorted.
         """
-        few = self.digests < min(1.0, 1.1 * characters / max(self.characters, 1)) * 2.0**64
+        most = min(1.0, 1.1 * characters / max(self.characters, 1)) * 2.0**64
+        few, digests = np.empty(len(self), bool), self.digests
+        for places in self._parts():
+            few[places] = digests[places] < most
         part = self.select(few)
         if part.characters < characters:
             part = self
         found = part.by_digest().first(characters)
         self.table.release()
         return found
+
+    def _parts(self) -> Iterator[slice]:
+        """Places of some blocks at a time, whose records are given back when the next are asked for."""
+        for start in range(0, len(self), at_once):
+            yield slice(start, start + at_once)
+            self.table.release()
 
     def first(self, characters: int) -> Blocks:
         """As many of the first blocks as have `characters` together, and at least one."""
