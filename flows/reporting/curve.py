@@ -130,12 +130,6 @@ def load_matplotlib() -> tuple[Any, Any]:
     return Figure, FigureCanvasAgg
 
 
-def load_fonts() -> Any:
-    """The font that pictures are drawn with; it knows which characters it has."""
-    fonts: Any = import_module("matplotlib.font_manager")
-    return fonts.get_font(fonts.findfont("DejaVu Sans"))
-
-
 def empty_figure() -> tuple[Any, Any]:
     """A figure with a frame, and its axes."""
     Figure, FigureCanvasAgg = load_matplotlib()

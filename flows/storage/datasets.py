@@ -36,6 +36,7 @@ from flows.storage.token_files import (
     load_blocks,
     map_tokens,
     map_written,
+    no_tokens,
     save_blocks,
     token_bytes,
 )
@@ -72,8 +73,6 @@ __all__ = [
     "scan",
     "tokenise",
 ]
-
-not_encoded: TokenArray = np.empty(0, np.uint8)
 
 
 class ScannedText(BaseModel):
@@ -112,7 +111,7 @@ class ScannedText(BaseModel):
         """All blocks of the text, as a method of dividing it cuts them."""
         if method == "chunks":
             raise ValueError("a text is cut into chunks when it is encoded")
-        return Blocks(not_encoded, self.vocabulary, self.table)
+        return Blocks(no_tokens, self.vocabulary, self.table)
 
 
 class Dataset(ScannedText):

@@ -94,13 +94,8 @@ class RemoteStore:
         return sorted(name for name in names if not is_temporary(name))
 
     def written(self, folder: str) -> dict[str, float]:
-        try:
-            with self._failures("list", folder):
-                found = self._fs.ls(self._at(folder), detail=True, refresh=True)
-        except ObjectMissing:
-            return {}
-        objects = (entry for entry in found if entry.get("type") != "directory")
-        return {entry["name"].rpartition("/")[2]: _written(entry) for entry in objects}
+        found = self._entries(folder).items()
+        return {name: _written(entry) for name, entry in found if entry.get("type") != "directory"}
 
     def temporary(self, folder: str) -> dict[str, float]:  # noqa: ARG002 - objects appear whole
         return {}
@@ -128,12 +123,7 @@ class RemoteStore:
             self._fs.get_file(self._at(path), str(target))
 
     def sizes(self, folder: str) -> dict[str, int]:
-        try:
-            with self._failures("list", folder):
-                found = self._fs.ls(self._at(folder), detail=True, refresh=True)
-        except ObjectMissing:
-            return {}
-        return {entry["name"].rpartition("/")[2]: entry.get("size") or 0 for entry in found}
+        return {name: entry.get("size") or 0 for name, entry in self._entries(folder).items()}
 
     def replace(self, path: str, data: bytes) -> None:
         check_derived(path)
@@ -173,6 +163,15 @@ class RemoteStore:
         on_wait: Callable[[], None],  # noqa: ARG002
     ) -> AbstractContextManager[None] | None:
         return None
+
+    def _entries(self, folder: str) -> dict[str, dict[str, Any]]:
+        """What the backend lists in `folder`, freshly, by name; none is no error."""
+        try:
+            with self._failures("list", folder):
+                found = self._fs.ls(self._at(folder), detail=True, refresh=True)
+        except ObjectMissing:
+            return {}
+        return {entry["name"].rpartition("/")[2]: entry for entry in found}
 
     def _at(self, path: str) -> str:
         return f"{self._root.rstrip('/')}/{path}"
