@@ -37,6 +37,14 @@ class Watch:
 sys.meta_path.insert(0, Watch())
 import {module}
 """
+without_extras = """
+import importlib, pkgutil, sys
+sys.modules.update(dict.fromkeys(["botocore", "s3fs", "paramiko"]))
+import flows, rnncore
+for package in flows, rnncore:
+    for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(found.name)
+"""
 
 
 def run(program: str) -> str:
@@ -75,6 +83,11 @@ def test_a_notebook_may_import_the_lower_layers() -> None:
 def test_telemetry_is_off_before_prefect_is_imported(module: str) -> None:
     """Prefect's client reads the variable when it is imported."""
     run(watched_import.format(module=module))
+
+
+def test_every_module_can_be_imported_without_the_extras() -> None:
+    """A newcomer has none of them, and pytest imports all modules for their doctests."""
+    run(without_extras)
 
 
 def imports_of(folder: str) -> Iterator[tuple[str, str]]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
 from fsspec.asyn import sync
-from s3fs.errors import translate_boto_error
 
 from flows.corpus.files import SourceFile
 from flows.corpus.reading import http
 from flows.corpus.reading.budget import Budget
 from flows.corpus.reading.checksums import Checksums
 from flows.corpus.reading.states import changed
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 piece_size = 2**20  # bytes
 
@@ -58,6 +59,8 @@ class S3Object:
             self._file.filesystem.loop.call_soon_threadsafe(self._body.close)
 
     async def _get(self, at: int) -> Any:
+        from botocore.exceptions import ClientError
+
         filesystem = self._file.filesystem
         bucket, key, version = filesystem.split_path(self._file.path)
         wanted = {"Bucket": bucket, "Key": key, **filesystem.req_kw}
@@ -76,6 +79,8 @@ class S3Object:
 
 
 def _failure(error: ClientError, url: str) -> Exception:
+    from s3fs.errors import translate_boto_error
+
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     if status == HTTPStatus.PRECONDITION_FAILED:
         return changed(url)
