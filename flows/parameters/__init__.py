@@ -28,6 +28,7 @@ from flows.parameters.flow_parameters import (
     default,
 )
 from flows.parameters.reading import ReadingOptions
+from flows.parameters.sampling import SamplingOptions
 from flows.parameters.section import Section
 from flows.parameters.sections import (
     EvaluationOptions,
@@ -35,7 +36,6 @@ from flows.parameters.sections import (
     GateOptions,
     PromotionOptions,
     RetentionOptions,
-    SamplingOptions,
     TrainingOptions,
 )
 

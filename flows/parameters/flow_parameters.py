@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from flows.parameters.reading import ReadingOptions
+from flows.parameters.sampling import SamplingOptions
 from flows.parameters.sections import (
     EvaluationOptions,
     GateOptions,
     PromotionOptions,
     RetentionOptions,
-    SamplingOptions,
     TrainingOptions,
 )
 from flows.storage.url_pattern import address_pattern, query_names

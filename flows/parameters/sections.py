@@ -116,38 +116,6 @@ class EvaluationOptions(Section):
     )
 
 
-class SamplingOptions(Section):
-    """The samples of a report."""
-
-    length: int = whole_number(200, (1, 1_000_000), "Length", "Characters that each sample has")
-    temperatures: tuple[
-        Annotated[float, Field(ge=0, le=100)],
-        ...,
-    ] = Field(
-        (0.5, 0.8, 1.0),
-        min_length=1,
-        max_length=100,
-        title="Temperatures",
-        description="Divisors of the scores, 0 to 100: below 1 safer, above 1 wilder; 0 always takes"
-        " the likeliest character",
-    )
-    samples_each: int = whole_number(4, (1, 100_000), "Samples each", "Samples at each temperature")
-    priming: str = Field(
-        "",
-        max_length=100_000,
-        title="Priming text",
-        description="Text that the network reads first, up to 100,000 characters; empty: the corpus's"
-        " first character",
-    )
-    seed: int = Field(
-        0,
-        ge=0,
-        le=2**63 - 1,
-        title="Seed",
-        description="Seed of the samples' random numbers; 0 or more",
-    )
-
-
 class PromotionOptions(Section):
     """When a checkpoint becomes champion."""
 
