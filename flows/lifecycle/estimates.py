@@ -145,7 +145,7 @@ def _samples(
     widest = 3  # bytes of U+FFFD, for bytes that are no UTF-8
     if vocabulary.unit == "character":
         widest = len(vocabulary.characters[-1].encode("utf-8", "surrogatepass"))
-    priming = len(options.priming.encode("utf-8", "surrogatepass"))
+    priming = len(options.primings[0].encode("utf-8", "surrogatepass"))
     text = widest * options.length + priming
     taken = snapshots * (widest * snapshot_length + table_row_bytes)
     file = taken + count * (widest * options.length + 100) + priming + record_bytes

@@ -38,7 +38,7 @@ class TrainingRequest(BaseModel):
     def check_priming(self, vocabulary: Vocabulary) -> None:
         """Refuse a priming text with characters that a run's vocabulary lacks."""
         if self.sampling:
-            vocabulary.encode(self.sampling.priming, "priming text")
+            vocabulary.encode(self.sampling.primings[0], "priming text")
 
     def check_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Refuse a vocabulary in which nothing can be predicted, or larger than is asked for."""

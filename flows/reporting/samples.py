@@ -72,8 +72,8 @@ def sample_rows(
     """
     state, vocabulary = payload
     primed = np.array([first_token])
-    if options.priming:
-        primed = vocabulary.encode(options.priming, "priming text")
+    if options.primings[0]:
+        primed = vocabulary.encode(options.primings[0], "priming text")
     hidden, first = read(state.parameters, primed[:-1]), int(primed[-1])
     temperatures = np.repeat(options.temperatures, options.samples_each)
     drawn = _draw(state.parameters, hidden, first, options, temperatures)
@@ -83,8 +83,8 @@ def sample_rows(
             checkpoint_digest=digest,
             kind="sample",
             sample_number=number,
-            seed=options.seed,
-            priming=options.priming or vocabulary.decode(primed),
+            seed=options.seeds[0],
+            priming=options.primings[0] or vocabulary.decode(primed),
             temperature=float(temperature),
             text=vocabulary.decode(tokens),
             nats_per_character=_nats_per_character(state.parameters, hidden, first, tokens),
@@ -106,7 +106,7 @@ def _draw(
             np.tile(hidden, (len(numbers), 1)),
             np.full(len(numbers), first),
             options.length,
-            rngs=[np.random.default_rng([options.seed, number]) for number in numbers],
+            rngs=[np.random.default_rng([options.seeds[0], number]) for number in numbers],
             temperature=temperatures[numbers.start : numbers.stop],
         )
 
