@@ -21,6 +21,7 @@ from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.retention_plan import plan_retention
+from flows.lifecycle.scoring import ScoreRequest, open_scoring
 from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import EvaluationOptions, SamplingOptions
@@ -211,6 +212,26 @@ def report(request: Request) -> Lines:
     elif selected.version is not None:
         source = _champion(selected.version, selected.record.iteration)
     return _report(request["sampling"], source)
+
+
+def score(request: Request) -> Lines:
+    """The text that would be scored, with which checkpoint, and what that takes."""
+    asked = ScoreRequest(
+        request["model"], request["run_id"], request["version"], request.asked, request["scoring"]
+    )
+    with open_scoring(request.store, asked, lambda _: None) as opened:
+        source = f"run {opened.selected.run_id} at iteration {opened.selected.record.iteration:,}"
+        text = f"{opened.characters:,} characters in {len(opened.files):,} files"
+        state = "in the store already" if opened.known() else "to be written"
+        bound = "none, since nothing is held out"
+        if opened.threshold is not None:
+            bound = f"{opened.threshold:.3f} nats per character"
+        return {
+            "text": text,
+            "scores": f"{opened.score_id}, from {source}: {state}",
+            "threshold": bound,
+            **_resources(request, opened.estimate()),
+        }
 
 
 def retention(request: Request) -> Lines:

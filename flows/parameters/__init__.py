@@ -19,6 +19,7 @@ from flows.parameters.flow_parameters import (
     RunId,
     RunOfOrigin,
     Sampling,
+    Scoring,
     Seed,
     SingleWriter,
     StoreUrl,
@@ -29,6 +30,7 @@ from flows.parameters.flow_parameters import (
 )
 from flows.parameters.reading import ReadingOptions
 from flows.parameters.sampling import SamplingOptions
+from flows.parameters.scoring import ScoringOptions
 from flows.parameters.section import Section
 from flows.parameters.sections import (
     EvaluationOptions,
@@ -65,6 +67,8 @@ __all__ = [
     "RunOfOrigin",
     "Sampling",
     "SamplingOptions",
+    "Scoring",
+    "ScoringOptions",
     "Section",
     "Seed",
     "SingleWriter",

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from flows.parameters.reading import ReadingOptions
 from flows.parameters.sampling import SamplingOptions
+from flows.parameters.scoring import ScoringOptions
 from flows.parameters.sections import (
     EvaluationOptions,
     GateOptions,
@@ -186,6 +187,11 @@ Sampling = Annotated[
     SamplingOptions,
     described("Sampling", "The samples of the report"),
     Default(SamplingOptions()),
+]
+Scoring = Annotated[
+    ScoringOptions,
+    described("Scoring", "What a row of the scores is, and which rows are surprising"),
+    Default(ScoringOptions()),
 ]
 Promotion = Annotated[
     PromotionOptions,
