@@ -5,6 +5,8 @@ from __future__ import annotations
 from flows.references import ScoreRef, SurprisingRef
 from flows.results import FlowResult
 
+shown_rows = 5
+
 
 class ScoreResult(FlowResult):
     """A text, scored."""
@@ -45,8 +47,9 @@ class ScoreResult(FlowResult):
             f" {self.nats_per_character:.3f} nats per character",
             "surprising": f"{self.sentence}{': an alert' if self.is_alert else ''}",
             **{
-                f"{row.nats_per_character:.3f}": f"{row.file}:{row.number}: {row.text}"
-                for row in self.worst[:5]
+                f"most surprising, {place}": f"{row.nats_per_character:.3f} in {row.file}:{row.number}:"
+                f" {row.text}"
+                for place, row in enumerate(self.worst[:shown_rows], 1)
             },
             "scores": self.score_url,
         }

@@ -21,6 +21,9 @@ from flows.runtime.secrets import filesystem_options
 from flows.storage.scores import ScoreRecord
 from flows.storage.stores import open_store
 
+# Prefect keeps events: what a text says stays in the store and on the page of the run.
+not_in_event = {"worst": {"__all__": {"text", "span"}}}
+
 
 @task("score a text with {model}")
 def score_text(
@@ -52,7 +55,7 @@ def score_text(
         emit_event(
             "text.surprising",
             resource={"prefect.resource.id": f"text.{found.score_id}.{model}"},
-            payload=found.model_dump(mode="json"),
+            payload=found.model_dump(mode="json", exclude=not_in_event),
         )
     show_surprising(store, found)
     return found

@@ -58,7 +58,7 @@ def log_lines(count: int, random: Random) -> list[str]:
     time = datetime(2026, 11, 26, tzinfo=UTC) + timedelta(seconds=random.randrange(10**6))
     found = []
     for _ in range(count):
-        time += timedelta(milliseconds=random.randrange(1, 4000))
+        time += timedelta(seconds=random.randrange(1, 4000))  # so that there are many days
         place = random.choice(["users", "orders", "items", "login", "search"])
         status = random.choice([200, 200, 200, 200, 201, 304, 404, 500])
         level = "ERROR" if status == 500 else "WARN " if status == 404 else "INFO "
