@@ -10,7 +10,7 @@ from flows.reporting.scoring import Scorer
 from flows.storage.open_run import OpenRun
 from flows.text.units import Part
 
-most_characters = 1_000_000  # of the held-out text
+most_characters = 500_000  # of the held-out text
 quantile = 0.999
 
 

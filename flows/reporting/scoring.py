@@ -139,7 +139,7 @@ class Scorer:
         if batch.is_open:
             end = rows[-1, 1]  # what goes on has whole pieces, which no span is longer than
             self._tail = nats[end - self._options.span + 1 : end].copy()
-        else:
+        elif count:  # else the row goes on, with the next piece of it that is whole
             self._tail = np.empty(0)
         return Scored(
             batch=batch,

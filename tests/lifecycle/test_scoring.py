@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -179,3 +180,18 @@ def test_a_text_that_is_changed_while_it_is_read_is_refused(tmp_path: Path, stor
             opened.write(lambda _done, _total: None)
 
     assert [] == scores_in(store)
+
+
+def test_an_object_store_gets_the_file_whole(tmp_path: Path) -> None:
+    """A second request finds it there."""
+    remote = open_store("inmemory://bucket/scores")
+    decided(remote, "p")
+    text = tmp_path / "text.txt"
+    text.write_text("abba cab\nbad\n")
+
+    first = write(remote, str(text), threshold=1.0)
+    data = remote.read(first.path)
+
+    assert ["abba cab", "bad"] == pq.read_table(pa.BufferReader(data))["text"].to_pylist()
+    assert first == write(remote, str(text), threshold=1.0)
+    assert data == remote.read(first.path)

@@ -13,7 +13,7 @@ from flows.reporting.score_rows import Rows
 from flows.reporting.scoring import Scorer
 from flows.storage.payload import Payload
 from flows.storage.scores import ScoredCheckpoint
-from flows.text import Vocabulary
+from flows.text import Unit, Vocabulary
 from flows.text.units import Part
 from rnncore import Hyperparameters, Parameters, TrainingState, grow, nats_of_characters
 
@@ -22,11 +22,11 @@ text = "abba cab fade\n\nbad cafe\ndeaf face\nabba cab fade\na\nhead"
 checkpoint = ScoredCheckpoint("m", "0" * 16, None, "f" * 64)
 
 
-def payload_of(characters: str) -> Payload:
+def payload_of(characters: str, unit: Unit = "character") -> Payload:
     """A network that was not trained, whose weights are large enough to prefer something."""
     options = Hyperparameters(hidden_size=6, weight_scale=1.0, dtype="float64")
     state = TrainingState.initial(len(characters), options, seed=3)
-    return Payload(state, Vocabulary(characters))
+    return Payload(state, Vocabulary(characters, unit))
 
 
 def rows_of(
@@ -109,7 +109,7 @@ def test_a_network_without_line_feed_is_given_the_first_character() -> None:
 
 
 @pytest.mark.parametrize("unit", ["line", "document"])
-@pytest.mark.parametrize("piece", [700, 10**6])
+@pytest.mark.parametrize("piece", [300, 700, 10**6])
 def test_a_long_row_is_read_in_pieces_after_32_characters(unit: str, piece: int) -> None:
     """It stays one row, over any number of batches."""
     rng = np.random.default_rng(0)
@@ -155,3 +155,19 @@ def test_texts_of_any_width_are_cut_by_characters() -> None:
 
     assert ((line * 300)[:1000], 1500) == (row["text"], row["characters"])
     assert (line, 5, 1501) == (again["text"], again["characters"], again["start"])
+
+
+def test_a_network_of_bytes_knows_every_text() -> None:
+    """Places and lengths are in bytes; a character that is cut becomes U+FFFD."""
+    payload = payload_of(Vocabulary.of_bytes().characters, "byte")
+    points = np.frombuffer("zoë\n".encode(), np.uint8).astype(np.uint32)
+    scorer = Scorer(payload, ScoringOptions(span=3))
+    made = Rows(
+        payload.vocabulary, checkpoint, "0" * 16, datetime(2026, 1, 1, tzinfo=UTC), ["a"], 3.0
+    )
+    (table,) = made.tables(scorer.scored(iter([Part(0, points, is_end=True)])))
+    (row,) = table.to_pylist()
+
+    assert ("zoë", 4, 0) == (row["text"], row["characters"], row["unknown"])
+    nats = nats_by_hand(payload.state.parameters, [10, *"zoë\n".encode()])
+    assert nats.mean() == pytest.approx(row["nats_per_character"], rel=1e-12)
