@@ -21,7 +21,6 @@ from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.retention_plan import plan_retention
-from flows.lifecycle.scoring import ScoreRequest, open_scoring
 from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import EvaluationOptions, SamplingOptions
@@ -216,6 +215,8 @@ def report(request: Request) -> Lines:
 
 def score(request: Request) -> Lines:
     """The text that would be scored, with which checkpoint, and what that takes."""
+    from flows.lifecycle.scoring import ScoreRequest, open_scoring  # pyarrow takes 40 MB
+
     asked = ScoreRequest(
         request["model"], request["run_id"], request["version"], request.asked, request["scoring"]
     )

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import BinaryIO, NamedTuple, cast
 
 import numpy as np
+import pyarrow as pa
 
 from flows.corpus import CorpusRequest, Texts, check_outside, find_files
 from flows.exceptions import CorpusError, OptionConflict, StorageError
@@ -155,25 +156,24 @@ class Scoring:
             self._texts.names,
             self.threshold,
         )
-        scorer, total = Scorer(self._payload, self.options), self.characters
+        scores.write(self.store, path, self._tables(rows, on_characters))
+        return scores.save(self.store, self.model, self._record(path, rows))
+
+    def _tables(self, rows: Rows, on_characters: OnCharacters) -> Iterator[pa.Table]:
+        """All rows, those of a batch at a time: one is read, one scored and one written at once."""
+        scorer = Scorer(self._payload, self.options)
         batches = ahead(scorer.cutter(in_columns=self._in_columns).batches(self._parts()))
         scored = ahead(map(scorer.score, batches))
-
-        def tables() -> Iterator[object]:
-            done = 0
-            with closing(batches), closing(scored):
-                for table in rows.tables(scored):
-                    yield table
-                    done = max(done, rows.totals.characters)
-                    on_characters(min(done, total), total)
-            if not rows.totals.rows:
-                raise CorpusError(
-                    f"the text {self._texts.names[0]} has no row with a character: there is nothing"
-                    " to score"
-                )
-
-        scores.write(self.store, path, tables())
-        return scores.save(self.store, self.model, self._record(path, rows))
+        with closing(batches), closing(scored):
+            for table in rows.tables(scored):
+                yield table
+                # Line ends count too where they are scored.
+                on_characters(min(rows.totals.characters, self.characters), self.characters)
+        if not rows.totals.rows:
+            raise CorpusError(
+                f"the text {self._texts.names[0]} has no row with a character: there is nothing to"
+                " score"
+            )
 
     def _record(self, path: str, rows: Rows) -> ScoreRecord:
         totals = rows.totals

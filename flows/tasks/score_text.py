@@ -40,7 +40,8 @@ def score_text(
 
     Emits `text.surprising` where it is an alert.
     """
-    asked = CorpusRequest(corpus, encoding, reading, filesystem_options(reading.corpus_secret))
+    secret = filesystem_options(reading.corpus_secret)
+    asked = CorpusRequest(corpus, encoding, reading, secret)
     request = ScoreRequest(model, run_id, version, asked, scoring)
     progress = ScoringProgress()
 
@@ -50,15 +51,19 @@ def score_text(
             return score_reference(opened, record)
 
     found = finish_when_interrupted(score)
+    _announce(found)
+    show_surprising(store, found)
+    return found
+
+
+def _announce(found: ScoreRef) -> None:
     get_run_logger().info("scores %s in %s", found.score_id, found.score_url)
     if found.is_alert:
         emit_event(
             "text.surprising",
-            resource={"prefect.resource.id": f"text.{found.score_id}.{model}"},
+            resource={"prefect.resource.id": f"text.{found.score_id}.{found.model}"},
             payload=found.model_dump(mode="json", exclude=not_in_event),
         )
-    show_surprising(store, found)
-    return found
 
 
 def _write(opened: Scoring, progress: ScoringProgress, stop: Event) -> ScoreRecord:

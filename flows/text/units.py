@@ -65,12 +65,13 @@ class Cutter:
     def batches(self, parts: Iterable[Part]) -> Iterator[Batch]:
         """All rows, in order; small files are put together."""
         waiting: list[Batch] = []
+        size = 0
         for part in parts:
             waiting.append(self._cut(part))
-            size = sum(len(each.points) for each in waiting)
+            size += len(waiting[-1].points)
             if not part.is_end or size >= batch_characters:
                 yield joined(waiting)
-                waiting = []
+                waiting, size = [], 0
         if waiting:
             yield joined(waiting)
 
@@ -105,7 +106,7 @@ class Cutter:
     def _ends(self, points: Points, *, is_end: bool) -> Indices:
         """Where rows end, with the line feed or separator that ends them."""
         if self.unit == "window":
-            ends = np.arange(self.window, len(points) + 1, self.window)
+            ends = np.arange(self.window - self._done, len(points) + 1, self.window)
         elif self.unit == "line":
             ends = np.flatnonzero(points == line_feed) + 1
         elif self.separator is not None:

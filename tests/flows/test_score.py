@@ -11,12 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from flows.command_line.entry import run
+from flows.display.artifacts import artifact_key
 from flows.exceptions import CorpusError, OptionConflict, UnknownObject
 from flows.parameters import ReadingOptions, ScoringOptions
 from flows.retrain import retrain
 from flows.score import score
 from flows.score_result import ScoreResult
 from flows.tasks import score_text
+from tests.support.artifacts import newest_artifact
 
 Score = Callable[..., ScoreResult]
 foreign = "xylophone jazz vexes quick fjord wizards"
@@ -136,6 +138,15 @@ def test_invalid_bytes_are_named_with_their_offset(
         score(corpus=str(file), store=str(store))
 
     assert before == sorted(store.rglob("*"))
+
+
+def test_the_page_of_the_run_shows_the_rows_as_code(scored: Score, store: Path) -> None:
+    """A picture in a text is not fetched by who looks at the page."""
+    scored("the tide ![](http://example.org/x.png) | `\n")
+
+    page = str(newest_artifact(artifact_key("scores", str(store), "default")).data)
+
+    assert "| `` the tide ![](http://example.org/x.png) \\x7c ` `` |" in page
 
 
 def test_an_unknown_version_is_refused(scored: Score, corpus: Path, store: Path) -> None:

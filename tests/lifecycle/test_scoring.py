@@ -6,9 +6,7 @@ import errno
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,15 +16,15 @@ from flows.corpus import CorpusRequest
 from flows.exceptions import CorpusError, DamagedObject, StorageError, UnknownObject
 from flows.lifecycle.scoring import ScoreRequest, open_scoring
 from flows.parameters import ReadingOptions, ScoringOptions
-from flows.storage.scores import ScoreRecord
 from flows.storage.stores import Store, open_store
 from tests.support.decisions import decided
+from tests.support.scoring import write
 from tests.support.texts import make_text
 
 megabytes = 100
 script = """
 import sys
-from tests.lifecycle.test_scoring import write
+from tests.support.scoring import write
 
 def kilobytes(name):
     with open("/proc/self/status") as status:
@@ -47,20 +45,6 @@ def store(tmp_path: Path) -> Store:
     found = open_store(str(tmp_path / "store"))
     decided(found, "p")
     return found
-
-
-def write(
-    store: Store,
-    corpus: str,
-    reading: ReadingOptions = ReadingOptions(),
-    on_characters: Callable[[int, int], None] = lambda _done, _total: None,
-    **options: Any,
-) -> ScoreRecord:
-    """Score a text with the champion of model m."""
-    asked = CorpusRequest(corpus, "utf-8", reading, {})
-    request = ScoreRequest("m", None, None, asked, ScoringOptions(**options))
-    with open_scoring(store, request, lambda _: None) as opened:
-        return opened.known() or opened.write(on_characters)
 
 
 def scores_in(store: Store) -> list[Path]:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.parameters import ScoringOptions
 from flows.reporting.score_rows import Rows
@@ -148,6 +150,26 @@ def test_windows_have_a_fixed_length_and_read_what_is_before_them() -> None:
     assert nats.mean() == pytest.approx(found[4]["nats_per_character"], rel=1e-12)
 
 
+@pytest.mark.parametrize("piece", [700, 1700, 10**6])
+def test_a_window_may_be_longer_than_a_piece(piece: int) -> None:
+    """It is one row all the same."""
+    line = "".join(np.random.default_rng(0).choice(list(letters), 6000))
+    found = rows_of(letters, line, piece=piece, unit="window", window=2500, longest=1000)
+
+    assert [(1, 0, 2500), (2, 2500, 2500), (3, 5000, 1000)] == [
+        (row["number"], row["start"], row["characters"]) for row in found
+    ]
+    assert [line[at : at + 1000] for at in (0, 2500, 5000)] == [row["text"] for row in found]
+    tokens = Vocabulary(letters).encode(line).tolist()
+    network = payload_of(letters).state.parameters
+    nats = [
+        nats_by_hand(network, tokens[at - 32 : min(at + 1000, end)])[31:]
+        for at, end in ((2500, 5000), (3500, 5000), (4500, 5000))
+    ]
+    expected = np.concatenate(nats).mean()
+    assert expected == pytest.approx(found[1]["nats_per_character"], rel=1e-12)
+
+
 def test_texts_of_any_width_are_cut_by_characters() -> None:
     """One, two, three and four bytes in UTF-8."""
     line = "aé中😀b"
@@ -171,3 +193,35 @@ def test_a_network_of_bytes_knows_every_text() -> None:
     assert ("zoë", 4, 0) == (row["text"], row["characters"], row["unknown"])
     nats = nats_by_hand(payload.state.parameters, [10, *"zoë\n".encode()])
     assert nats.mean() == pytest.approx(row["nats_per_character"], rel=1e-12)
+
+
+@given(
+    characters=st.text(st.sampled_from("\n\nab é中"), max_size=60),
+    repeats=st.sampled_from([1, 1, 100]),
+    piece=st.integers(1, 2500),
+    unit=st.sampled_from(["line", "document", "window"]),
+    window=st.integers(1, 3000),
+    span=st.integers(1, 40),
+)
+@settings(max_examples=150, deadline=None)
+def test_rows_do_not_depend_on_the_parts_that_a_text_comes_in(
+    characters: str, repeats: int, piece: int, unit: str, window: int, span: int
+) -> None:
+    """Nor are they lost or doubled: together they are the text."""
+    whole = characters * repeats
+    options = {"unit": unit, "window": window, "span": span, "longest": 1000}
+    expected, found = (rows_of(letters, whole, piece=each, **options) for each in (10**6, piece))
+
+    rounded = {"nats_per_character", "span_nats_per_character", "span_start", "span"}
+    assert len(expected) == len(found)
+    for one, other in zip(expected, found, strict=True):
+        for name, value in one.items():
+            if name not in rounded:
+                assert value == other[name]
+        for name in ("nats_per_character", "span_nats_per_character"):
+            assert other[name] == pytest.approx(one[name], rel=1e-9)
+        kept = whole[other["start"] :][: other["characters"]]
+        assert kept[:1000] == other["text"]
+        assert kept[other["span_start"] :].startswith(other["span"])
+    kept = whole.replace("\n", "") if unit == "line" else whole
+    assert len(kept) == sum(row["characters"] for row in found)
