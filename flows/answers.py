@@ -10,6 +10,7 @@ from flows.lifecycle.lineage import Subject, lineage
 from flows.parameters import (
     CheckpointDigest,
     DatasetId,
+    ExportFolder,
     ModelName,
     Reason,
     RegistryAction,
@@ -23,11 +24,14 @@ from flows.parameters import (
 from flows.registry_results import (
     Answer,
     ChoiceResult,
+    ExportResult,
     LineageResult,
     ListedVersion,
     PageResult,
+    TablesResult,
     VersionsResult,
 )
+from flows.reporting.exports.export import export_version
 from flows.reporting.page import write_page
 from flows.storage.registry import Decision, Registry
 from flows.storage.stores import Store, check_store, open_store
@@ -40,6 +44,8 @@ options_of: dict[str, tuple[str, ...]] = {
     "promote": ("version", "reason"),
     "rollback": ("version", "reason"),
     "page": (),
+    "export": ("version", "folder"),
+    "tables": (),
 }
 
 
@@ -52,6 +58,7 @@ def answer(
     run_id: RunOfOrigin = default(RunOfOrigin),
     checkpoint: CheckpointDigest = default(CheckpointDigest),
     dataset: DatasetId = default(DatasetId),
+    folder: ExportFolder = default(ExportFolder),
     store: StoreUrl = default(StoreUrl),
     single_writer: SingleWriter = default(SingleWriter),
     *,
@@ -65,6 +72,7 @@ def answer(
         "run_id": run_id,
         "checkpoint": checkpoint,
         "dataset": dataset,
+        "folder": folder,
     }
     check_options(action, asked)
     opened = open_store(store)
@@ -75,6 +83,11 @@ def answer(
         return LineageResult(lineage=lineage(opened, model, subject))
     if action == "page":
         return PageResult(model=model, page_url=write_page(opened, model, dry_run=dry_run))
+    if action == "export":
+        found = export_version(opened, model, version, folder, dry_run=dry_run)
+        return ExportResult(model=model, **found._asdict())
+    if action == "tables":
+        return _tables(opened, model, dry_run=dry_run)
     registry = Registry(opened, model)
     draft = choosing.rollback(registry, version, reason)
     if action == "promote" and version is not None:
@@ -108,6 +121,12 @@ def list_versions(store: Store, model: str) -> VersionsResult:
     champion = next(history.champions(), None)
     entries = [e for e in reversed(history.entries) if e.version.decision != "rolled_back"]
     return VersionsResult(versions=tuple(_listed(entry, history, champion) for entry in entries))
+
+
+def _tables(store: Store, model: str, *, dry_run: bool) -> TablesResult:
+    from flows.reporting.training_tables import write_tables  # pyarrow is slow to import
+
+    return TablesResult(model=model, **write_tables(store, model, dry_run=dry_run)._asdict())
 
 
 def _listed(entry: Entry, history: History, champion: int | None) -> ListedVersion:

@@ -16,12 +16,13 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
 
 from flows.display import reading
-from flows.display.artifacts import artifact_key, code_block, code_span
+from flows.display.artifacts import artifact_key
 from flows.display.reading import ReadingProgress
 from flows.lifecycle.choosing import promote_by_hand
 from flows.registry import registry
 from flows.storage.canonical import digest
 from flows.storage.stores import open_store
+from flows.text.markdown import code_block, code_span
 from tests.support.decisions import decided
 from tests.support.flows import retrained
 
