@@ -134,7 +134,7 @@ def test_a_list_is_a_table_for_people(command: Command) -> None:
         (["list", "--folder=x"], "list takes no --folder: its options are --model and --store"),
         (["export", "--version=7"], "model m has no version 7: they are 0 to 2"),
         (["export", "--folder="], "--folder: string should have at least 1 character"),
-        (["export", "--folder=s3://me:secret@b/x"], "the folder URL s3://b/x carries credentials"),
+        (["export", "--folder=s3://me:secret@b/x"], "the folder 's3://b/x' carries credentials"),
         (["export", "--folder=https://host/x"], "cannot be written to: use a folder, s3"),
         (["tables", "--model=nope"], "no model nope in"),
         (["list", "--model=../m"], "--model: string should match pattern"),
