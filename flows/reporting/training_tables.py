@@ -11,15 +11,37 @@ from flows.exceptions import DamagedObject, NewerFormat, UnknownObject
 from flows.storage import bounds, training_schema
 from flows.storage.checkpoint_records import CheckpointRecord, EvaluationRecord
 from flows.storage.damage import warn
+from flows.storage.manifests import load_manifest
 from flows.storage.names import training_folder
 from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
 from flows.storage.report_schema import Column
 from flows.storage.runs import Run, check_model, runs_of
 from flows.storage.stores import Store
+from flows.storage.token_files import BlockKind, load_blocks, no_tokens
 from flows.storage.versions import Comparison, Entry, History
+from flows.text import Blocks, Vocabulary, divide
+from rnncore import iterations_per_epoch
 
 Row = dict[str, Any]
+same_names = {  # of a decision's record and of its row
+    "decision",
+    "decided_by",
+    "reason",
+    "note",
+    "bits_per_character",
+    "rule",
+    "champion_bits_per_character",
+    "to_version",
+    "lost_bits",
+    "warnings",
+    "run_id",
+    "iteration",
+    "dataset_id",
+    "characters",
+    "vocabulary_size",
+    "corpus",
+}
 
 
 class Tables(NamedTuple):
@@ -108,12 +130,23 @@ def _run(opened: OpenRun) -> Run | None:
 def _iterations_per_epoch(opened: OpenRun) -> int | None:
     """Iterations of one pass; None where the text is not there to tell."""
     try:
-        return opened.iterations_per_epoch
+        return iterations_per_epoch(_training_characters(opened), opened.run.network())
     except UnknownObject:
         return None
     except (DamagedObject, NewerFormat) as error:
         warn(DamagedObject(error.name, str(error)), "its runs' rows are without epoch")
         return None
+
+
+def _training_characters(opened: OpenRun) -> int:
+    """Length of the text to train on: by its blocks, where they are stored, so no text is read."""
+    manifest, run = load_manifest(opened.store, opened.run.dataset_id), opened.run
+    kind: BlockKind = "chunks" if run.split == "chunks" else "blocks"
+    table = load_blocks(opened.store, manifest, kind)
+    if table is None:
+        return opened.division.training.characters
+    blocks = Blocks(no_tokens, Vocabulary(""), table)
+    return divide(blocks, run.held_out, run.split).training.characters
 
 
 def _decision(model: str, history: History, entry: Entry) -> Row:
@@ -136,26 +169,6 @@ def _decision(model: str, history: History, entry: Entry) -> Row:
         **{f"copied_{length}": found.samples for length, found in version.copied.items()},
         **version.model_dump(include=same_names),
     }
-
-
-same_names = {
-    "decision",
-    "decided_by",
-    "reason",
-    "note",
-    "bits_per_character",
-    "rule",
-    "champion_bits_per_character",
-    "to_version",
-    "lost_bits",
-    "warnings",
-    "run_id",
-    "iteration",
-    "dataset_id",
-    "characters",
-    "vocabulary_size",
-    "corpus",
-}
 
 
 def _comparison(comparisons: tuple[Comparison, ...], text: str) -> Comparison | None:

@@ -345,7 +345,7 @@ def test_a_card_tells_data_metrics_and_origin(store: Store) -> None:
         "| training text | 2.125 |",
         "the two characters before it are known | 1.875 |",
         "| version 7 | held-out text of version 7 | 1,234 | 2.500 | 2.750 | +0.2500 | 0.0100 |",
-        "| 20 characters | 1.25% | 8.75% |",
+        "| ` 20 ` characters | 1.25% | 8.75% |",
         "| addresses | ` corpus.txt ` |",
         "| characters | 202 |",
         "## Intended use",
@@ -388,6 +388,15 @@ def test_nothing_from_outside_is_markdown_in_a_card(store: Store) -> None:
     lines = [line for line in text.splitlines() if "http://host" in line]
     assert 2 == len(lines)
     assert all(re.search(r"`` !\[\]\(http://host/x\) `\\x7c` <img src=x>.* ``", x) for x in lines)
+
+
+def test_a_card_names_some_addresses_of_many(store: Store) -> None:
+    decided(store, "p", corpus=tuple(f"a{number}.txt" for number in range(2021)))
+
+    text = card(store, 0)
+
+    assert "` a19.txt ` and 2,001 more |" in text
+    assert "a20.txt" not in text
 
 
 def test_samples_in_a_card_are_the_same_each_time(store: Store) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ import pytest
 from flows.exceptions import UnknownObject
 from flows.lifecycle.choosing import promote_by_hand, roll_back
 from flows.reporting.training_tables import write_tables
+from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.log import Log
 from flows.storage.names import training_folder
@@ -22,6 +24,7 @@ from flows.storage.runs import run_folder
 from flows.storage.stores import Store
 from flows.storage.training_schema import checkpoints, decisions
 from flows.storage.versions import Copied
+from flows.text import SplitMethod
 from tests.support.damage import reported
 from tests.support.decisions import decided
 from tests.support.states import commit, evaluation_of, facts, make_state, open_log, vocabulary
@@ -29,6 +32,7 @@ from tests.support.stores import overwrite, reopened
 from tests.support.work import dataset_of, request, serve
 
 Rows = list[dict[str, Any]]
+page = Path(__file__).parents[2] / "docs/training-tables.md"
 
 
 def rows(store: Store, kind: str, model: str = "m") -> Rows:
@@ -72,9 +76,19 @@ def test_the_curve_has_a_row_a_checkpoint_and_a_row_an_evaluation(local: Store) 
     assert (version.run_id, version.dataset_id) == (first["run_id"], first["dataset_id"])
 
 
-def test_epochs_are_passes_through_the_training_text(local: Store, text: str) -> None:
+@pytest.mark.parametrize(
+    ("split", "stored"),
+    [("content", True), ("tail", True), ("chunks", True), ("chunks", False)],
+    ids=["content", "tail", "chunks", "chunks that are not stored"],
+)
+def test_epochs_are_passes_through_the_training_text(
+    local: Store, text: str, split: str, *, stored: bool
+) -> None:
     """Whole where a run of whole epochs ends; null where the text is gone."""
-    served = serve(local, dataset_of(local, text), request({"epochs": 2}))
+    dataset = dataset_of(local, text)
+    if stored:
+        datasets.complete(local, dataset, cast("SplitMethod", split))
+    served = serve(local, dataset, request({"epochs": 2}, evaluation={"split": split}))
 
     epochs = [row["epoch"] for row in rows(local, "checkpoints")]
     assert (0, 2) == (min(epochs), max(epochs))
@@ -220,6 +234,25 @@ def test_columns_are_described_in_the_file(local: Store, kind: str) -> None:
     for field in schema:
         assert len(field.metadata[b"description"]) > 10
     assert b"1" == schema.metadata[b"report_format"]
+
+
+def test_the_documentation_has_every_column() -> None:
+    """With its type and meaning, in their order."""
+    documented = re.findall(r"^\| `(\w+)` \| .* \| (.*) \|$", page.read_text(), re.MULTILINE)
+
+    assert [(c.name, c.meaning) for c in (*checkpoints, *decisions)] == documented
+
+
+def test_the_queries_of_the_documentation_are_answered(local: Store) -> None:
+    """The first with a row a decision, the second with a row a checkpoint of the champion's run."""
+    decided(local, "prp")
+    write_tables(local, "m")
+    queries = re.findall("```sql\n(.*?)```", page.read_text(), re.DOTALL)
+
+    first, second = (asked(local, q.replace("data/store", local.location(""))) for q in queries)
+
+    assert [("m", 2), ("m", 1), ("m", 0)] == [row[:2] for row in first]
+    assert 1 == len(second)
 
 
 def test_a_corrupt_record_is_reported_and_left_out(local: Store) -> None:

@@ -9,6 +9,7 @@ from flows.reporting.exports.loading import loading
 from flows.reporting.story import bits, minute
 from flows.text.markdown import cell, code_block, code_span
 
+shown_addresses = 20  # of a corpus
 texts_of_comparison = {
     "new": "held-out text of this model",
     "champion": "held-out text of version {}",
@@ -65,8 +66,10 @@ def _summary(facts: Facts) -> str:
 def _data(facts: Facts) -> str:
     version, manifest = facts.entry.version, facts.manifest
     addresses = version.corpus or facts.record.corpus
+    more = f" and {len(addresses) - shown_addresses:,} more"
+    shown = ", ".join(map(cell, addresses[:shown_addresses])) or "unknown"
     rows = {
-        "addresses": ", ".join(map(cell, addresses)) or "unknown",
+        "addresses": shown + (more if len(addresses) > shown_addresses else ""),
         "dataset": cell(facts.run.dataset_id),
         "characters": "unknown" if manifest is None else f"{manifest.characters:,}",
         "files": "unknown" if manifest is None else f"{len(manifest.files):,}",
@@ -127,8 +130,8 @@ def _copied(facts: Facts) -> str:
     """How much of samples stands in the training text."""
     found = facts.entry.version.copied
     rows = [
-        (f"{length} characters", _share(each.samples), _share(each.held_out_text))
-        for length, each in sorted(found.items(), key=lambda item: int(item[0]))
+        (f"{cell(length)} characters", _share(each.samples), _share(each.held_out_text))
+        for length, each in found.items()
     ]
     if not rows:
         return ""
