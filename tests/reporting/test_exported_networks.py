@@ -27,7 +27,7 @@ from tests.support.exports import (
 dtypes = pytest.mark.parametrize("dtype", ["float32", "float64"])
 shapes = pytest.mark.parametrize("shape", [(1, 1), (2, 5), (31, 3)], ids=str)
 no_torch = "needs pip install -e '.[bench]'"
-no_onnx = "needs pip install -e '.[export]' onnxruntime"
+no_onnx = "needs pip install -e '.[dev]'"
 
 
 @dtypes

@@ -26,7 +26,7 @@ from tests.support.states import evaluation_of
 from tests.support.stores import StoreWrapper, overwrite
 
 files = ["README.md", "model.onnx", "model.safetensors", "vocabulary.json"]
-pytest.importorskip("onnx", reason="needs pip install -e '.[export]'")
+pytest.importorskip("onnx", reason="needs pip install -e '.[dev]'")
 
 
 def contents(store: Store, folder: str) -> dict[str, bytes]:

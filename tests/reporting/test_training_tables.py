@@ -177,7 +177,7 @@ def test_sql_joins_curves_and_decisions(local: Store) -> None:
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_other_libraries_read_a_folder_of_tables(local: Store, library: str) -> None:
     """The times are in UTC, the warnings lists."""
-    module = pytest.importorskip(library, reason=f"needs pip install {library}")
+    module = pytest.importorskip(library, reason="needs pip install -e '.[dev]'")
     decided(local, "pp", warnings=("a", "b"))
     decided(local, "p", "other")
     for model in ("m", "other"):
