@@ -25,11 +25,11 @@ intended_use = """\
 Writing short texts in the manner of its training text, scoring how surprising a text of that kind is to it (bits per
 character), and teaching how a recurrent network works."""
 limits = """\
-- It has learned from the text above alone, with all errors and opinions of that text. It knows no facts and follows no
-  instructions.
+- It has learned from the text above, and from that of the checkpoint that it started from, with all errors and
+  opinions. It knows no facts and follows no instructions.
 - What came more than some dozens of characters before is mostly forgotten: whole paragraphs do not hang together.
 - It reads only the characters of its vocabulary.
-- Samples may repeat passages of the training text; see the copied share above. Do not train it on what may not be repeated."""
+- Samples may repeat passages of the training text: do not publish them where that must not be repeated."""
 
 
 def card_of(facts: Facts, samples: Sequence[Sampled]) -> str:
@@ -73,7 +73,7 @@ def _data(facts: Facts) -> str:
         "dataset": cell(facts.run.dataset_id),
         "characters": "unknown" if manifest is None else f"{manifest.characters:,}",
         "files": "unknown" if manifest is None else f"{len(manifest.files):,}",
-        "different characters": "unknown" if manifest is None else f"{manifest.vocabulary_size:,}",
+        "vocabulary": "unknown" if manifest is None else f"{manifest.vocabulary_size:,}",
         "held out for evaluation": f"{facts.run.held_out:.1%} of it, by {facts.run.split}",
     }
     return _table(("", ""), rows.items())
