@@ -81,22 +81,13 @@ def answer(
     if action == "show":
         subject = Subject(**{name: asked[name] for name in options_of["show"]})
         return LineageResult(lineage=lineage(opened, model, subject))
-    if action == "page":
-        return PageResult(model=model, page_url=write_page(opened, model, dry_run=dry_run))
-    if action == "export":
-        found = export_version(opened, model, version, folder, dry_run=dry_run)
-        return ExportResult(model=model, **found._asdict())
-    if action == "tables":
-        return _tables(opened, model, dry_run=dry_run)
-    registry = Registry(opened, model)
-    draft = choosing.rollback(registry, version, reason)
-    if action == "promote" and version is not None:
-        draft = choosing.promotion(registry, version, reason)
-    decided = choosing.preview(registry, draft)
-    if not dry_run:
-        check_store(opened, single_writer=single_writer)
-        decided = registry.append(draft)
-    return _choice(model, decided)
+    if action in {"promote", "rollback"}:
+        registry = Registry(opened, model)
+        draft = choosing.rollback(registry, version, reason)
+        if action == "promote" and version is not None:
+            draft = choosing.promotion(registry, version, reason)
+        return _decide(registry, draft, single_writer=single_writer, dry_run=dry_run)
+    return _write(action, opened, model, version, folder, dry_run=dry_run)
 
 
 def check_options(action: str, asked: Mapping[str, object]) -> None:
@@ -123,10 +114,35 @@ def list_versions(store: Store, model: str) -> VersionsResult:
     return VersionsResult(versions=tuple(_listed(entry, history, champion) for entry in entries))
 
 
-def _tables(store: Store, model: str, *, dry_run: bool) -> TablesResult:
+def _write(
+    action: str,
+    store: Store,
+    model: str,
+    version: int | None,
+    folder: str | None,
+    *,
+    dry_run: bool,
+) -> PageResult | ExportResult | TablesResult:
+    """Write what is drawn from the store: a page, an export or tables."""
+    if action == "page":
+        return PageResult(model=model, page_url=write_page(store, model, dry_run=dry_run))
+    if action == "export":
+        found = export_version(store, model, version, folder, dry_run=dry_run)
+        return ExportResult(model=model, **found._asdict())
     from flows.reporting.training_tables import write_tables  # pyarrow is slow to import
 
     return TablesResult(model=model, **write_tables(store, model, dry_run=dry_run)._asdict())
+
+
+def _decide(
+    registry: Registry, draft: choosing.Draft, *, single_writer: bool, dry_run: bool
+) -> ChoiceResult:
+    """Append a decision by hand."""
+    decided = choosing.preview(registry, draft)
+    if not dry_run:
+        check_store(registry.store, single_writer=single_writer)
+        decided = registry.append(draft)
+    return _choice(registry.model, decided)
 
 
 def _listed(entry: Entry, history: History, champion: int | None) -> ListedVersion:

@@ -13,7 +13,7 @@ import pytest
 
 from flows.exceptions import ObjectExists, StoreError, UnknownObject
 from flows.lifecycle.choosing import promote_by_hand, roll_back
-from flows.reporting.exports.export import export_version
+from flows.reporting.exports.export import Exported, export_version
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.log import Log
 from flows.storage.profiles import EntropyEntry, Profile, save_profile
@@ -23,7 +23,7 @@ from flows.storage.stores import Store, open_store
 from flows.storage.versions import Comparison, Copied
 from tests.support.decisions import decided
 from tests.support.states import evaluation_of
-from tests.support.stores import StoreWrapper, overwrite
+from tests.support.stores import StoreWrapper, in_parallel, overwrite, reopened
 
 files = ["README.md", "model.onnx", "model.safetensors", "vocabulary.json"]
 pytest.importorskip("onnx", reason="needs pip install -e '.[dev]'")
@@ -200,6 +200,18 @@ def test_an_export_that_was_killed_is_completed(store: Store, there: int) -> Non
 
     assert order[there:] == export_version(store, "m", None, None).written
     assert files == store.names("exports/m/0")
+
+
+def test_exports_at_the_same_time_make_one_folder(local: Store) -> None:
+    """Each finds the other's files equal to its own."""
+    decided(local, "p")
+    found: list[Exported] = []
+
+    in_parallel(4, lambda _: found.append(export_version(reopened(local.url), "m", None, None)))
+
+    assert 4 == len(found)
+    assert files == sorted(name for each in found for name in each.written)
+    assert files == local.names("exports/m/0")
 
 
 def test_without_onnx_the_other_files_are_written(
