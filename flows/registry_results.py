@@ -138,7 +138,7 @@ class ExportResult(RegistryResult):
     version: int
     run_id: str
     checkpoint_digest: str
-    location: str  # of the folder
+    folder_url: str
     sizes: dict[str, int]  # bytes of each file
     written: tuple[str, ...]  # files that were not there yet; none: the export was there already
     note: str  # what was left out, and how to get it
@@ -151,7 +151,7 @@ class ExportResult(RegistryResult):
     def sentence(self) -> str:
         state = "was exported to" if self.written else "is already in"
         note = f"; {self.note}" if self.note else ""
-        return f"version {self.version} of model {self.model} {state} {self.location}{note}"
+        return f"version {self.version} of model {self.model} {state} {self.folder_url}{note}"
 
     def table(self) -> dict[str, str]:
         files = {
@@ -161,7 +161,7 @@ class ExportResult(RegistryResult):
         note = {"note": self.note} if self.note else {}
         return {
             "version": f"{self.version} of model {self.model}, checkpoint {self.checkpoint_digest}",
-            "folder": self.location,
+            "folder": self.folder_url,
             **files,
             **note,
         }

@@ -231,7 +231,7 @@ def test_a_version_is_exported_once(command: Command, versions: Registry, store:
     first, again = (json.loads(command("export", "--json")[1]) for _ in range(2))
 
     assert (2, versions.version(2).version.digest) == (first["version"], first["checkpoint_digest"])
-    assert str(store / "exports/m/2") == first["location"]
+    assert str(store / "exports/m/2") == first["folder_url"]
     assert sorted(first["sizes"]) == sorted(first["written"])
     assert [] == again["written"]
     assert "there already" in command("export")[1]

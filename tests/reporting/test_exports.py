@@ -73,7 +73,7 @@ def test_the_champion_is_exported_to_a_folder_of_its_version(store: Store) -> No
 
     found = export_version(store, "m", None, None)
 
-    assert (2, store.location("exports/m/2")) == (found.version, found.location)
+    assert (2, store.location("exports/m/2")) == (found.version, found.folder_url)
     assert files == store.names("exports/m/2") == sorted(found.written)
     sizes = {name: len(data) for name, data in contents(store, "exports/m/2").items()}
     assert sizes == found.sizes
@@ -95,7 +95,7 @@ def test_any_version_is_exported_on_request(store: Store) -> None:
 def test_the_same_export_again_changes_nothing(local: Store) -> None:
     """And says so, by naming no file as new."""
     decided(local, "p")
-    folder = Path(export_version(local, "m", None, None).location)
+    folder = Path(export_version(local, "m", None, None).folder_url)
     before = {file: file.stat() for file in folder.iterdir()}
 
     found = export_version(local, "m", None, None)
@@ -247,7 +247,7 @@ def test_an_export_follows_the_umask(local: Store) -> None:
     """As reports do: it is for people."""
     decided(local, "p")
     with umask(0o027):
-        folder = Path(export_version(local, "m", None, None).location)
+        folder = Path(export_version(local, "m", None, None).folder_url)
 
     assert {0o640} == {file.stat().st_mode & 0o777 for file in folder.iterdir()}
 

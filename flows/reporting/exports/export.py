@@ -19,7 +19,7 @@ class Exported(NamedTuple):
     version: int
     run_id: str
     checkpoint_digest: str
-    location: str
+    folder_url: str
     sizes: dict[str, int]  # bytes of each file
     written: tuple[str, ...]  # those that were not there yet
     note: str  # what was left out, and how to get it
@@ -40,7 +40,7 @@ def export_version(
         version=facts.entry.number,
         run_id=facts.entry.version.run_id,
         checkpoint_digest=facts.entry.version.digest,
-        location=folder.location,
+        folder_url=folder.location,
         sizes={name: len(data) for name, data in files.items()},
         written=tuple(written),
         note=note,
