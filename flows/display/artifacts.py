@@ -7,7 +7,6 @@ text, a file's name or a record is therefore in a code span or a code block.
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
@@ -31,7 +30,7 @@ from flows.results import RetrainResult
 from flows.runtime.background import BackgroundCall
 from flows.storage.canonical import digest
 from flows.storage.urls import local_protocols, protocol_of, public_url
-from flows.visible import visible
+from flows.text.markdown import cell, code_block, code_span
 
 if TYPE_CHECKING:
     import pyarrow as pa  # it takes 40 MB, and what shows progress needs none
@@ -196,26 +195,3 @@ def _samples_by_temperature(table: pa.Table) -> list[str]:
         f"### Temperature {temperature:g}\n{code_block(text)}"
         for temperature, text in sorted(first.items())
     ]
-
-
-def code_block(text: str) -> str:
-    """`text` as a block of Markdown that is shown as it is."""
-    lines = "\n".join(map(visible, text.split("\n")))
-    fence = "`" * max(3, _longest_backticks(text) + 1)
-    return f"{fence}text\n{lines}\n{fence}"
-
-
-def code_span(text: str) -> str:
-    """`text` within a line of Markdown, shown as it is; line ends, which could end it, are escapes."""
-    fence = "`" * (_longest_backticks(text) + 1)
-    return f"{fence} {visible(text)} {fence}"
-
-
-def cell(text: str) -> str:
-    """`text` in a row of a table, in which a bar ends a cell even within a code span."""
-    return code_span(visible(text).replace("|", "\\x7c"))
-
-
-def _longest_backticks(text: str) -> int:
-    """Length of the longest run of backticks in `text`: a fence has to be longer."""
-    return max(map(len, re.findall("`+", text)), default=0)

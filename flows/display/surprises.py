@@ -6,9 +6,10 @@ import time
 
 from prefect import get_run_logger
 
-from flows.display.artifacts import artifact_key, cell, code_span, publish
+from flows.display.artifacts import artifact_key, publish
 from flows.display.terminal import live_training
 from flows.references import ScoreRef
+from flows.text.markdown import cell, code_span
 
 every_seconds = 2.0
 

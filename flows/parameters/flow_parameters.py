@@ -100,11 +100,12 @@ RunId = Annotated[
     Default(None),
 ]
 RegistryAction = Annotated[
-    Literal["list", "show", "promote", "rollback", "page"],
+    Literal["list", "show", "promote", "rollback", "page", "export", "tables"],
     described(
         "Action",
         "list the versions, show where one comes from, promote one by hand, rollback to an earlier"
-        " champion, or draw the model's page",
+        " champion, draw the model's page, export a version for PyTorch and onnxruntime, or write"
+        " curves and decisions as tables in Parquet",
     ),
     Default("list"),
 ]
@@ -148,6 +149,15 @@ CheckpointDigest = Annotated[
 DatasetId = Annotated[
     Annotated[str, Field(max_length=16, pattern=r"^[0-9a-f]{16}$")] | None,
     described("Dataset", "Dataset to show what comes from it"),
+    Default(None),
+]
+ExportFolder = Annotated[
+    Annotated[str, Field(min_length=1, max_length=longest_address)] | None,
+    described(
+        "Folder",
+        "Folder or fsspec URL to export to; if not given exports/<model>/<version> in the store",
+        **no_secret,
+    ),
     Default(None),
 ]
 Seed = Annotated[
