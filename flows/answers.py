@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
-from flows.exceptions import OptionConflict
+from flows.exceptions import OptionConflict, StorageError
 from flows.lifecycle import choosing
 from flows.lifecycle.lineage import Subject, lineage
 from flows.parameters import (
@@ -28,10 +29,13 @@ from flows.registry_results import (
     PageResult,
     VersionsResult,
 )
+from flows.reporting.index_page import write_index, write_pages
 from flows.reporting.page import write_page
 from flows.storage.registry import Decision, Registry
 from flows.storage.stores import Store, check_store, open_store
 from flows.storage.versions import Entry, History
+
+logger = logging.getLogger(__name__)
 
 # The options of each action, besides the model and the store.
 options_of: dict[str, tuple[str, ...]] = {
@@ -74,7 +78,11 @@ def answer(
         subject = Subject(**{name: asked[name] for name in options_of["show"]})
         return LineageResult(lineage=lineage(opened, model, subject))
     if action == "page":
-        return PageResult(model=model, page_url=write_page(opened, model, dry_run=dry_run))
+        return PageResult(
+            model=model,
+            page_url=write_page(opened, model, dry_run=dry_run),
+            index_url=write_index(opened, dry_run=dry_run),
+        )
     registry = Registry(opened, model)
     draft = choosing.rollback(registry, version, reason)
     if action == "promote" and version is not None:
@@ -83,7 +91,16 @@ def answer(
     if not dry_run:
         check_store(opened, single_writer=single_writer)
         decided = registry.append(draft)
+        _draw_pages(opened, model)
     return _choice(model, decided)
+
+
+def _draw_pages(store: Store, model: str) -> None:
+    """Draw what a decision changes; the decision stands where that fails."""
+    try:
+        write_pages(store, model)
+    except StorageError as error:
+        logger.warning("the decision stands, but its pages were not drawn: %s", error)
 
 
 def check_options(action: str, asked: Mapping[str, object]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
-from flows.display.artifacts import show_samples
 from flows.parameters import SamplingOptions
 from flows.references import CheckpointRef, ReportRef
 from flows.reporting.writing import sample_into_report
@@ -20,7 +19,6 @@ def write_report(checkpoint: CheckpointRef, sampling: SamplingOptions) -> Report
     opened = open_run(run.store, run.model, run.run_id)
     report_id, is_new = sample_into_report(opened, checkpoint.digest, sampling)
     table = reports.load(opened.store, opened.model, report_id)
-    show_samples(run.store, opened.model, table)
     url = opened.store.location(reports.report_path(opened.model, report_id))
     sentence = "report %s: %d rows in %s" if is_new else "report %s already exists: %d rows in %s"
     get_run_logger().info(sentence, report_id, table.num_rows, url)

@@ -15,7 +15,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.display.artifacts import show_page, show_samples
-from tests.support.pages import hostile_result, hostile_samples, picture, trap
+from tests.support.pages import hostile_result, hostile_samples, picture, rendered, trap
 from tests.support.site import Site, checkpoints, eventually, root, small
 
 chromium = Path("/usr/bin/chromium")
@@ -163,7 +163,8 @@ def test_an_artifact_fetches_nothing(site: Site, page: Page, *, older: bool) -> 
     @prefect.flow
     def show() -> None:
         create_markdown_artifact(picture, key=f"rendered-{model}")
-        show_samples("data/store", f"hostile-{model}", hostile_samples())
+        files = {"page": hostile_result(model).report_url or "", "report": "".join(rendered)}
+        show_samples("data/store", f"hostile-{model}", hostile_samples(), files)
         show_page("data/store", hostile_result(f"hostile-{model}"), b"", hostile_samples())
 
     with temporary_settings({PREFECT_API_URL: f"{site.url}/api"}):

@@ -39,7 +39,7 @@ def hostile_samples() -> pa.Table:
             "kind": "sample",
             "sample_number": number,
             "seed": 0,
-            "priming": text,
+            "priming": picture,
             "temperature": 0.1 * number,
             "text": text,
             "characters": len(text),

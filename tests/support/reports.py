@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
+from flows.storage import reports
 from flows.storage.reports import Row, SharedValues
+from flows.storage.stores import Store
+from flows.storage.versions import Version
 
 shared = SharedValues(
     report_id="0123456789abcdef",
@@ -28,3 +32,24 @@ rows = [
     )
     for number, text in enumerate(texts)
 ]
+
+
+def save_report(store: Store, model: str, report_id: str, version: Version, **changes: Any) -> None:
+    """Save a report about the checkpoint of a version: two samples at each of three temperatures."""
+    given = shared._replace(report_id=report_id, model=model, run_id=version.run_id)
+    given = given._replace(dataset_id=version.dataset_id or "")
+    drawn = [
+        rows[1]._replace(
+            **{
+                "checkpoint_digest": version.digest,
+                "iteration": 7,
+                "sample_number": number,
+                "seed": 0,
+                "temperature": (0.0, 0.5, 1.0)[number // 2],
+                "text": f"sample {number} of {version.digest[:4]}\n  end",
+                **changes,
+            }
+        )
+        for number in range(6)
+    ]
+    reports.save(store, given, drawn)
