@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import ClassVar
 
 from flows.lifecycle.choosing import roll_back
 from flows.reporting.index_page import write_index, write_pages
@@ -107,7 +106,9 @@ def test_a_model_may_be_called_index(store: Store) -> None:
 class Reads(StoreWrapper):
     """Remembers what is read."""
 
-    paths: ClassVar[list[str]] = []
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.paths: list[str] = []
 
     def read(self, path: str, most: int = bounds.payload) -> bytes:
         self.paths.append(path)
@@ -121,6 +122,7 @@ def test_only_the_newest_records_of_a_model_are_read(store: Store) -> None:
     for _ in range(20):
         registry.append(lambda _history, _number: version)
 
-    write_index(Reads(store))
+    reads = Reads(store)
+    write_index(reads)
 
-    assert [record("m", 20), record("m", 0)] == Reads.paths
+    assert [record("m", 20), record("m", 0)] == reads.paths
