@@ -9,6 +9,7 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
 
 from flows import dry_run
 from flows.parameters import ModelName, ReportedVersion, RunId, Sampling, StoreUrl, default
+from flows.reporting.identity import week_of
 from flows.results import ReportResult, report_result
 from flows.runtime.decorators import flow
 from flows.runtime.run_names import of_model
@@ -27,5 +28,6 @@ def report(
     """Write a report of samples from a model's champion, or from a version or a run's newest
     checkpoint.
     """
+    week = week_of(sampling)
     checkpoint = find_checkpoint(store, model, run_id, version, sampling)
-    return report_result(checkpoint, write_report(checkpoint, sampling))
+    return report_result(checkpoint, write_report(checkpoint, sampling, week))

@@ -33,6 +33,7 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
+from flows.reporting.identity import week_of
 from flows.results import RetrainResult, answered_result, retrain_result
 from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
@@ -85,7 +86,7 @@ def retrain(
 
     It starts from the champion. Work that the store holds already is not done again.
     """
-    started = time.monotonic()
+    started, week = time.monotonic(), week_of(sampling)
     request = TrainingRequest(
         model=model,
         seed=seed,
@@ -113,7 +114,7 @@ def retrain(
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)
-        written = write_report(measured.checkpoint, sampling)
+        written = write_report(measured.checkpoint, sampling, week)
         decided = promote_checkpoint(work, measured, judging, findings, written)
         seconds = time.monotonic() - started
         result = retrain_result(dataset, start, end, measured, decided, written, seconds)
