@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,56 +60,3 @@ def sample_batch(
     uniforms = np.array([rng.random(length) for rng in rngs]).reshape(streams, length)
     hidden = hidden.astype(parameters.bh.dtype)
     return kernels.sample(parameters, hidden, first_tokens, uniforms, temperatures)
-
-
-class Drawn(NamedTuple):
-    """What was drawn of S texts."""
-
-    tokens: NDArray[np.int64]  # (S, n)
-    nats: NDArray[np.float64]  # (S, n) cross entropy of each token at temperature 1
-    hidden: FloatArray  # (S, H) before the last token: draw goes on from it
-
-
-def draw(
-    parameters: Parameters,
-    hidden: FloatArray,
-    first_tokens: NDArray[np.integer],
-    uniforms: NDArray[np.float64],
-    *,
-    temperature: float | NDArray[np.floating] = 1.0,
-    top_k: int | None = None,
-    top_p: float = 1.0,
-) -> Drawn:
-    """Draw n tokens after each of S first tokens with the numbers `uniforms` (S, n)."""
-    S, n = uniforms.shape
-    temperatures = np.broadcast_to(np.asarray(temperature, np.float64), (S,))
-    tokens, nats = np.empty((S, n), np.int64), np.empty((S, n))
-    last = np.array(hidden)
-    for row in range(S):
-        h, token = np.array(hidden[row]), int(first_tokens[row])
-        for at in range(n):
-            last[row] = h
-            h = np.tanh(parameters.Wxh[:, token] + parameters.Whh @ h + parameters.bh)
-            scores = (parameters.Why @ h + parameters.by).astype(np.float64)
-            token = _choose(scores, temperatures[row], uniforms[row, at], top_k, top_p)
-            tokens[row, at] = token
-            nats[row, at] = (
-                np.log(np.exp(scores - scores.max()).sum()) - scores[token] + scores.max()
-            )
-    return Drawn(tokens, nats, last)
-
-
-def _choose(
-    scores: NDArray[np.float64], temperature: float, uniform: float, top_k: int | None, top_p: float
-) -> int:
-    if temperature == 0:
-        return int(scores.argmax())
-    order = np.argsort(-scores, kind="stable")[:top_k]
-    weights = np.exp((scores[order] - scores.max()) / temperature)
-    weights /= weights.sum()
-    order = order[: int(np.searchsorted(weights.cumsum(), top_p)) + 1]
-    order.sort()
-    weights = np.exp((scores[order] - scores.max()) / temperature).cumsum()
-    return int(
-        order[min(len(order) - 1, int(np.searchsorted(weights, uniform * weights[-1], "right")))]
-    )
