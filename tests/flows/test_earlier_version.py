@@ -17,7 +17,7 @@ import pytest
 from flows.command_line import load_flow
 from flows.ingest import ingest
 from flows.report import report
-from flows.reporting.writing import report_identity
+from flows.reporting.identity import report_identity
 from flows.results import TrainResult
 from flows.storage import Log, Registry, Version, open_run, open_store, reports
 from flows.storage.canonical import strict_json
@@ -172,7 +172,8 @@ def test_a_new_store_has_the_same_names_and_keys(options: Options, store: Path) 
         (result.report_id, result.checkpoint_digest),
     ):
         assert report_identity(result.run_id, digest, sampling) == report_id
-    assert f"reports/samples/default-{result.report_id}.parquet" in now
+    folder = f"default/{strict_json(now[records[-1]])['created_at'][:7]}"
+    assert f"reports/samples/{folder}/{result.report_id}.parquet" in now
 
 
 def keys(record: bytes) -> tuple[set[str], set[str]]:
