@@ -175,7 +175,7 @@ def test_a_file_that_is_not_a_report_is_refused(store: Store, data: bytes) -> No
 
 def test_a_table_of_other_columns_is_refused(local: Store) -> None:
     """It is Parquet, but not a report."""
-    local.put("reports/samples/x", b"")
+    local.put(path, b"")
     pq.write_table(pa.table({"text": ["a"]}), local.location(path))
 
     with pytest.raises(DamagedObject, match="its columns are not those of a report"):
@@ -227,8 +227,8 @@ def manifests(store: Store) -> list[dict[str, object]]:
 
 
 def complete(store: Store) -> bool:
-    """Whether the report is there, all of it."""
-    return reports.check_complete(store, place, (run_id, digest))
+    """Whether the file is there, with its manifest."""
+    return reports.check_saved(store, place, path, (run_id, digest))
 
 
 def expected_manifest(store: Store, report_id: str = report_id) -> dict[str, object]:
@@ -301,7 +301,7 @@ def test_a_report_leads_to_its_checkpoint(store: Store) -> None:
     """By its manifest, or by its rows where that is of before or was never written."""
     save(store)
     named = run_id, digest
-    (known,) = reports.manifests(store, model)
+    known, _ = reports.manifests(store, model)
     of_before = known.model_copy(update={"run_id": None, "checkpoint_digest": None})
 
     assert named == reports.checkpoint_of(store, model, report_id)
