@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,40 +70,3 @@ class _Wanted:
         hashes = np.empty(max(0, len(text) - self.length + 1), np.uint64)
         self._kernels.hash_windows(text, self.length, self._power, hashes)
         return hashes
-
-
-class Copied(NamedTuple):
-    """How much of each of S texts stands word for word in another text."""
-
-    shares: NDArray[np.float64]  # (S, lengths) NaN where a text is shorter
-    longest: NDArray[np.int64]  # (S,)
-
-
-def copied(
-    tokens: NDArray[np.integer], ends: NDArray[np.int64], source: Tokens, lengths: Sequence[int]
-) -> Copied:
-    """The shares of the substrings of each text, and its longest substring, that are in `source`."""
-    whole = bytes(np.asarray(source[:]).astype("<u4").tobytes())
-    texts = np.split(tokens, ends[:-1])
-    shares = np.full((len(texts), len(lengths)), np.nan)
-    longest = np.zeros(len(texts), np.int64)
-    for row, text in enumerate(texts):
-        data = text.astype("<u4").tobytes()
-        for column, n in enumerate(lengths):
-            count = len(text) - n + 1
-            hits = [_stands(data[4 * at : 4 * (at + n)], whole) for at in range(max(0, count))]
-            if hits:
-                shares[row, column] = sum(hits) / len(hits)
-        while any(
-            _stands(data[4 * at : 4 * (at + int(longest[row]) + 1)], whole)
-            for at in range(len(text) - int(longest[row]))
-        ):
-            longest[row] += 1
-    return Copied(shares, longest)
-
-
-def _stands(part: bytes, whole: bytes) -> bool:
-    at = whole.find(part)
-    while at % 4 and at > 0:
-        at = whole.find(part, at + 1)
-    return at >= 0
