@@ -36,7 +36,7 @@ def keep_likeliest(
     """
     low, high = range_of_scores(ps, start, es)
     while low < high:  # both are scores; that of the last token to keep is between them
-        middle = low / 2 + high / 2  # their sum may overflow
+        middle = middle_of(ps, low, high)
         if not low < middle <= high:
             middle = high
         reached, above, below = split(ps, start, es, middle, is_count)
@@ -45,6 +45,13 @@ def keep_likeliest(
         else:
             high = below
     return drop_less(ps, start, V, es, low, goal, is_count)
+
+
+@inlined
+def middle_of(ps: FloatArray, low: float, high: float) -> float:
+    """The middle of two scores, rounded to their type; their sum may be too large for it."""
+    score: float = max_lanes(broadcast(ps, low) * 0.5 + broadcast(ps, high) * 0.5)
+    return score
 
 
 @inlined

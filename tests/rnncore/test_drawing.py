@@ -240,6 +240,22 @@ def test_the_highest_temperatures_draw_evenly(temperature: float, dtype: str) ->
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("first", [1.0, -1.0, 0.0, 1e-40])
+def test_scores_that_are_next_to_each_other_are_told_apart(first: float, dtype: str) -> None:
+    """Nine neighbouring floats in a mixed order: as many of the largest as there should be."""
+    scores, limit = [np.array(first, dtype)], np.array(np.inf, dtype)
+    while len(scores) < 9:
+        scores.append(np.nextafter(scores[-1], limit))
+    mixed = [float(scores[n * 4 % 9]) for n in range(9)]
+    largest_first = np.argsort(-np.array(mixed))
+    for count in range(1, 10):
+        expected = {*largest_first[:count]}
+        assert expected == {*drawn_from(mixed, dtype=dtype, top_k=count).tokens.flat}
+        share = (count - 0.5) / 9
+        assert expected == {*drawn_from(mixed, dtype=dtype, top_p=share).tokens.flat}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_scores_of_any_size_are_cut_without_overflow(dtype: str) -> None:
     """Scores whose sum float32 cannot hold; equal ones at 0; steps towards 0 by halves."""
     large = [-3e38, 3e38, 2.9e38, -3e38]
