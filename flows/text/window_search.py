@@ -84,14 +84,14 @@ def put(value: np.uint64, table: Hashes, sieve: Bytes) -> int:
 
 
 @inlined
-def sift(values: Hashes, sieve: Bytes, kept: NDArray[np.int64]) -> int:
+def sift(values: Hashes, sieve: Bytes, kept: NDArray[np.int64]) -> np.int64:
     """Fills which of `values` may be in a set, and returns how many they are."""
     slots, left = np.uint64(len(sieve)), zero
     for at in range(len(values)):
         place = place_of(values[at], slots)
         kept[left] = at  # no branch: whether it stays is as good as random
         left += np.uint64(sieve[place >> three] >> (place & seven)) & one
-    return int(left)
+    return np.int64(left)
 
 
 @inlined
@@ -210,14 +210,14 @@ def mark_windows(
         if len(starts) == 0:
             mark_all(values[:count], table, sieve, found, kept)
             continue
-        count = sift(values[:count], starts, places)
+        few = sift(values[:count], starts, places)
         for length in lengths:
-            while count and places[count - 1] + length > size:
-                count -= 1
-            for number in range(count):
+            while few and places[few - 1] + length > size:
+                few -= 1
+            for number in range(few):
                 at = places[number]
                 values[number] = window_of(sums[at], sums[at + length], powers[length])
-            mark_all(values[:count], table, sieve, found, kept)
+            mark_all(values[:few], table, sieve, found, kept)
 
 
 @kernel
