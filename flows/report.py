@@ -12,6 +12,7 @@ from contextlib import suppress
 from flows import dry_run
 from flows.exceptions import StorageError
 from flows.parameters import ModelName, ReportedVersion, RunId, Sampling, StoreUrl, default
+from flows.reporting.identity import week_of
 from flows.results import ReportResult, report_result
 from flows.runtime.decorators import flow
 from flows.runtime.run_names import of_model
@@ -31,8 +32,9 @@ def report(
     """Write a report of samples from a model's champion, or from a version or a run's newest
     checkpoint.
     """
+    week = week_of(sampling)
     checkpoint = find_checkpoint(store, model, run_id, version, sampling)
-    written, page = write_report(checkpoint, sampling), None
+    written, page = write_report(checkpoint, sampling, week), None
     with suppress(StorageError):  # its task failed visibly; the report stands
         page = publish_samples(model, written)
     return report_result(checkpoint, written, page)

@@ -33,6 +33,7 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
+from flows.reporting.identity import week_of
 from flows.results import RetrainResult, answered_result, retrain_result, with_page
 from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
@@ -87,7 +88,7 @@ def retrain(
 
     It starts from the champion. Work that the store holds already is not done again.
     """
-    started = time.monotonic()
+    started, week = time.monotonic(), week_of(sampling)
     request = TrainingRequest(
         model=model,
         seed=seed,
@@ -115,7 +116,7 @@ def retrain(
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)
-        written = write_report(measured.checkpoint, sampling)
+        written = write_report(measured.checkpoint, sampling, week)
         decided = promote_checkpoint(work, measured, judging, findings, written)
         seconds = time.monotonic() - started
         result = retrain_result(dataset, start, end, measured, decided, written, seconds)
@@ -124,7 +125,7 @@ def retrain(
             if has_changed:
                 retain_model(store, model, retention)
     with suppress(StorageError):
-        result = with_page(result, publish_samples(model, written))
+        result = with_page(result, publish_samples(model, written, again=has_changed))
     publish_page(measured.checkpoint, decided, written, result)
     with suppress(StorageError):
         if has_changed:

@@ -173,9 +173,9 @@ def _place(store: str) -> str:
 
 def _samples_by_temperature(table: pa.Table, most: int) -> Iterator[str]:
     """Samples of the first priming text and seed in code blocks, so many of each temperature."""
-    from flows.reporting.sample_grid import grid_of  # pyarrow takes 40 MB
+    from flows.reporting.excerpt import excerpt_of  # pyarrow takes 40 MB
 
-    for group in grid_of(table).groups[:1]:
+    for group in excerpt_of(table).groups[:1]:
         for temperature, some in group.samples.items():
             yield f"### Temperature {temperature:g}"
             for sample in some[:most]:

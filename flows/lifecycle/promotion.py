@@ -9,6 +9,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from flows.exceptions import DamagedObject, UnknownObject
@@ -26,7 +27,7 @@ from flows.text.copying import copied_shares
 
 copied_lengths = (10, 20, 40)  # characters; at 10 much of a language is the same anywhere
 least_excerpt = 10_000  # characters of the held-out text
-at_once = 1 << 22  # tokens that are counted, or searched for copies, together
+at_once = 1 << 22  # tokens that are counted together
 nothing = np.empty(0, np.uint64)  # of blocks that are not known
 
 
@@ -225,8 +226,20 @@ def _copied(case: Case) -> dict[str, Copied]:
     training, held_out = division.training.ranges(characters), division.held_out.ranges(characters)
     drawn = [np.frombuffer(text.encode(code), characters.dtype) for text in case.samples]
     excerpt = held_out[: max(sum(map(len, drawn)), least_excerpt)]
-    shares = copied_shares([drawn, [excerpt]], training, copied_lengths)
+    sizes = np.array([len(text) for text in (*drawn, excerpt)])
+    tokens = np.concatenate([*drawn, excerpt])
+    shares = copied_shares(tokens, np.cumsum(sizes), training, copied_lengths)
+    of_samples = _together(shares[:-1], sizes[:-1])
+    of_text = _together(shares[-1:], sizes[-1:])
     return {
-        str(length): Copied(samples=of_samples, held_out_text=of_text)
-        for length, (of_samples, of_text) in zip(copied_lengths, shares, strict=True)
+        str(length): Copied(samples=of_samples[at], held_out_text=of_text[at])
+        for at, length in enumerate(copied_lengths)
     }
+
+
+def _together(shares: NDArray[np.float64], sizes: NDArray[np.int64]) -> list[float | None]:
+    """The share of the windows of all texts together, by length; None where all are shorter."""
+    windows = np.maximum(0, sizes[:, None] - copied_lengths + 1)
+    hits = np.rint(np.nansum(shares * windows, axis=0))
+    total = windows.sum(axis=0)
+    return [float(h / n) if n else None for h, n in zip(hits, total, strict=True)]

@@ -13,7 +13,7 @@ from flows.reporting.charts import Series, bar_chart, line_chart
 from flows.reporting.markup import Cell
 from flows.reporting.report_story import ReportStory
 from flows.reporting.story import minute
-from flows.reporting.summary import Summary
+from flows.reporting.summary_of_rows import Summary
 
 shown_characters = 400  # of a vocabulary
 shown_addresses = 20  # of a corpus

@@ -8,13 +8,15 @@ from functools import partial
 
 from flows.reporting import markup
 from flows.reporting.addresses import index_path, model_page_path, relative, report_page_path
+from flows.reporting.excerpt import Group, Sample, most_characters
 from flows.reporting.page import drawn_on, replace_page
 from flows.reporting.report_facts import learning, numbers, origin, vocabulary
 from flows.reporting.report_story import ReportStory, report_story
-from flows.reporting.sample_grid import Group, Sample, most_characters
 from flows.reporting.story import bits, decided, minute
+from flows.storage.report_files import is_there
 from flows.storage.stores import Store
 
+shown_files = 5
 shown_priming = 300  # characters
 texts = {"new": "new text", "champion": "champion's text", "oldest": "oldest champion's text"}
 
@@ -24,6 +26,12 @@ def write_report_page(store: Store, model: str, report_id: str) -> str:
     path = report_page_path(model, report_id)
     replace_page(store, path, html(report_story(store, model, report_id), datetime.now(UTC)))
     return store.location(path)
+
+
+def find_page(store: Store, model: str, report_id: str) -> str | None:
+    """Where the page of a report is, if it was drawn."""
+    path = report_page_path(model, report_id)
+    return store.location(path) if is_there(store, path) else None
 
 
 def html(story: ReportStory, now: datetime) -> bytes:
@@ -54,8 +62,10 @@ def _top(now: datetime, story: ReportStory) -> Iterator[str]:
         yield from _comparisons(story)
     else:
         yield "<p>Nothing was decided about its checkpoint.</p>"
-    for path in story.files:
-        yield f"<p>{_link(story, 'All rows as Parquet', path)}: <code>{markup.text(path)}</code></p>"
+    for path in story.files[:shown_files]:
+        yield f"<p>{_link(story, 'Parquet', path)}: <code>{markup.text(path)}</code></p>"
+    if (more := len(story.files) - shown_files) > 0:
+        yield f"<p>And {more:,} more.</p>"
 
 
 def _comparisons(story: ReportStory) -> Iterator[str]:
@@ -82,17 +92,17 @@ def _gain(gain: float, error: float | None) -> str:
 
 def _samples(story: ReportStory) -> Iterator[str]:
     """Side by side by temperature, for each priming text and seed; then the training's snapshots."""
-    grid = story.grid
+    excerpt = story.excerpt
     yield "<h2>Samples by temperature</h2>"
-    yield f'<p class="note">{grid.shown:,} of {grid.samples:,} samples. {_drawn(story)}</p>'
-    for group in grid.groups:
-        if grid.all_groups > 1:
+    yield f'<p class="note">{excerpt.shown:,} of {story.samples:,} samples. {_drawn(story)}</p>'
+    for group in excerpt.groups:
+        if excerpt.all_groups > 1:
             yield f"<h3>Seed {group.seed}, after {markup.text(_short(group.priming)) or 'no text'}</h3>"
         for place in range(max(map(len, group.samples.values()))):
             yield from _cards(_row(group, place))
-    if grid.snapshots:
+    if excerpt.snapshots:
         yield "<h3>During training, from its own hidden state</h3>"
-        yield from _cards((f"iteration {one.row['iteration']:,}", one) for one in grid.snapshots)
+        yield from _cards((f"iteration {one.row['iteration']:,}", one) for one in excerpt.snapshots)
 
 
 def _row(group: Group, place: int) -> Iterator[tuple[str, Sample]]:
@@ -119,7 +129,9 @@ def _short(priming: str) -> str:
 
 def _drawn(story: ReportStory) -> str:
     """What else the samples depend on."""
-    row = next((s.row for g in story.grid.groups for some in g.samples.values() for s in some), {})
+    row = next(
+        (s.row for g in story.excerpt.groups for some in g.samples.values() for s in some), {}
+    )
     said = ["Grey is the text that the network read first."]
     if (most := row.get("top_k")) is not None:
         said.append(f"Drawn from the {most:,} likeliest characters.")

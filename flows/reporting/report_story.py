@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from flows.exceptions import DamagedObject, NewerFormat, UnknownObject
-from flows.reporting.sample_grid import Grid, Sample, grid_of
+import pyarrow as pa
+
+from flows.exceptions import DamagedObject, NewerFormat, ObjectMissing, UnknownObject
+from flows.reporting.excerpt import Excerpt, Sample, excerpt_of
 from flows.reporting.story import Night, night_of
-from flows.reporting.summary import Summary, summaries_of_rows
+from flows.reporting.summary_of_rows import Summary, summaries_of_rows
 from flows.storage import datasets, reports
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.profiles import Profile, find_profile
 from flows.storage.registry import Registry
-from flows.storage.reports import ReportManifest
+from flows.storage.report_files import sample_paths, summary_path
 from flows.storage.runs import Run, load_run
 from flows.storage.stores import Store
 from flows.storage.versions import Entry, History
@@ -43,7 +45,8 @@ class ReportStory(NamedTuple):
     report_id: str
     first: Mapping[str, Any]  # the values of a row that all rows share
     files: Sequence[str]  # paths in the store
-    grid: Grid
+    samples: int
+    excerpt: Excerpt
     versions: Sequence[Told]
     summaries: Sequence[Summary]
     records: Sequence[CheckpointRecord]  # of the run
@@ -62,30 +65,31 @@ class ReportStory(NamedTuple):
 
 def report_story(store: Store, model: str, report_id: str) -> ReportStory:
     """The story of a report; `UnknownObject` for one that is not in the store."""
-    manifests = reports.manifests(store, model)
-    manifest = next((found for found in manifests if found.report_id == report_id), None)
-    run_id, digest = reports.checkpoint_of(store, model, report_id, manifest)
-    table = reports.load(store, model, report_id)
+    run_id, digest = reports.checkpoint_of(store, model, report_id)
+    table = next(reports.parts(store, model, report_id))
+    excerpt, history = excerpt_of(table), Registry(store, model).history()
     first = {name: table[name][-1].as_py() for name in table.column_names if table.num_rows}
-    grid, history = grid_of(table), Registry(store, model).history()
+    summaries = _summaries(store, model, report_id, table)
     run = if_readable(load_run, store, model, run_id)
     records = if_readable(CheckpointLog(store, model, run_id).records) or []
     entry = history.about(run_id, digest)
     parent = run.parent if run else entry.version.parent if entry else None
     dataset_id = str(first.get("dataset_id", ""))
-    name = f"version {entry.number}" if entry else "this checkpoint"
     return ReportStory(
         store=store,
         model=model,
         report_id=report_id,
         first=first | {"run_id": run_id, "checkpoint_digest": digest},
-        files=[manifest.path if manifest else reports.report_path(model, report_id)],
-        grid=grid,
+        files=_files(store, model, report_id),
+        samples=sum(row["samples"] for row in summaries),
+        excerpt=excerpt,
         versions=[
-            Told(name, _first_of_each(grid)),
-            *_other_versions(store, model, history, manifests, grid, (run_id, digest)),
+            Told(
+                f"version {entry.number}" if entry else "this checkpoint", _first_of_each(excerpt)
+            ),
+            *_other_versions(store, model, history, excerpt, (run_id, digest)),
         ],
-        summaries=summaries_of_rows(table),
+        summaries=summaries,
         records=records,
         checkpoint=next((found for found in records if found.digest == digest), None),
         run=run,
@@ -96,6 +100,21 @@ def report_story(store: Store, model: str, report_id: str) -> ReportStory:
     )
 
 
+def _summaries(store: Store, model: str, report_id: str, table: pa.Table) -> list[Summary]:
+    """The report's own, or what its rows give where it has none that can be read."""
+    try:
+        found: list[Summary] = reports.load_summary(store, model, report_id).to_pylist()
+    except (ObjectMissing, DamagedObject, NewerFormat):
+        return summaries_of_rows(table)
+    return sorted(found, key=lambda row: row["temperature"])
+
+
+def _files(store: Store, model: str, report_id: str) -> list[str]:
+    """Paths of its samples and of its summary."""
+    paths = [*sample_paths(store, model, report_id), summary_path(store, model, report_id)]
+    return [path for path in paths if path]
+
+
 def if_readable(read: Callable[P, Found], *arguments: P.args, **named: P.kwargs) -> Found | None:
     """What `read` returns; None where it is gone, corrupt, or of a newer program."""
     try:
@@ -104,44 +123,53 @@ def if_readable(read: Callable[P, Found], *arguments: P.args, **named: P.kwargs)
         return None
 
 
-def _first_of_each(grid: Grid) -> dict[float, Sample]:
+def _first_of_each(excerpt: Excerpt) -> dict[float, Sample]:
     """The first sample at each temperature, of the first priming text and seed."""
-    return {at: some[0] for at, some in grid.groups[0].samples.items()} if grid.groups else {}
+    return {at: some[0] for at, some in excerpt.groups[0].samples.items()} if excerpt.groups else {}
 
 
 def _other_versions(
     store: Store,
     model: str,
     history: History,
-    manifests: Sequence[ReportManifest],
-    grid: Grid,
+    excerpt: Excerpt,
     own: tuple[str, str],
 ) -> Iterator[Told]:
     """The last champions whose reports drew the same samples, the newest first."""
-    wanted, seen, found = _first_of_each(grid), {own}, 1
+    wanted, seen, found = _first_of_each(excerpt), {own}, 1
+    known = _reports_by_checkpoint(store, model)
     for entry in history.reigned():
         about = entry.version.run_id, entry.version.digest
         if about in seen or found == most_versions:
             continue
         seen.add(about)
-        tried = [m for m in manifests[::-1] if (m.run_id, m.checkpoint_digest) == about]
-        for manifest in tried[:most_tried]:
-            if same := _same_draws(store, model, manifest, wanted):
-                found += 1
-                yield Told(f"version {entry.number}", same)
-                break
+        drawn = (
+            _same_draws(store, model, name, wanted) for name in known.get(about, ())[:most_tried]
+        )
+        if same := next(filter(None, drawn), None):
+            found += 1
+            yield Told(f"version {entry.number}", same)
+
+
+def _reports_by_checkpoint(store: Store, model: str) -> dict[tuple[str, str], list[str]]:
+    """Ids of reports by run and checkpoint, the newest first; but for those too large to compare."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in reports.manifests(store, model)[::-1]:
+        if one.run_id and one.checkpoint_digest and one.size <= most_compared:
+            names = found.setdefault((one.run_id, one.checkpoint_digest), [])
+            if one.report_id not in names:
+                names.append(one.report_id)
+    return found
 
 
 def _same_draws(
-    store: Store, model: str, manifest: ReportManifest, wanted: Mapping[float, Sample]
+    store: Store, model: str, report_id: str, wanted: Mapping[float, Sample]
 ) -> dict[float, Sample]:
     """What another report drew with the random numbers and options of the wanted samples."""
-    if manifest.size > most_compared:
-        return {}
-    table = if_readable(reports.load, store, model, manifest.report_id)
+    table = if_readable(lambda: next(reports.parts(store, model, report_id)))
     if table is None:
         return {}
-    others = {sample.draw: sample for sample in _first_of_each(grid_of(table)).values()}
+    others = {sample.draw: sample for sample in _first_of_each(excerpt_of(table)).values()}
     return {at: others[mine.draw] for at, mine in wanted.items() if mine.draw in others}
 
 

@@ -1,72 +1,131 @@
-"""How much of some texts stands word for word in another, by the length of what is copied."""
+"""How much of some texts stands word for word in another, and the longest run of it in each.
+
+Windows, which are some characters in a row, are compared by a hash of 64 bits. That any one of 2
+million is found by mistake in a source of 5 million has a chance of one in a million.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.text.joined import reading, starts_of, texts_of
+from flows.text.vocabulary import TokenArray
 from rnncore import Tokens
 
-Texts = Sequence[NDArray[np.integer]]
-windows_at_once = 1 << 20
-least_room = 8  # slots for each substring: few searches meet another one
+if TYPE_CHECKING:
+    from flows.text.window_search import HashSet  # loads numba
+
+operations = 10  # of the processor, for each window of the source
+
+
+class Copied(NamedTuple):
+    """What stands in the source of each of some texts."""
+
+    shares: NDArray[np.float64]  # (S, lengths) of the windows of a length; NaN where there are none
+    longest: NDArray[np.int64]  # (S,) tokens of the longest window
+
+
+def copied(
+    tokens: TokenArray, ends: NDArray[np.integer], source: Tokens, lengths: Sequence[int]
+) -> Copied:
+    """What of each text stands in `source`: `tokens` (N,) are texts that end at `ends` (S,).
+
+    The source is read some times, in pieces. Memory is up to 24 bytes a token of the texts,
+    however long the source is.
+
+    >>> hello, yellow = (np.frombuffer(text, np.uint8) for text in (b"hello", b"yellow"))
+    >>> copied(hello, np.array([5]), yellow, [3, 6])
+    Copied(shares=array([[0.66666667,        nan]]), longest=array([4]))
+    """
+    search = _Search(tokens, ends, source)
+    return Copied(search.shares(lengths), search.longest())
 
 
 def copied_shares(
-    groups: Sequence[Texts], source: Tokens, lengths: Sequence[int]
-) -> list[list[float | None]]:
-    """For each length the share of all substrings of each group's texts that are in `source`.
+    tokens: TokenArray, ends: NDArray[np.integer], source: Tokens, lengths: Sequence[int]
+) -> NDArray[np.float64]:
+    """The shares alone, which take a part of the time."""
+    return _Search(tokens, ends, source).shares(lengths)
 
-    All are arrays of code points. None where every text of a group is shorter. Substrings are
-    compared by a hash of 64 bits; the source is read once.
 
-    >>> hello, yellow = (np.frombuffer(t.encode("utf-32-le"), np.uint32) for t in ("hello", "yellow"))
-    >>> copied_shares([[hello]], yellow, [3])
-    [[0.6666666666666666]]
+class _Search:
+    """What is known of the texts: a window can be in the source only if all shorter ones in it are.
+
+    So few long windows are looked for where few short ones were found.
     """
-    wanted = [_Wanted(groups, length) for length in lengths]
-    longest = max(lengths)
-    for start in range(0, len(source), windows_at_once):
-        part = source[start : start + windows_at_once + longest - 1]
-        for each in wanted:
-            each.search(part[: windows_at_once + each.length - 1])
-    return [each.shares() for each in wanted]
 
-
-class _Wanted:
-    """The substrings of one length, and which of them were found."""
-
-    def __init__(self, groups: Sequence[Texts], length: int) -> None:
+    def __init__(self, tokens: TokenArray, ends: NDArray[np.integer], source: Tokens) -> None:
         from flows.text import window_search  # here, since numba is slow to load
 
-        self._kernels = window_search
-        self.length = length
-        self._power = np.uint64(pow(int(window_search.base), length, 1 << 64))
-        self._hashes = [
-            np.concatenate([np.empty(0, np.uint64), *map(self._hash, texts)]) for texts in groups
-        ]
-        slots = 1 << (least_room * sum(map(len, self._hashes))).bit_length()
-        self._table: NDArray[np.uint64] = np.zeros(slots, np.uint64)
-        self._found: NDArray[np.uint8] = np.zeros(slots, np.uint8)
-        for hashes in self._hashes:
-            window_search.insert(hashes, self._table)
+        self._kernels, self._source = window_search, source
+        self._tokens, self._ends = texts_of(tokens, ends)
+        self._sizes = np.diff(self._ends, prepend=0)  # (S,)
+        self._most = np.minimum(self._sizes, len(source))  # (S,) what the longest can be
+        self._best = np.zeros(len(ends), np.int64)  # (S,) the longest that was found
+        self._reach = np.empty(len(tokens), np.int32)  # (N,) what can be copied from each token on
+        self._slots = np.empty(len(tokens), np.int32)  # (N,) in the set that is searched for
+        self._powers = np.full(int(self._most.max(initial=0)) + 1, window_search.base)
+        self._powers[0] = 1
+        np.cumprod(self._powers, out=self._powers)
+        window_search.limit(self._ends, len(source), self._reach)
 
-    def search(self, part: NDArray[np.integer]) -> None:
-        """Look for them in a part of the source."""
-        self._kernels.mark(self._hash(part), self._table, self._found)
+    def shares(self, lengths: Sequence[int]) -> NDArray[np.float64]:
+        """The share of the windows of each length, (S, lengths); the shortest are sought first."""
+        if min(lengths, default=1) < 1:
+            raise ValueError(f"lengths of windows are 1 or more, not {min(lengths)}")
+        shares = np.full((len(self._ends), len(lengths)), np.nan)
+        for column in np.argsort(lengths, kind="stable"):
+            hits = self._find(np.full(len(self._ends), lengths[column]))
+            windows = self._sizes - lengths[column] + 1
+            np.divide(hits, windows, out=shares[:, column], where=windows > 0)
+        return shares
 
-    def shares(self) -> list[float | None]:
-        """The share of each group that was found."""
-        return [
-            self._kernels.count(hashes, self._table, self._found) / len(hashes)
-            if len(hashes)
-            else None
-            for hashes in self._hashes
-        ]
+    def longest(self) -> NDArray[np.int64]:
+        """The longest window that was found in each text, (S,).
 
-    def _hash(self, text: NDArray[np.integer]) -> NDArray[np.uint64]:
-        hashes = np.empty(max(0, len(text) - self.length + 1), np.uint64)
-        self._kernels.hash_windows(text, self.length, self._power, hashes)
-        return hashes
+        A search by halves over multiples of ever smaller powers of two: so a length that many
+        texts ask about is sought once.
+        """
+        for bits in reversed(range(int(self._most.max(initial=0)).bit_length())):
+            wanted = self._most >> bits << bits
+            self._find(np.where(wanted > self._best, wanted, 0))
+        return self._best
+
+    def _find(self, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many windows of the length that is wanted of each text, 0 for none, were found."""
+        kernels, texts = self._kernels, (self._ends, wanted)
+        count = kernels.count_windows(*texts, self._reach)
+        if not count:
+            return np.zeros_like(wanted)
+        lengths = np.unique(wanted[wanted > 0])
+        windows = kernels.HashSet.with_room(count, len(lengths))
+        table, sieve, starts, _ = windows
+        what = self._powers, lengths[0], self._reach
+        kernels.insert_windows(self._tokens, *texts, *what, table, sieve, starts, self._slots)
+        self._mark(lengths, windows)
+        hits: NDArray[np.int64] = kernels.settle(
+            *texts, self._slots, windows.found, self._reach, self._most
+        )
+        self._best = np.where(hits > 0, np.maximum(self._best, wanted), self._best)
+        return hits
+
+    def _mark(self, lengths: NDArray[np.int64], windows: HashSet) -> None:
+        """Look for a set of windows of some lengths in the source; two threads may mark one slot."""
+        from rnncore.kernels.simd import threads_for
+
+        longest = int(lengths[-1])
+        starts = starts_of(self._source, longest)
+
+        def mark(start: int) -> None:
+            with reading(self._source, start, start + starts.step + longest - 1) as part:
+                self._kernels.mark_windows(part, starts.step, lengths, self._powers, *windows)
+
+        threads = threads_for(operations * len(self._source) * len(lengths))
+        with ThreadPoolExecutor(threads) as pool:  # in the caller's context, of log records
+            list(pool.map(lambda start: copy_context().run(mark, start), starts))

@@ -1,4 +1,4 @@
-"""The forward pass alone: to evaluate a text, and to sample texts."""
+"""The forward pass alone, to read a text: the loss of each of its characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from rnncore.kernels.passes import add_input_and_tanh, largest_score, token_at
 from rnncore.kernels.simd import (
     broadcast,
-    clamp,
     compiled,
     copy,
     exp,
@@ -19,9 +18,7 @@ from rnncore.kernels.simd import (
     kernel,
     lanes,
     load,
-    max_lanes,
     product,
-    store,
     sum_lanes,
 )
 from rnncore.kernels.workspace import Text, Transposed, Weights, like, padded_hidden
@@ -109,62 +106,3 @@ def cross_entropy(ps: FloatArray, start: int, by: FloatArray, target: int) -> fl
     for v in range(0, len(by), lanes(by)):
         sums = sums + exp(load(ps, start + v) + load(by, v) - shift)
     return float(math.log(sum_lanes(sums)) - (ps.flat[start + target] + by[target] - shift))
-
-
-@kernel
-def sample(
-    H: int, network: Weights, transposed: Transposed, hs: FloatArray, ps: FloatArray,
-    tokens: NDArray[np.int64], uniforms: NDArray[np.float64], temperatures: NDArray[np.float64],
-    texts: NDArray[np.int64],
-) -> None:  # fmt: skip
-    """Sample S texts side by side into `texts` (S, length), one character of each at a time.
-
-    hs is (2 S, Hp): its halves hold, by turns, the hidden states before and after a step. ps is
-    (S, Vp); tokens (S,) are the last characters.
-    """
-    (streams, length), V = texts.shape, len(network.Wxh)
-    Hp, Vp = hs.shape[1], ps.shape[1]
-    for n in range(length):
-        before, after = streams * (n % 2), streams * ((n + 1) % 2)
-        h = after * Hp
-        product(hs, h, hs, before * Hp, Hp, 1, transposed.WhhT, 0, streams, Hp, H, False)
-        add_input_and_tanh(network, tokens, hs, after)
-        product(ps, 0, hs, h, Hp, 1, transposed.WhyT, 0, streams, Vp, H, False)
-        for s in range(streams):
-            tokens[s] = sample_token(ps, s * Vp, V, network.by, uniforms[s, n], temperatures[s])
-            texts[s, n] = tokens[s]
-
-
-@compiled
-def sample_token(
-    ps: FloatArray, start: int, V: int, by: FloatArray, uniform: float, temperature: float
-) -> int:
-    """The first token whose cumulative probability exceeds `uniform`; at 0 the most likely one."""
-    largest = broadcast(ps, -np.inf)
-    for v in range(0, len(by), lanes(by)):
-        y = load(ps, start + v) + load(by, v)
-        store(ps, start + v, y)
-        largest = clamp(y, largest, np.inf)
-    shift = max_lanes(largest)
-    if temperature == 0:
-        return first_at_least(ps, start, V, shift)
-    sums = broadcast(ps, 0.0)
-    for v in range(0, len(by), lanes(by)):
-        e = exp((load(ps, start + v) - shift) / temperature)
-        store(ps, start + v, e)
-        sums = sums + e
-    rest = uniform * sum_lanes(sums)
-    for v in range(V):
-        rest -= ps.flat[start + v]
-        if rest < 0:
-            return v
-    return first_at_least(ps, start, V, 1.0)  # only rounding is left in `rest`: the most likely one
-
-
-@inlined
-def first_at_least(ps: FloatArray, start: int, V: int, bound: float) -> int:
-    """The first of V elements that is at least `bound`, or else the last of them."""
-    v = 0
-    while v < V - 1 and ps.flat[start + v] < bound:
-        v += 1
-    return v

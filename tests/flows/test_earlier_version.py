@@ -17,7 +17,7 @@ import pytest
 from flows.command_line import load_flow
 from flows.ingest import ingest
 from flows.report import report
-from flows.reporting.writing import report_identity
+from flows.reporting.identity import report_identity
 from flows.results import TrainResult
 from flows.storage import Log, Registry, Version, open_run, open_store, reports
 from flows.storage.canonical import strict_json
@@ -29,7 +29,7 @@ data = Path(__file__).parents[1] / "data"
 results: dict[str, dict[str, Any]] = json.loads((data / "results-0.1.0.json").read_text())
 forms: dict[str, dict[str, Any]] = json.loads((data / "forms-0.1.0.json").read_text())
 measured = {"seconds", "characters_per_second", "trained_iterations"}  # by the run at hand
-added = {"outcome", "starts_from", "end_iteration", "warnings", "copied"}  # to results, later
+added = {"outcome", "starts_from", "end_iteration", "warnings", "copied", "page_url"}  # to results, later
 added_to_checkpoints = {"rule", "arithmetic", "order", "commit"}
 added_to_reports = {"run_id", "checkpoint_digest"}
 added_to_versions = {
@@ -54,7 +54,7 @@ def old_store(store: Path) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file but the lock, and what is written once to what was there before, by its path."""
-    since = re.compile(r"lock|blocks-.*\.npy|profile\.json")
+    since = re.compile(r"lock|blocks-.*\.npy|profile\.json|.*\.html")
     files = (
         file
         for file in files_below(folder)
@@ -172,7 +172,8 @@ def test_a_new_store_has_the_same_names_and_keys(options: Options, store: Path) 
         (result.report_id, result.checkpoint_digest),
     ):
         assert report_identity(result.run_id, digest, sampling) == report_id
-    assert f"reports/samples/default-{result.report_id}.parquet" in now
+    folder = f"default/{strict_json(now[records[-1]])['created_at'][:7]}"
+    assert f"reports/samples/{folder}/{result.report_id}.parquet" in now
 
 
 def keys(record: bytes) -> tuple[set[str], set[str]]:

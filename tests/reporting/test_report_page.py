@@ -12,8 +12,8 @@ import pytest
 
 from flows.exceptions import UnknownObject
 from flows.lifecycle.profiling import profile_of
+from flows.reporting.excerpt import excerpt_of, most_characters, most_each, most_groups
 from flows.reporting.report_page import write_report_page
-from flows.reporting.sample_grid import grid_of, most_characters, most_each, most_groups
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import tokenise
 from flows.storage.profiles import save_profile
@@ -54,7 +54,7 @@ def test_samples_stand_side_by_side_by_temperature(store: Store) -> None:
 
     shown = blocks(page, "Samples by temperature", "<h2>")
     tail = f"of {version.digest[:4]}\n  end"
-    assert [f"sample {number} {tail}" for number in (0, 2, 4, 1, 3, 5)] == shown
+    assert [f"sample {number} {tail}" for number in range(6)] == shown
     assert "6 of 6 samples" in page
 
 
@@ -169,13 +169,13 @@ def many(**columns: object) -> pa.Table:
 
 def test_a_large_report_shows_some_of_its_samples() -> None:
     """Of the first priming texts and seeds, at temperatures from end to end, the first numbers."""
-    grid = grid_of(many())
+    excerpt = excerpt_of(many())
 
-    assert (60_000, 300, 20) == (grid.samples, grid.all_groups, grid.all_temperatures)
+    assert (60_000, 300, 20) == (excerpt.samples, excerpt.all_groups, excerpt.all_temperatures)
     assert [("p0", seed) for seed in range(most_groups)] == [
-        (group.priming, group.seed) for group in grid.groups
+        (group.priming, group.seed) for group in excerpt.groups
     ]
-    for group in grid.groups:
+    for group in excerpt.groups:
         assert (0.0, 1.9) == (min(group.samples), max(group.samples))
         for temperature, some in group.samples.items():
             assert list(range(most_each)) == [sample.row["sample_number"] for sample in some]
@@ -196,4 +196,4 @@ def test_a_report_of_snapshots_alone_has_a_page(store: Store) -> None:
 
     assert "0 of 0 samples" in drawn(store, version, "3" * 16, kind="snapshot")
     assert "6 of 6 samples" in drawn(store, version, "4" * 16, nats_per_character=float("nan"))
-    assert 0 == grid_of(hostile_samples().slice(0, 0)).samples
+    assert 0 == excerpt_of(hostile_samples().slice(0, 0)).samples

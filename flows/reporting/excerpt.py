@@ -49,7 +49,7 @@ class Group(NamedTuple):
     samples: dict[float, list[Sample]]
 
 
-class Grid(NamedTuple):
+class Excerpt(NamedTuple):
     """Some samples of a report, and of how many they are."""
 
     groups: list[Group]
@@ -64,7 +64,7 @@ class Grid(NamedTuple):
         return sum(len(some) for group in self.groups for some in group.samples.values())
 
 
-def grid_of(table: pa.Table) -> Grid:
+def excerpt_of(table: pa.Table) -> Excerpt:
     """The first samples of the first priming texts and seeds, at temperatures from end to end."""
     kept = table.select([name for name in (*needed, "kind") if name in table.column_names])
     rows = kept.filter(pc.equal(kept["kind"], "sample"))
@@ -73,7 +73,7 @@ def grid_of(table: pa.Table) -> Grid:
     temperatures = np.unique(rows["temperature"].to_numpy())
     pairs = _pairs(rows)
     chosen = _shown(pairs, rows["temperature"].to_numpy(), temperatures)
-    return Grid(
+    return Excerpt(
         groups=_groups(_samples(rows.take(chosen))),
         snapshots=_samples(snapshots.take(few)),
         samples=rows.num_rows,
