@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 most_groups = 4  # priming texts and seeds
 most_temperatures = 12
-most_each = 4  # samples of a group at one temperature
+most_each = 4  # samples at one temperature, where there is one group
+most_each_of_many = 2  # where there are more
 most_characters = 2000  # of a sample
 most_snapshots = 4
 
@@ -101,11 +102,12 @@ def _shown(
     """Numbers of the rows that are shown."""
     wanted = np.isin(at, _spread(temperatures, most_temperatures)) & (pairs < most_groups)
     (rows,) = np.nonzero(wanted)
+    each = most_each_of_many if (pairs > 0).any() else most_each
     order = np.lexsort((at[rows], pairs[rows]))
     places = np.stack([pairs[rows], at[rows]])[:, order]
     starts = np.concatenate([[True], (places[:, 1:] != places[:, :-1]).any(axis=0)])[: len(rows)]
     rank = np.arange(len(rows)) - np.maximum.accumulate(np.where(starts, np.arange(len(rows)), 0))
-    return np.sort(rows[order][rank < most_each])
+    return np.sort(rows[order][rank < each])
 
 
 def _spread(values: NDArray[Any], most: int) -> NDArray[Any]:

@@ -31,7 +31,9 @@ table { border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .3rem 1rem .3rem 0; border-bottom: 1px solid var(--rule); }
 th { font-weight: 600; }
 tbody th { font-weight: 400; color: var(--muted); }
-th, td a, .promoted, .rejected, .rolled_back { overflow-wrap: normal; }
+th, .promoted, .rejected, .rolled_back { overflow-wrap: normal; }
+td a { display: inline-block; min-width: 4.5em; }
+th.number { white-space: normal; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 code, pre { font: .85rem/1.45 ui-monospace, "DejaVu Sans Mono", monospace; }
 .promoted, .good { color: var(--green); } .rejected, .bad { color: var(--red); } .rolled_back { color: var(--amber); }

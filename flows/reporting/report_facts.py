@@ -18,18 +18,22 @@ from flows.reporting.summary_of_rows import Summary
 shown_characters = 400  # of a vocabulary
 shown_addresses = 20  # of a corpus
 # Columns of a summary, in the words of the page.
-columns = {
+likelihood = {
     "samples": "Samples",
+    "characters": "Characters",
     "nats_per_character": "Nats per character",
     "nats_p10": "10 % have at most",
+    "nats_p50": "Half have at most",
     "nats_p90": "90 % have at most",
-    "copied_10": "Copied, 10",
-    "copied_20": "20",
+}
+copying = {
+    "copied_10": "Copied, 10 characters",
+    "copied_20": "20 characters",
     "copied_40": "40 characters",
     "longest_copied": "Longest copied",
+    "words_in_corpus": "Words in the text",
     "distinct_1": "Distinct words",
     "distinct_2": "Distinct pairs",
-    "words_in_corpus": "Words in corpus",
     "repetition": "Repetition",
 }
 shares = {
@@ -68,21 +72,29 @@ def learning(story: ReportStory) -> Iterator[str]:
 
 
 def numbers(story: ReportStory) -> Iterator[str]:
-    """Likelihood, copying and variety by temperature."""
+    """Likelihood, copying and variety by temperature, each as a table and a picture."""
     found = story.summaries
     if not found:
         return
-    yield "<h2>Likelihood and copying</h2>"
-    known = [name for name in columns if any(row.get(name) is not None for row in found)]
-    rows: list[list[str | Cell]] = [
-        [f"{row['temperature']:g}", *(_value(row, name) for name in known)] for row in found
-    ]
-    held_out = {name: found[0].get(f"held_out_{name}") for name in known}
-    if any(value is not None for value in held_out.values()):
-        rows.append(["held-out text", *(_value(held_out, name) for name in known)])
-    yield markup.table(("Temperature", *map(columns.__getitem__, known)), rows)
+    yield "<h2>Likelihood</h2>"
+    yield _table(likelihood, [(f"{row['temperature']:g}", row) for row in found])
     yield from _likelihood(found)
-    yield from _copied(found)
+    if any(row.get(name) is not None for row in found for name in copying):
+        held_out = {name: found[0].get(f"held_out_{name}") for name in copying}
+        rows = [*((f"{row['temperature']:g}", row) for row in found), ("held-out text", held_out)]
+        yield "<h2>Copying and variety</h2>"
+        yield '<p class="note">Shares of what stands in the training text, and of what differs.</p>'
+        yield _table(copying, rows)
+        yield from _copied(found)
+
+
+def _table(columns: Mapping[str, str], rows: Sequence[tuple[str, Summary]]) -> str:
+    """The columns that any row has, by temperature."""
+    known = [name for name in columns if any(row.get(name) is not None for _, row in rows)]
+    cells: list[list[str | Cell]] = [
+        [label, *(_value(row, name) for name in known)] for label, row in rows
+    ]
+    return markup.table(("Temperature", *map(columns.__getitem__, known)), cells)
 
 
 def _likelihood(found: Sequence[Summary]) -> Iterator[str]:

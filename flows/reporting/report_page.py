@@ -13,7 +13,7 @@ from flows.reporting.page import drawn_on, replace_page
 from flows.reporting.report_facts import learning, numbers, origin, vocabulary
 from flows.reporting.report_story import ReportStory, report_story
 from flows.reporting.story import bits, decided, minute
-from flows.storage.report_files import is_there
+from flows.storage.report_files import is_there, summary_folder
 from flows.storage.stores import Store
 
 shown_files = 5
@@ -63,9 +63,13 @@ def _top(now: datetime, story: ReportStory) -> Iterator[str]:
     else:
         yield "<p>Nothing was decided about its checkpoint.</p>"
     for path in story.files[:shown_files]:
-        yield f"<p>{_link(story, 'Parquet', path)}: <code>{markup.text(path)}</code></p>"
+        yield f"<p>{_link(story, _kind(path), path)}: <code>{markup.text(path)}</code></p>"
     if (more := len(story.files) - shown_files) > 0:
         yield f"<p>And {more:,} more.</p>"
+
+
+def _kind(path: str) -> str:
+    return "Summary as Parquet" if path.startswith(summary_folder) else "Samples as Parquet"
 
 
 def _comparisons(story: ReportStory) -> Iterator[str]:

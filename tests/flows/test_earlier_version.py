@@ -29,7 +29,14 @@ data = Path(__file__).parents[1] / "data"
 results: dict[str, dict[str, Any]] = json.loads((data / "results-0.1.0.json").read_text())
 forms: dict[str, dict[str, Any]] = json.loads((data / "forms-0.1.0.json").read_text())
 measured = {"seconds", "characters_per_second", "trained_iterations"}  # by the run at hand
-added = {"outcome", "starts_from", "end_iteration", "warnings", "copied", "page_url"}  # to results, later
+added = {
+    "outcome",
+    "starts_from",
+    "end_iteration",
+    "warnings",
+    "copied",
+    "page_url",
+}  # to results, later
 added_to_checkpoints = {"rule", "arithmetic", "order", "commit"}
 added_to_reports = {"run_id", "checkpoint_digest"}
 added_to_versions = {

@@ -12,7 +12,7 @@ import pytest
 
 from flows.exceptions import UnknownObject
 from flows.lifecycle.profiling import profile_of
-from flows.reporting.excerpt import excerpt_of, most_characters, most_each, most_groups
+from flows.reporting.excerpt import excerpt_of, most_characters, most_each_of_many, most_groups
 from flows.reporting.report_page import write_report_page
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import tokenise
@@ -178,7 +178,9 @@ def test_a_large_report_shows_some_of_its_samples() -> None:
     for group in excerpt.groups:
         assert (0.0, 1.9) == (min(group.samples), max(group.samples))
         for temperature, some in group.samples.items():
-            assert list(range(most_each)) == [sample.row["sample_number"] for sample in some]
+            assert list(range(most_each_of_many)) == [
+                sample.row["sample_number"] for sample in some
+            ]
             assert {temperature} == {sample.row["temperature"] for sample in some}
 
 
