@@ -188,6 +188,7 @@ def test_nothing_of_its_forms_is_lost(name: str) -> None:
     """Every parameter has the title, type, bounds and default of then, and a description.
 
     New parameters and new fields of a group may be added anywhere, descriptions may be reworded,
+    more and larger values may be taken,
     and the pattern of addresses may refuse more secrets.
     """
     now = load_flow(name).parameters.model_dump()
@@ -199,21 +200,32 @@ def test_nothing_of_its_forms_is_lost(name: str) -> None:
 def lost(old: Any, new: Any, place: str) -> Iterator[str]:
     """What of `old` is missing or different in `new`."""
     if isinstance(old, dict) and isinstance(new, dict):
-        if "anyOf" in new and "anyOf" not in old:  # now several values may be given, too
-            new |= new["anyOf"][0]
+        new = of_one_value(new)
         for key, value in old.items():
             if key == "description" or (key == "pattern" and "://" in value):
                 if not new.get(key):
                     yield f"{place} has no {key}"
-            elif key == "enum" and set(value) <= set(new.get(key, [])):
-                continue  # there are more values to choose from now
-            elif key not in {"position", "required"} | changed_on_purpose:
+            elif key not in {"position", "required"} | changed_on_purpose and not allows_more(
+                key, value, new.get(key)
+            ):
                 yield from lost(value, new.get(key), f"{place}.{key}")
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for number, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from lost(before, after, f"{place}[{number}]")
     elif old != new:
         yield f"{place}: {old!r} then, {new!r} now"
+
+
+def of_one_value(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of one value, where several may be given."""
+    return schema | schema["anyOf"][0] if "anyOf" in schema else schema
+
+
+def allows_more(key: str, old: Any, new: Any) -> bool:
+    """Whether there are more values to choose from now, or larger ones."""
+    if key == "maximum":
+        return isinstance(new, int | float) and new > old
+    return key == "enum" and set(old) <= set(new or [])
 
 
 def test_a_row_of_its_reports_is_drawn_again_by_the_rule_of_then(old_store: Path) -> None:
