@@ -22,6 +22,7 @@ from rnncore.kernels.workspace import (
 from rnncore.parameters import FloatArray, Parameters
 
 most_units = 32  # read side by side
+most_texts = 256  # drawn side by side: what they need stays in the cache
 
 
 def read(
@@ -127,15 +128,19 @@ def draw(
         drawing.draw(H, network, copies, *forms, texts[part], nats[part])
         last[part] = np.split(hs, 2)[length % 2][:, :H]
 
+    def draw_share(share: slice) -> None:
+        for start in range(share.start, share.stop, most_texts):
+            draw_part(slice(start, min(start + most_texts, share.stop)))
+
     work = 2 * texts.size * H * (H + Vp)
-    _in_parts(draw_part, streams, threads_for(work))
+    _in_parts(draw_share, streams, threads_for(work))
     return texts, nats, last
 
 
 def _in_parts(function: Callable[[slice], None], count: int, parts: int) -> None:
     """Call `function` with `parts` slices of `count` items, each in a thread of its own."""
     if parts == 1:
-        function(slice(None))
+        function(slice(0, count))
         return
     ends = [count * part // parts for part in range(parts + 1)]
     with ThreadPoolExecutor(parts) as pool:  # in the caller's context, to which log records belong
