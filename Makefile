@@ -29,7 +29,7 @@ test: .venv/dev  ## all tests that need only Python
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-services: .venv/dev .venv/services  ## tests with real servers, which they start on loopback
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/services
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/services
 
 faults: .venv/dev .venv/services  ## the long fault tests
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/faults
