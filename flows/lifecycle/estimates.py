@@ -170,6 +170,8 @@ def _samples(
     together = min(grid.samples, samples_at_once(options.length))
     batches = -(-grid.samples // together)
     files = len(grid.parts(bytes_each)) + 1  # and the summary; each has a record
+    character = estimates.reading_operations(V, network.hidden_size)
+    drawing = grid.samples * options.length * (character + measuring_operations)
     return Estimate(
         memory=max(
             estimates.reading_bytes(V, network) + drawn_bytes * together * options.length,
@@ -179,9 +181,8 @@ def _samples(
         + text_copies * table,
         disk=taken + grid.samples * (one + stored_row_bytes) + 2 * files * record_bytes,
         files=2 * files,
-        operations=grid.samples
-        * options.length
-        * (estimates.reading_operations(V, network.hidden_size) + measuring_operations)
+        operations=drawing
+        + sum(map(len, grid.primings)) * character
         + batches * characters * searching_operations,
         objects=reports.planned("a report", rows=part + snapshots, file=file, table=table),
     )
