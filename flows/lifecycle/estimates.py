@@ -168,10 +168,7 @@ def _samples(
     file = taken + part * (one + stored_row_bytes) + record_bytes
     table = taken + part * (one + table_row_bytes)
     together = min(grid.samples, samples_at_once(options.length))
-    batches = -(-grid.samples // together)
     files = len(grid.parts(bytes_each)) + 1  # and the summary; each has a record
-    character = estimates.reading_operations(V, network.hidden_size)
-    drawing = grid.samples * options.length * (character + measuring_operations)
     return Estimate(
         memory=max(
             estimates.reading_bytes(V, network) + drawn_bytes * together * options.length,
@@ -181,11 +178,16 @@ def _samples(
         + text_copies * table,
         disk=taken + grid.samples * (one + stored_row_bytes) + 2 * files * record_bytes,
         files=2 * files,
-        operations=drawing
-        + sum(map(len, grid.primings)) * character
-        + batches * characters * searching_operations,
+        operations=_drawing(grid, estimates.reading_operations(V, network.hidden_size))
+        + -(-grid.samples // together) * characters * searching_operations,
         objects=reports.planned("a report", rows=part + snapshots, file=file, table=table),
     )
+
+
+def _drawing(grid: Grid, character: float) -> float:
+    """Operations to read the priming texts, and to draw and measure the samples."""
+    drawn = grid.samples * grid.length
+    return sum(map(len, grid.primings)) * character + drawn * (character + measuring_operations)
 
 
 def _is_reported(
