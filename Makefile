@@ -29,7 +29,7 @@ test: .venv/dev  ## all tests that need only Python
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-services: .venv/dev .venv/services  ## tests with real servers, which they start on loopback
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/services
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder tests/services
 
 faults: .venv/dev .venv/services  ## the long fault tests
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/faults
@@ -69,8 +69,9 @@ format: .venv/dev  ## let ruff fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: .venv/dev  ## write docs/cli.md again, after a change of parameters
+docs: .venv/dev  ## write docs/cli.md and docs/report-schema.md again, after a change of parameters or columns
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/write_report_schema.py
 
 bench: .venv/bench  ## print the benchmarks
 	$(BIN)/python -m benchmarks

@@ -12,6 +12,7 @@ start_again_without_slowing()  # before numpy is imported
 
 from benchmarks import (
     batches,
+    copying,
     growth,
     learning,
     one_stream,
@@ -32,6 +33,7 @@ tables = {
     "vocabulary": vocabulary,
     "sampling": sampling,
     "reading": reading,
+    "copying": copying,
 }
 sentences = {"learning": learning, "orchestration": orchestration}
 

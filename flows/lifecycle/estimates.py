@@ -36,7 +36,7 @@ text_copies = 4  # of a part of a report: its batches, the table, the file, and 
 row_bytes = 3000  # of a snapshot
 table_row_bytes = 600  # of a sample in a table, without its texts
 stored_row_bytes = 200  # the same in a file
-drawn_bytes = 150  # of memory for each character of samples that are drawn and measured together
+drawn_bytes = 100  # of memory for each character of samples that are drawn and measured together
 measuring_operations = 2e-7 * operations_per_second  # for each character of a sample
 searching_operations = 5e-8 * operations_per_second  # for each of the training text
 record_bytes = 4096  # of a small object, with a checkpoint's header
@@ -168,7 +168,6 @@ def _samples(
     file = taken + part * (one + stored_row_bytes) + record_bytes
     table = taken + part * (one + table_row_bytes)
     together = min(grid.samples, samples_at_once(options.length))
-    batches = -(-grid.samples // together)
     files = len(grid.parts(bytes_each)) + 1  # and the summary; each has a record
     return Estimate(
         memory=max(
@@ -179,12 +178,16 @@ def _samples(
         + text_copies * table,
         disk=taken + grid.samples * (one + stored_row_bytes) + 2 * files * record_bytes,
         files=2 * files,
-        operations=grid.samples
-        * options.length
-        * (estimates.reading_operations(V, network.hidden_size) + measuring_operations)
-        + batches * characters * searching_operations,
+        operations=_drawing(grid, estimates.reading_operations(V, network.hidden_size))
+        + -(-grid.samples // together) * characters * searching_operations,
         objects=reports.planned("a report", rows=part + snapshots, file=file, table=table),
     )
+
+
+def _drawing(grid: Grid, character: float) -> float:
+    """Operations to read the priming texts, and to draw and measure the samples."""
+    drawn = grid.samples * grid.length
+    return sum(map(len, grid.primings)) * character + drawn * (character + measuring_operations)
 
 
 def _is_reported(

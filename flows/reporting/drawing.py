@@ -16,7 +16,7 @@ from rnncore.parameters import Parameters
 from rnncore.sampling import draw
 
 tokens_at_once = 1 << 21  # of samples that are drawn and measured together
-most_at_once, least_at_once = 20_000, 16  # samples
+most_at_once, least_at_once = 20_000, 4  # samples
 tokens_of_slice = 1 << 20  # drawn by one call
 stopping_slice = 64  # characters of each, where any of them may be the last
 

@@ -63,7 +63,7 @@ def check_complete(store: Store, place: ReportPlace, about: tuple[str, str]) -> 
     if not exists(store, place):
         return False
     paths = sample_paths(store, place.model, place.report_id)
-    if len(paths) != 1 and paths != [place.samples(number) for number in range(len(paths))]:
+    if len(paths) != 1 and paths != [place.samples(number) for number in range(len(paths) or 1)]:
         return False  # one was removed since
     if not is_there(store, place.summary):
         return check_saved(store, place, paths[0], about)  # of format 1

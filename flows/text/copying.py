@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.text.hash_set import HashSet
 from flows.text.joined import reading, starts_of, texts_of
 from flows.text.vocabulary import TokenArray
 from rnncore import Tokens
-
-if TYPE_CHECKING:
-    from flows.text.window_search import HashSet  # loads numba
 
 operations = 10  # of the processor, for each window of the source
 
@@ -36,7 +34,7 @@ def copied(
 ) -> Copied:
     """What of each text stands in `source`: `tokens` (N,) are texts that end at `ends` (S,).
 
-    The source is read some times, in pieces. Memory is up to 24 bytes a token of the texts,
+    The source is read some times, in pieces. Memory is up to 30 bytes a token of the texts,
     however long the source is.
 
     >>> hello, yellow = (np.frombuffer(text, np.uint8) for text in (b"hello", b"yellow"))
@@ -61,9 +59,9 @@ class _Search:
     """
 
     def __init__(self, tokens: TokenArray, ends: NDArray[np.integer], source: Tokens) -> None:
-        from flows.text import window_search  # here, since numba is slow to load
+        from flows.text import window_limits, window_search  # here, since numba is slow to load
 
-        self._kernels, self._source = window_search, source
+        self._kernels, self._limits, self._source = window_search, window_limits, source
         self._tokens, self._ends = texts_of(tokens, ends)
         self._sizes = np.diff(self._ends, prepend=0)  # (S,)
         self._most = np.minimum(self._sizes, len(source))  # (S,) what the longest can be
@@ -73,7 +71,7 @@ class _Search:
         self._powers = np.full(int(self._most.max(initial=0)) + 1, window_search.base)
         self._powers[0] = 1
         np.cumprod(self._powers, out=self._powers)
-        window_search.limit(self._ends, len(source), self._reach)
+        window_limits.limit(self._ends, len(source), self._reach)
 
     def shares(self, lengths: Sequence[int]) -> NDArray[np.float64]:
         """The share of the windows of each length, (S, lengths); the shortest are sought first."""
@@ -100,32 +98,46 @@ class _Search:
     def _find(self, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
         """How many windows of the length that is wanted of each text, 0 for none, were found."""
         kernels, texts = self._kernels, (self._ends, wanted)
-        count = kernels.count_windows(*texts, self._reach)
+        count = self._limits.count_windows(*texts, self._reach)
         if not count:
             return np.zeros_like(wanted)
         lengths = np.unique(wanted[wanted > 0])
-        windows = kernels.HashSet.with_room(count, len(lengths))
+        begun = _begun(lengths)
+        windows = HashSet.with_room(count, len(begun))
         table, sieve, starts, _ = windows
-        what = self._powers, lengths[0], self._reach
+        what = self._powers, begun, self._reach
         kernels.insert_windows(self._tokens, *texts, *what, table, sieve, starts, self._slots)
-        self._mark(lengths, windows)
-        hits: NDArray[np.int64] = kernels.settle(
+        self._mark(lengths, begun, windows)
+        hits: NDArray[np.int64] = self._limits.settle(
             *texts, self._slots, windows.found, self._reach, self._most
         )
         self._best = np.where(hits > 0, np.maximum(self._best, wanted), self._best)
         return hits
 
-    def _mark(self, lengths: NDArray[np.int64], windows: HashSet) -> None:
+    def _mark(self, lengths: NDArray[np.int64], begun: NDArray[np.int64], windows: HashSet) -> None:
         """Look for a set of windows of some lengths in the source; two threads may mark one slot."""
         from rnncore.kernels.simd import threads_for
 
         longest = int(lengths[-1])
         starts = starts_of(self._source, longest)
+        what = lengths, begun, self._powers, *windows
 
         def mark(start: int) -> None:
             with reading(self._source, start, start + starts.step + longest - 1) as part:
-                self._kernels.mark_windows(part, starts.step, lengths, self._powers, *windows)
+                self._kernels.mark_windows(part, starts.step, *what)
 
         threads = threads_for(operations * len(self._source) * len(lengths))
         with ThreadPoolExecutor(threads) as pool:  # in the caller's context, of log records
             list(pool.map(lambda start: copy_context().run(mark, start), starts))
+
+
+def _begun(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of several ascending lengths that are the first, or twice as long as the one before.
+
+    Where no window begins by one of them, longer ones need not be looked for.
+    """
+    begun: list[int] = []
+    for length in lengths.tolist() if len(lengths) > 1 else ():
+        if not begun or length >= 2 * begun[-1]:
+            begun.append(length)
+    return np.array(begun, np.int64)

@@ -1,16 +1,14 @@
 """Windows and words of texts as hashes of 64 bits, and the search for many of them at once, compiled.
 
-A window is some characters in a row. A set of hashes is an array of slots, 0 where one is free,
-searched from a place that the hash gives. A byte a slot in front of it says of most hashes that
-they are not in the set, and is small enough to stay in the cache.
+A window is some characters in a row. A set of hashes (`HashSet`) is searched from a place that the
+hash gives. Its sieve says of most hashes that they are not in it, and is small enough to stay in
+the cache.
 
 A function here calls only functions of this file: numba looks whether this file has changed, not
 others. This module loads numba: import it where it is used.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,22 +23,6 @@ base = np.uint64(0x9E3779B97F4A7C15)  # odd, so that a hash depends on all chara
 zero, one, three, seven = np.uint64(0), np.uint64(1), np.uint64(3), np.uint64(7)
 half = np.uint64(32)  # of a hash, in bits
 windows_at_once = 1 << 14  # of the source: their hashes stay in the cache
-
-
-class HashSet(NamedTuple):
-    """Hashes to look for, and which of them were found."""
-
-    table: Hashes  # (slots,)
-    sieve: Bytes  # (slots,)
-    starts: Bytes  # a sieve of what the windows begin with; empty if they are of one length
-    found: Bytes  # (slots,)
-
-    @classmethod
-    def with_room(cls, count: int, lengths: int = 1) -> HashSet:
-        """An empty set for so many hashes, of windows of that many lengths."""
-        slots = count * 5 // 3 + 1
-        sizes = slots, 4 * count if lengths > 1 else 0, slots
-        return cls(np.zeros(slots, np.uint64), *(np.zeros(size, np.uint8) for size in sizes))
 
 
 @inlined
@@ -121,26 +103,19 @@ def window_of(before: np.uint64, after: np.uint64, power: np.uint64) -> np.uint6
     return value + np.uint64(value == zero)
 
 
-@kernel
-def limit(ends: Ends, most: int, reach: NDArray[np.int32]) -> None:
-    """What can at most be copied from each character (N,) on: up to the end of its text, or `most`."""
-    start = 0
-    for end in ends:
-        for at in range(start, end):
-            reach[at] = min(end - at, most)
-        start = end
-
-
-@kernel
-def count_windows(ends: Ends, wanted: NDArray[np.int64], reach: NDArray[np.int32]) -> int:
-    """How many windows of the length that is `wanted` of each text (S,), 0 for none, may be copied."""
-    total = start = 0
-    for text in range(len(ends)):
-        if wanted[text]:
-            for at in range(start, ends[text]):
-                total += reach[at] >= wanted[text]
-        start = ends[text]
-    return total
+@inlined
+def hash_at(
+    places: NDArray[np.int64], length: int, power: np.uint64, sums: Hashes, values: Hashes
+) -> None:
+    """The hashes of the windows of a length at ascending places."""
+    if len(places) and places[-1] == len(places) - 1:  # all places: this takes vectors
+        first, last = sums[: len(places)], sums[length : length + len(places)]
+        for at in range(len(places)):
+            values[at] = window_of(first[at], last[at], power)
+    else:
+        for number in range(len(places)):
+            at = places[number]
+            values[number] = window_of(sums[at], sums[at + length], power)
 
 
 @kernel
@@ -149,17 +124,17 @@ def insert_windows(
     ends: Ends,
     wanted: NDArray[np.int64],
     powers: Hashes,
-    shortest: int,
+    begun: NDArray[np.int64],
     reach: NDArray[np.int32],
     table: Hashes,
     sieve: Bytes,
     starts: Bytes,
     slots: NDArray[np.int32],
 ) -> None:
-    """Put the windows that `count_windows` counts into a set; fills where each is, (N,).
+    """Put the windows that `window_limits` counts into a set; fills where each is, (N,).
 
-    `powers` are those of `base`, up to the longest length; beginnings of windows, of `shortest`
-    tokens, go into the sieve `starts`.
+    `powers` are those of `base`, up to the longest length; beginnings of windows, of each of the
+    ascending lengths `begun`, go into the sieve `starts`.
     """
     start = 0
     for text in range(len(ends)):
@@ -170,9 +145,9 @@ def insert_windows(
             if reach[start + at] >= length:
                 value = window_of(sums[at], sums[at + length], powers[length])
                 slots[start + at] = put(value, table, sieve)
-                if len(starts):
-                    beginning = window_of(sums[at], sums[at + shortest], powers[shortest])
-                    add_to_sieve(beginning, starts)
+                for few in begun:
+                    if few <= length:
+                        add_to_sieve(window_of(sums[at], sums[at + few], powers[few]), starts)
         start = ends[text]
 
 
@@ -181,6 +156,7 @@ def mark_windows(
     part: NDArray[np.integer],
     windows: int,
     lengths: NDArray[np.int64],
+    begun: NDArray[np.int64],
     powers: Hashes,
     table: Hashes,
     sieve: Bytes,
@@ -190,65 +166,30 @@ def mark_windows(
     """Mark what is in a set of the windows at the first places of a source, of ascending lengths.
 
     `part` has `windows` places, and behind the last of them as much of the source as there is, up
-    to the longest length.
+    to the longest length. Where no window begins, by a length in `begun`, none is looked for.
     """
     shortest, longest = lengths[0], lengths[-1]
     step = max(windows_at_once, longest)
-    sums = np.empty(step + longest, np.uint64)
-    values, places, kept = (
-        np.empty(step, np.uint64),
-        np.empty(step, np.int64),
-        np.empty(step, np.int64),
-    )
+    sums, values = np.empty(step + longest, np.uint64), np.empty(step, np.uint64)
+    places, kept = np.empty(step, np.int64), np.empty(step, np.int64)
     for start in range(0, min(windows, len(part) - shortest + 1), step):
         size = min(step + longest - 1, len(part) - start)
-        count = min(step, windows - start, size - shortest + 1)
+        left = min(step, windows - start, size - shortest + 1)
         add_up(part[start : start + size], sums)
-        first, last = sums[:count], sums[shortest : shortest + count]
-        for at in range(count):
-            values[at] = window_of(first[at], last[at], powers[shortest])
-        if len(starts) == 0:
-            mark_all(values[:count], table, sieve, found, kept)
-            continue
-        few = sift(values[:count], starts, places)
+        for at in range(left):
+            places[at] = at
+        tier = 0
         for length in lengths:
-            while few and places[few - 1] + length > size:
-                few -= 1
-            for number in range(few):
-                at = places[number]
-                values[number] = window_of(sums[at], sums[at + length], powers[length])
-            mark_all(values[:few], table, sieve, found, kept)
-
-
-@kernel
-def settle(
-    ends: Ends,
-    wanted: NDArray[np.int64],
-    slots: NDArray[np.int32],
-    found: Bytes,
-    reach: NDArray[np.int32],
-    most: NDArray[np.int64],
-) -> NDArray[np.int64]:
-    """How many wanted windows of each text (S,) were found; what was not limits `reach` and `most`."""
-    hits, start = np.zeros(len(ends), np.int64), 0
-    for text in range(len(ends)):
-        length, longest = wanted[text], 0
-        for back in range(ends[text] - start if length else 0):
-            at = ends[text] - 1 - back
-            possible = int(reach[at])
-            if possible >= length:
-                if found[slots[at]]:
-                    hits[text] += 1
-                else:
-                    possible = length - 1
-            # Nothing ends later than what is copied from the next character on.
-            possible = min(possible, int(reach[at + 1]) + 1 if back else 1)
-            reach[at] = possible
-            longest = max(longest, possible)
-        if length:
-            most[text] = longest
-        start = ends[text]
-    return hits
+            while left and places[left - 1] + length > size:
+                left -= 1
+            hash_at(places[:left], length, powers[length], sums, values)
+            if tier < len(begun) and begun[tier] == length:
+                few = sift(values[:left], starts, kept)
+                for number in range(few):
+                    values[number] = values[kept[number]]
+                    places[number] = places[kept[number]]
+                left, tier = few, tier + 1
+            mark_all(values[:left], table, sieve, found, kept)
 
 
 @kernel

@@ -11,6 +11,7 @@ import unicodedata
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.text.hash_set import HashSet
 from flows.text.joined import reading, starts_of, texts_of
 from flows.text.vocabulary import TokenArray, Vocabulary
 from rnncore import Tokens
@@ -49,7 +50,7 @@ def words_in(
     from flows.text import window_search  # here, since numba is slow to load
 
     hashes, counts = hashes_of_words(tokens, ends, is_letter)
-    words = window_search.HashSet.with_room(len(hashes))
+    words = HashSet.with_room(len(hashes))
     slots = np.empty(len(hashes), np.int32)
     window_search.insert(hashes, words.table, words.sieve, slots)
     value = 0  # the hash of a word that goes on in the next piece

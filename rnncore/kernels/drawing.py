@@ -65,19 +65,16 @@ def draw_token(
     of these the fewest that have the probability `top_p`; at temperature 0 it is the likeliest.
     """
     shift = add_bias(ps, start, by)
-    total = exponentials(ps, start, shift, 1.0, es)
-    log_total = math.log(total)
+    plain, total = exponentials(ps, start, shift, temperature, es)
     if temperature == 0:
         token = first_at_least(ps, start, V, shift)
     else:
-        if temperature != 1:
-            total = exponentials(ps, start, shift, temperature, es)
         if top_k < V:
             total = keep_likeliest(ps, start, V, es, top_k, True)
         if top_p < 1:
             total = keep_likeliest(ps, start, V, es, top_p * total, False)
         token = choose(es, V, uniform * total)
-    return token, float(log_total - (ps.flat[start + token] - shift))
+    return token, float(math.log(plain) - (ps.flat[start + token] - shift))
 
 
 @inlined
@@ -95,15 +92,24 @@ def add_bias(ps: FloatArray, start: int, by: FloatArray) -> float:
 @inlined
 def exponentials(
     ps: FloatArray, start: int, shift: float, temperature: float, es: FloatArray
-) -> float:
-    """Unnormalised probabilities of a row of scores, the largest of them 1; returns their sum."""
-    sums = broadcast(ps, 0.0)
+) -> tuple[float, float]:
+    """Unnormalised probabilities of a row of scores, the largest of them 1.
+
+    Returns their sum at temperature 1, and at the given one.
+    """
+    plain, sums = broadcast(ps, 0.0), broadcast(ps, 0.0)
+    if temperature == 0 or temperature == 1:  # noqa: PLR1714 - numba knows no sets of both
+        for v in range(0, len(es), lanes(es)):
+            e = exp(load(ps, start + v) - shift)
+            store(es, v, e)
+            plain = plain + e
+        return sum_lanes(plain), sum_lanes(plain)
     for v in range(0, len(es), lanes(es)):
-        e = exp((load(ps, start + v) - shift) / temperature)
+        y = load(ps, start + v) - shift
+        e = exp(y / temperature)
         store(es, v, e)
-        sums = sums + e
-    total: float = sum_lanes(sums)
-    return total
+        plain, sums = plain + exp(y), sums + e
+    return sum_lanes(plain), sum_lanes(sums)
 
 
 @inlined

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rnncore.kernels.passes import add_input_and_tanh, largest_score, token_at
 from rnncore.kernels.simd import (
     broadcast,
+    clear,
     compiled,
     copy,
     exp,
@@ -21,7 +22,7 @@ from rnncore.kernels.simd import (
     product,
     sum_lanes,
 )
-from rnncore.kernels.workspace import Text, Transposed, Weights, like, padded_hidden
+from rnncore.kernels.workspace import Text, Transposed, Weights, like
 from rnncore.parameters import FloatArray
 
 rows_at_once = 256  # time steps × units, whose scores are one product; both stay in the cache
@@ -39,27 +40,65 @@ class Window(NamedTuple):
     ps: FloatArray  # (rows, Vp) scores
 
 
-def window_of(network: Weights, hidden: FloatArray) -> Window:
-    """A window for units that start with the hidden states `hidden` (S, H)."""
-    rows = len(hidden) + rows_at_once
-    hs, tokens = padded_hidden(hidden, network, rows=rows), np.zeros(rows, np.int64)
-    return Window(hs, tokens, tokens.copy(), like(network, rows_at_once, len(network.Why)))
+def window_of(network: Weights, units: int) -> Window:
+    """A window for so many units."""
+    rows = units + rows_at_once
+    hs, tokens = like(network, rows, len(network.Whh)), np.zeros(rows, np.int64)
+    return Window(hs, tokens, tokens.copy(), like(network, rows, len(network.Why)))
+
+
+@kernel
+def read_units(
+    H: int, network: Weights, transposed: Transposed, text: Text, starts: NDArray[np.int64],
+    lengths: NDArray[np.int64], hidden: FloatArray, side_by_side: int, window: Window,
+    firsts: NDArray[np.int64], step: int, nats: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Read units, the longest first, in groups of up to `side_by_side`, as `read` reads each.
+
+    They start with the hidden states `hidden` (units, H), or (0, H): with zeros.
+    """
+    units, Hp = len(lengths), window.hs.shape[1]
+    groups = (units + side_by_side - 1) // side_by_side
+    for group in range(groups):
+        first, last = units * group // groups, units * (group + 1) // groups
+        clear(window.hs, 0, (last - first) * Hp)
+        if len(hidden) > 0:
+            for n in range(first, last):
+                window.hs[n - first, :H] = hidden[n]
+        bounds = starts[first:last], lengths[first:last]
+        read_group(H, network, transposed, text, bounds, window, firsts[first:last], step, nats)
 
 
 @kernel
 def read(
-    H: int, network: Weights, transposed: Transposed, text: Text, starts: NDArray[np.int64],
-    lengths: NDArray[np.int64], window: Window, firsts: NDArray[np.int64], step: int,
-    nats: NDArray[np.float64],
+    H: int, network: Weights, transposed: Transposed, text: Text, hidden: FloatArray,
+    window: Window, nats: NDArray[np.float64],
+) -> int:  # fmt: skip
+    """Read a text of one stream from the hidden state `hidden` (H,); add its loss to `nats` (1,).
+
+    The row of `window` that is returned holds the last hidden state.
+    """
+    zero = np.zeros(1, np.int64)
+    window.hs[0, :H] = hidden
+    bounds = zero, zero + text.length
+    return read_group(H, network, transposed, text, bounds, window, zero, 0, nats)
+
+
+@compiled
+def read_group(
+    H: int, network: Weights, transposed: Transposed, text: Text,
+    bounds: tuple[NDArray[np.int64], NDArray[np.int64]], window: Window, firsts: NDArray[np.int64],
+    step: int, nats: NDArray[np.float64],
 ) -> int:  # fmt: skip
     """Read units of a text side by side, the longest first; add the loss of each character.
 
-    That of character t of unit n is added to `nats[firsts[n] + t * step]`: with a step of 0 all of
-    a unit are added up. `window` starts with a hidden state for each unit; the row of it that is
-    returned holds the last one of the first unit.
+    `bounds` are where they start, and their lengths. The loss of character t of unit n is added to
+    `nats[firsts[n] + t * step]`: with a step of 0 all of a unit are added up. `window` starts with a
+    hidden state for each unit; the row of it that is returned holds the last one of the first unit.
     """
     hs, tokens, places = window.hs, window.tokens, window.places
-    Hp, active = hs.shape[1], len(lengths)
+    (starts, lengths), Hp = bounds, hs.shape[1]
+    active = len(lengths)
     before, after = 0, active  # rows: the last time step, and the next one
     for n in range(active):
         tokens[n] = token_at(text, starts[n])

@@ -22,6 +22,8 @@ from rnncore.kernels.workspace import (
 from rnncore.parameters import FloatArray, Parameters
 
 most_units = 32  # read side by side
+units_at_once = 8 * most_units  # read before Python answers a signal: some tenths of a second
+most_texts = 256  # drawn side by side: what they need stays in the cache
 
 
 def read(
@@ -32,10 +34,9 @@ def read(
     Reading starts with the hidden state `hidden` (H,); `tokens` (N,) has at least one token.
     """
     network, H, nats = _network_of(parameters), parameters.hidden_size, np.zeros(1)
-    window, copies = forward.window_of(network, hidden.reshape(1, H)), transposed_copies(network)
-    text, length = text_of(tokens.reshape(1, -1)), np.array([len(tokens)])
-    first = np.zeros(1, np.int64)
-    row = forward.read(H, network, copies, text, first, length, window, first, 0, nats)
+    window, copies = forward.window_of(network, 1), transposed_copies(network)
+    text, start = text_of(tokens.reshape(1, -1)), np.array(hidden)
+    row = forward.read(H, network, copies, text, start, window, nats)
     return float(nats[0]), np.array(window.hs[row, :H])
 
 
@@ -84,16 +85,20 @@ def _read_units(
     units = longest_first[: np.count_nonzero(lengths > 1)]  # the others have nothing to predict
     work = 2 * len(tokens) * H * (H + parameters.vocabulary_size)
     threads = min(threads_for(work), len(units))
-    zeros = np.zeros((most_units, H), parameters.bh.dtype)
+    none = np.zeros((0, H), parameters.bh.dtype)
 
     def read_shares(shares: slice) -> None:
+        window = forward.window_of(network, most_units)
         for first in range(threads)[shares]:
             share = units[first::threads]
-            for group in np.array_split(share, -(-len(share) // most_units)):
-                begin = zeros[: len(group)] if hidden is None else hidden[group]
-                window = forward.window_of(network, begin)
-                bounds = starts[group], lengths[group]
-                forward.read(H, network, copies, text, *bounds, window, firsts[group], step, nats)
+            for at in range(0, len(share), units_at_once):
+                some = share[at : at + units_at_once]
+                bounds, begin = (
+                    (starts[some], lengths[some]),
+                    none if hidden is None else hidden[some],
+                )
+                forms = *bounds, begin, most_units, window, firsts[some], step, nats
+                forward.read_units(H, network, copies, text, *forms)
 
     _in_parts(read_shares, threads, threads)
 
@@ -127,15 +132,19 @@ def draw(
         drawing.draw(H, network, copies, *forms, texts[part], nats[part])
         last[part] = np.split(hs, 2)[length % 2][:, :H]
 
+    def draw_share(share: slice) -> None:
+        for start in range(share.start, share.stop, most_texts):
+            draw_part(slice(start, min(start + most_texts, share.stop)))
+
     work = 2 * texts.size * H * (H + Vp)
-    _in_parts(draw_part, streams, threads_for(work))
+    _in_parts(draw_share, streams, threads_for(work))
     return texts, nats, last
 
 
 def _in_parts(function: Callable[[slice], None], count: int, parts: int) -> None:
     """Call `function` with `parts` slices of `count` items, each in a thread of its own."""
     if parts == 1:
-        function(slice(None))
+        function(slice(0, count))
         return
     ends = [count * part // parts for part in range(parts + 1)]
     with ThreadPoolExecutor(parts) as pool:  # in the caller's context, to which log records belong

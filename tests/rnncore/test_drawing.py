@@ -23,6 +23,7 @@ from rnncore import (
     read,
     sample_batch,
 )
+from rnncore.kernels import inference
 from tests.support.networks import contracting_network
 
 Texts = tuple[Parameters, NDArray[np.floating], NDArray[np.int64], NDArray[np.float64]]
@@ -155,13 +156,14 @@ def test_a_text_is_the_same_in_slices_alone_and_with_others(
         assert [array[n].tolist() for array in whole] == [array[0].tolist() for array in alone]
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3])
-def test_threads_change_no_bit(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rnncore.kernels import inference
-
+@pytest.mark.parametrize(("threads", "at_once"), [(1, 1), (1, 3), (2, 2), (3, 256), (9, 256)])
+def test_threads_and_how_many_are_drawn_side_by_side_change_no_bit(
+    threads: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arguments = texts(33, 70, 7, 30, "float32", 5)
     expected = draw(*arguments, top_k=20, top_p=0.9)
     monkeypatch.setattr(inference, "threads_for", lambda _: threads)
+    monkeypatch.setattr(inference, "most_texts", at_once)
     found = draw(*arguments, top_k=20, top_p=0.9)
 
     assert [array.tolist() for array in expected] == [array.tolist() for array in found]

@@ -9,10 +9,12 @@ import pytest
 from tests.support.s3 import bucket, gateway, owner, s3, unsafe_server  # noqa: F401 - fixtures
 from tests.support.site import Site, password, started
 
+longest = ("test_lost_worker", "test_stopping", "test_container")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest file first, so that nothing has to wait for it at the end."""
-    items.sort(key=lambda item: item.path.stem != "test_stopping")
+    """Run the longest files first, so that nothing has to wait for them at the end."""
+    items.sort(key=lambda item: item.path.stem not in longest)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import runpy
 from datetime import timedelta
 from pathlib import Path
 
@@ -455,3 +456,11 @@ def test_too_many_rows_are_not_written(store: Store, monkeypatch: pytest.MonkeyP
     with pytest.raises(StoreError, match=f"it has {len(rows)} rows, .*: make samples_each"):
         save(store)
     assert not reports.exists(store, place)
+
+
+def test_the_documented_columns_are_the_columns() -> None:
+    """docs/report-schema.md has been written since the columns changed."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs/report-schema.md").read_text(encoding="utf-8")
+
+    assert page == runpy.run_path(str(root / "docs/write_report_schema.py"))["text"](page)
