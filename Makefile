@@ -69,8 +69,9 @@ format: .venv/dev  ## let ruff fix what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: .venv/dev  ## write docs/cli.md again, after a change of parameters
+docs: .venv/dev  ## write docs/cli.md and docs/report-schema.md again, after a change of parameters or columns
 	$(BIN)/python docs/write_cli.py
+	$(BIN)/python docs/write_report_schema.py
 
 bench: .venv/bench  ## print the benchmarks
 	$(BIN)/python -m benchmarks

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
-from flows.exceptions import OptionConflict
+from flows.exceptions import OptionConflict, StorageError
 from flows.lifecycle import choosing
 from flows.lifecycle.lineage import Subject, lineage
 from flows.parameters import (
@@ -32,10 +33,13 @@ from flows.registry_results import (
     VersionsResult,
 )
 from flows.reporting.exports.export import export_version
+from flows.reporting.index_page import write_index, write_pages
 from flows.reporting.page import write_page
 from flows.storage.registry import Decision, Registry
 from flows.storage.stores import Store, check_store, open_store
 from flows.storage.versions import Entry, History
+
+logger = logging.getLogger(__name__)
 
 # The options of each action, besides the model and the store.
 options_of: dict[str, tuple[str, ...]] = {
@@ -125,7 +129,11 @@ def _write(
 ) -> PageResult | ExportResult | TablesResult:
     """Write what is drawn from the store: a page, an export or tables."""
     if action == "page":
-        return PageResult(model=model, page_url=write_page(store, model, dry_run=dry_run))
+        return PageResult(
+            model=model,
+            page_url=write_page(store, model, dry_run=dry_run),
+            index_url=write_index(store, dry_run=dry_run),
+        )
     if action == "export":
         found = export_version(store, model, version, folder, dry_run=dry_run)
         return ExportResult(model=model, **found._asdict())
@@ -142,7 +150,16 @@ def _decide(
     if not dry_run:
         check_store(registry.store, single_writer=single_writer)
         decided = registry.append(draft)
+        _draw_pages(registry.store, registry.model)
     return _choice(registry.model, decided)
+
+
+def _draw_pages(store: Store, model: str) -> None:
+    """Draw what a decision changes; the decision stands where that fails."""
+    try:
+        write_pages(store, model)
+    except StorageError as error:
+        logger.warning("the decision stands, but its pages were not drawn: %s", error)
 
 
 def _listed(entry: Entry, history: History, champion: int | None) -> ListedVersion:

@@ -24,6 +24,7 @@ from flows.lifecycle.retention_plan import plan_retention
 from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import EvaluationOptions, SamplingOptions
+from flows.reporting.grid import Grid
 from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
 from flows.runtime.secrets import filesystem_options
@@ -281,8 +282,10 @@ def _resources(request: Request, found: Estimate) -> Lines:
 
 
 def _report(sampling: SamplingOptions, source: str) -> Lines:
-    count = len(sampling.temperatures) * sampling.samples_each
-    return {"report": f"{count:,} samples of {sampling.length:,} characters from {source}"}
+    grid = Grid.of(sampling)
+    return {
+        "report": f"{grid.samples:,} samples of {grid.length:,} characters from {source}: {grid}"
+    }
 
 
 def _champion(version: int, iteration: int) -> str:

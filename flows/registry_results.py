@@ -126,9 +126,10 @@ class PageResult(RegistryResult):
 
     model: str
     page_url: str
+    index_url: str  # of the page of all models
 
     def table(self) -> dict[str, str]:
-        return {"page": self.page_url}
+        return {"page": self.page_url, "all models": self.index_url}
 
 
 class ExportResult(RegistryResult):

@@ -7,12 +7,17 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
 
     main("report")
 
+from contextlib import suppress
+
 from flows import dry_run
+from flows.exceptions import StorageError
 from flows.parameters import ModelName, ReportedVersion, RunId, Sampling, StoreUrl, default
+from flows.reporting.identity import week_of
 from flows.results import ReportResult, report_result
 from flows.runtime.decorators import flow
 from flows.runtime.run_names import of_model
 from flows.tasks.find_checkpoint import find_checkpoint
+from flows.tasks.publish_samples import publish_samples
 from flows.tasks.write_report import write_report
 
 
@@ -27,5 +32,9 @@ def report(
     """Write a report of samples from a model's champion, or from a version or a run's newest
     checkpoint.
     """
+    week = week_of(sampling)
     checkpoint = find_checkpoint(store, model, run_id, version, sampling)
-    return report_result(checkpoint, write_report(checkpoint, sampling))
+    written, page = write_report(checkpoint, sampling, week), None
+    with suppress(StorageError):  # its task failed visibly; the report stands
+        page = publish_samples(model, written)
+    return report_result(checkpoint, written, page)

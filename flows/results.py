@@ -108,12 +108,14 @@ class ReportResult(FlowResult):
     report_id: str
     report_url: str
     rows: int
+    page_url: str | None = None  # of the report as HTML; None where it could not be drawn
 
     def table(self) -> dict[str, str]:
         return {
             "model": f"{self.model}, run {self.run_id}, iteration {self.iteration:,}",
             "samples": f"{self.rows:,} rows",
             **report_lines(self.report_url),
+            **_page(self.page_url),
         }
 
 
@@ -136,6 +138,7 @@ class RetrainResult(TrainResult):
     champion: int | None  # number of the model's champion now
     report_id: str | None
     report_url: str | None
+    page_url: str | None = None  # of the report as HTML; None where it could not be drawn
 
     @property
     def sentence(self) -> str:
@@ -163,6 +166,7 @@ class RetrainResult(TrainResult):
             **({"copied": copied} if (copied := self._copied()) else {}),
             **({"warnings": "; ".join(self.warnings)} if self.warnings else {}),
             **report,
+            **_page(self.page_url),
         }
 
     def _copied(self) -> str:
@@ -219,7 +223,9 @@ def _trained(dataset: DatasetRef, work: WorkRef, checkpoint: CheckpointRef) -> d
     }
 
 
-def report_result(checkpoint: CheckpointRef, report: ReportRef) -> ReportResult:
+def report_result(
+    checkpoint: CheckpointRef, report: ReportRef, page_url: str | None
+) -> ReportResult:
     """The result of the `report` flow."""
     run = checkpoint.run
     return ReportResult(
@@ -231,6 +237,7 @@ def report_result(checkpoint: CheckpointRef, report: ReportRef) -> ReportResult:
         report_id=report.report_id,
         report_url=report.url,
         rows=report.rows,
+        page_url=page_url,
     )
 
 
@@ -277,6 +284,16 @@ def answered_result(
         report_id=None,
         report_url=None,
     )
+
+
+def with_page(result: RetrainResult, page_url: str) -> RetrainResult:
+    """A result whose report has been drawn."""
+    return result.model_copy(update={"page_url": page_url})
+
+
+def _page(url: str | None) -> dict[str, str]:
+    """The line of a report's page."""
+    return {"page": url} if url else {}
 
 
 def _outcome(decided: VersionRef) -> Literal["promoted", "rejected"]:

@@ -33,13 +33,15 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
-from flows.results import RetrainResult, answered_result, retrain_result
+from flows.reporting.identity import week_of
+from flows.results import RetrainResult, answered_result, retrain_result, with_page
 from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
 from flows.runtime.run_names import of_model
 from flows.tasks.check_text import check_text
+from flows.tasks.draw_pages import draw_pages
 from flows.tasks.evaluate_checkpoint import evaluate_checkpoint
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
@@ -48,6 +50,7 @@ from flows.tasks.profile_dataset import profile_dataset
 from flows.tasks.promote_checkpoint import promote_checkpoint
 from flows.tasks.publish_model_page import publish_model_page
 from flows.tasks.publish_page import publish_page
+from flows.tasks.publish_samples import publish_samples
 from flows.tasks.retain_model import retain_model
 from flows.tasks.retain_store import retain_store
 from flows.tasks.write_report import write_report
@@ -85,7 +88,7 @@ def retrain(
 
     It starts from the champion. Work that the store holds already is not done again.
     """
-    started = time.monotonic()
+    started, week = time.monotonic(), week_of(sampling)
     request = TrainingRequest(
         model=model,
         seed=seed,
@@ -113,7 +116,7 @@ def retrain(
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)
-        written = write_report(measured.checkpoint, sampling)
+        written = write_report(measured.checkpoint, sampling, week)
         decided = promote_checkpoint(work, measured, judging, findings, written)
         seconds = time.monotonic() - started
         result = retrain_result(dataset, start, end, measured, decided, written, seconds)
@@ -121,9 +124,12 @@ def retrain(
         with suppress(StorageError):  # its task failed visibly; the decision stands
             if has_changed:
                 retain_model(store, model, retention)
+    with suppress(StorageError):
+        result = with_page(result, publish_samples(model, written, again=has_changed))
     publish_page(measured.checkpoint, decided, written, result)
     with suppress(StorageError):
         if has_changed:
             retain_store(store)
+            draw_pages(store, model)
     publish_model_page(store, model)
     return completed(result, result.outcome, result.sentence, result.warnings)

@@ -18,7 +18,7 @@ from rnncore.exceptions import (
 from rnncore.growth import grow, warm_start
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import Hyperparameters, Parameters
-from rnncore.sampling import sample, sample_batch
+from rnncore.sampling import Drawn, draw, sample, sample_batch
 from rnncore.state import TrainingState
 from rnncore.streams import iterations_per_epoch, next_input
 from rnncore.text import TokenRanges, Tokens
@@ -26,6 +26,7 @@ from rnncore.training import train
 
 __all__ = [
     "Arithmetic",
+    "Drawn",
     "Hyperparameters",
     "InvalidHyperparameter",
     "InvalidTokens",
@@ -36,6 +37,7 @@ __all__ = [
     "TrainingDiverged",
     "TrainingState",
     "bits_per_character",
+    "draw",
     "grow",
     "iterations_per_epoch",
     "loss_and_gradients",

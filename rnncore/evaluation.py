@@ -54,13 +54,23 @@ def bits_per_character(
 
 
 def nats_of_characters(
-    parameters: Parameters, tokens: NDArray[np.integer], ends: Sequence[int] | NDArray[np.integer]
+    parameters: Parameters,
+    tokens: NDArray[np.integer],
+    ends: Sequence[int] | NDArray[np.integer],
+    hidden: FloatArray | None = None,
 ) -> NDArray[np.float64]:
     """Cross entropy, in nats, of each of the tokens (N,) of a text that is read unit by unit.
 
-    Units are as in `bits_per_character`; the first token of each, which is given, has 0.
+    Units are as in `bits_per_character`; the first token of each, which is given, has 0. Each
+    starts with its row of `hidden` (units, H), by default with zeros.
     """
-    return kernels.nats_of_tokens(parameters, tokens, _checked_ends(parameters, tokens, ends))
+    checked = _checked_ends(parameters, tokens, ends)
+    if hidden is not None:
+        expected = len(checked), parameters.hidden_size
+        if hidden.shape != expected:
+            raise InvalidTokens(f"hidden states must have shape {expected}, not {hidden.shape}")
+        hidden = hidden.astype(parameters.bh.dtype, copy=False)
+    return kernels.nats_of_tokens(parameters, tokens, checked, hidden)
 
 
 def restrict(parameters: Parameters, known: NDArray[np.bool_]) -> Parameters:

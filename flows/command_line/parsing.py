@@ -22,7 +22,9 @@ from flows.storage.urls import check_url, public_url, urls_of
 
 if TYPE_CHECKING:  # the command `registry` needs no Prefect
     from prefect import Flow
+    from pydantic_core import ErrorDetails
 
+priming = "sampling.priming"  # its values are texts, which pydantic-settings would read as JSON
 longest_shown = 200  # characters of a value, in a message
 words = {"true": "", "false": "no-"}  # after a flag, and what stands before its name then
 
@@ -126,11 +128,12 @@ def parse_form(form: Form, arguments: Sequence[str], prog: str | None = None) ->
     model = create_model(form.name, __base__=Command, __doc__=about, **fields)
     corpora, others = _take_out("corpus", arguments) if "corpus" in fields else ([], arguments)
     given: dict[str, Any] = {"corpus": _addresses(corpora)} if corpora else {}
+    primings, others = _take_out(priming, list(_with_sections(others, hints)))
+    if primings and "sampling" in fields:
+        given["sampling"] = {"priming": _texts(primings)}
     # pydantic-settings takes the arguments by names that a created model's type does not show
     return model(
-        _cli_parse_args=list(
-            _with_all_lines(_with_flags(_with_sections(others, hints), _flags(hints)))
-        ),
+        _cli_parse_args=list(_with_all_lines(_with_flags(others, _flags(hints)))),
         _cli_prog_name=prog or f"python -m flows.{form.name}",
         **given,
     )
@@ -232,10 +235,25 @@ def _addresses(values: Sequence[str]) -> str | list[str]:
     return found[0] if len(found) == 1 else found
 
 
+def _texts(values: Sequence[str]) -> list[str]:
+    """Priming texts: JSON lists, or texts as they are.
+
+    >>> _texts(["a, b", "null", "[a", '["c", "d"]'])
+    ['a, b', 'null', '[a', 'c', 'd']
+    """
+    found: list[str] = []
+    for value in values:
+        try:
+            found += TypeAdapter(list[str]).validate_json(value, strict=True)
+        except ValidationError:
+            found.append(value)
+    return found
+
+
 def describe_validation(error: ValidationError, meanings: Mapping[str, str]) -> str:
     """One sentence for the first thing that is wrong: where, what was expected, what was found."""
     # Of a value that may be of several kinds, each kind has an error: what has the right one is meant.
-    first = min(error.errors(), key=lambda each: each["type"].endswith("_type"))
+    first = min(error.errors(), key=_likelihood)
     name = ".".join(str(part) for part in first["loc"] if _is_name(part))
     expected = first["msg"][0].lower() + first["msg"][1:]
     meaning = meanings.get(name)
@@ -245,6 +263,12 @@ def describe_validation(error: ValidationError, meanings: Mapping[str, str]) -> 
     if isinstance(given, str):  # a part of a longer one could end within a password
         found = public_url(given)[:longest_shown] if len(given) <= longest_address else "…"
     return f"--{name}: {expected}, found {found!r}{about}; see --help"
+
+
+def _likelihood(error: ErrorDetails) -> tuple[bool, bool]:
+    """How unlikely an error is meant: one of the wrong kind, or of a list whose values are wrong."""
+    kind = error["type"]
+    return kind == "too_short" and bool(error["input"]), kind.endswith("_type")
 
 
 def describe_settings(error: SettingsError) -> str:

@@ -7,25 +7,20 @@ text, a file's name or a record is therefore in a code span or a code block.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
-from prefect.artifacts import (
-    create_progress_artifact,
-    create_table_artifact,
-    update_progress_artifact,
-)
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.runtime import flow_run
 
 from flows.parameters import StoreUrl, default
-from flows.reporting.page import decided
-from flows.reporting.story import Night, Story, bits, minute
+from flows.reporting.story import Night, Story, bits, decided, minute
 from flows.results import RetrainResult
 from flows.runtime.background import BackgroundCall
 from flows.storage.canonical import digest
@@ -36,10 +31,10 @@ if TYPE_CHECKING:
     import pyarrow as pa  # it takes 40 MB, and what shows progress needs none
 
 patience_seconds = 5  # for the server to receive the last state
-shown_rows = 20  # of a report, in the UI
-shown_characters = 400  # of a sample, in a table
+shown_samples = 3  # of each temperature
+line_width = 60  # characters of a line of code that both UIs show whole
 shown_nights = 50
-long_values = ("checkpoint", "report", "read it with")  # too wide for the table
+long_values = ("checkpoint", "report", "page", "read it with")  # too wide for the table
 
 
 class Progress:
@@ -77,30 +72,20 @@ def send_progress(artifact: UUID, percent: float) -> None:
         update_progress_artifact(artifact, progress=percent)
 
 
-def show_samples(store: str, model: str, table: pa.Table) -> None:
-    """The first rows of a report as a table."""
-    samples = [row for row in table.to_pylist() if row["kind"] == "sample"][:shown_rows]
-    create_table_artifact(
-        table=[
-            {
-                "sample": row["sample_number"],
-                "temperature": row["temperature"],
-                "nats per character": round(row["nats_per_character"], 3),
-                "text": code_span(row["text"][:shown_characters]),
-            }
-            for row in samples
-        ],
-        key=artifact_key("samples", store, model),
-        description=f"First samples of report {code_span(samples[0]['report_id'])}"
-        if samples
-        else None,
-    )
+def show_samples(store: str, model: str, table: pa.Table, files: Mapping[str, str]) -> None:
+    """The first samples of a report, and where its files are, by name."""
+    lines = [
+        f"# Samples of model {model}",
+        *(f"{name}:\n{code_block(address)}" for name, address in files.items()),
+        *_samples_by_temperature(table, shown_samples),
+    ]
+    publish(artifact_key("samples", store, model), f"First samples of model {model}", lines)
 
 
 def show_page(store: str, result: RetrainResult, picture: bytes, table: pa.Table) -> None:
     """Decision, loss curve (a PNG), metrics and samples of a finished run on one page."""
     values = result.table()
-    files = {name: values.pop(name) for name in long_values}
+    files = {name: values.pop(name) for name in long_values if name in values}
     encoded = base64.b64encode(picture).decode()
     lines = [
         f"# Model {result.model} at iteration {result.iteration:,}",
@@ -109,7 +94,7 @@ def show_page(store: str, result: RetrainResult, picture: bytes, table: pa.Table
         "| metric | value |\n|---|---|",
         *(f"| {name} | {cell(value)} |" for name, value in values.items()),
         "\n## Samples",
-        *_samples_by_temperature(table),
+        *_samples_by_temperature(table, 1),
         "## Files",
         *(f"{name}:\n{code_block(value)}" for name, value in files.items()),
     ]
@@ -185,13 +170,31 @@ def _place(store: str) -> str:
     return public_url(store).rstrip("/")
 
 
-def _samples_by_temperature(table: pa.Table) -> list[str]:
-    """The first sample of each temperature, in code blocks."""
-    first: dict[float, str] = {}
-    for row in table.to_pylist():
-        if row["kind"] == "sample":
-            first.setdefault(row["temperature"], row["text"])
-    return [
-        f"### Temperature {temperature:g}\n{code_block(text)}"
-        for temperature, text in sorted(first.items())
-    ]
+def _samples_by_temperature(table: pa.Table, most: int) -> Iterator[str]:
+    """Samples of the first priming text and seed in code blocks, so many of each temperature."""
+    from flows.reporting.excerpt import excerpt_of  # pyarrow takes 40 MB
+
+    for group in excerpt_of(table).groups[:1]:
+        for temperature, some in group.samples.items():
+            yield f"### Temperature {temperature:g}"
+            for sample in some[:most]:
+                number = f"number {sample.row['sample_number']}:\n" if most > 1 else ""
+                yield f"{number}{code_block(wrapped(sample.text))}"
+
+
+def wrapped(text: str) -> str:
+    """`text` with long lines broken, after a space where there is one: blocks of code do not wrap.
+
+    >>> print(wrapped("abcde " * 11))  # doctest: +NORMALIZE_WHITESPACE
+    abcde abcde abcde abcde abcde abcde abcde abcde abcde abcde
+    abcde
+    """
+    return "\n".join(piece for line in text.split("\n") for piece in _pieces(line))
+
+
+def _pieces(line: str) -> Iterator[str]:
+    while len(line) > line_width:
+        end = line.rfind(" ", 1, line_width) + 1 or line_width
+        yield line[:end]
+        line = line[end:]
+    yield line

@@ -10,10 +10,16 @@ from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import operations_per_second
 from flows.lifecycle.work import Work
 from flows.parameters import SamplingOptions
+from flows.reporting.drawing import samples_at_once
+from flows.reporting.grid import Grid, widest
+from flows.reporting.identity import report_identity, week_of
+from flows.reporting.priming import encode_primings, encode_stop
+from flows.reporting.samples import snapshot_length
 from flows.storage import bounds, datasets
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.datasets import ScannedText
 from flows.storage.open_run import OpenRun
+from flows.storage.report_files import ReportPlace
 from flows.storage.stores import Store
 from flows.text import Vocabulary
 from rnncore import Hyperparameters, estimates
@@ -26,9 +32,13 @@ window_bytes = 40_000_000  # of the text that is trained on
 read_bytes = 48  # of memory for each character of held-out text: tokens, and nats of two networks
 state_copies = 5  # of a state while it is written or read
 files_of_dataset = 6  # with its profile, and the record of its source
-text_copies = 6  # of samples: rows, columns, the file, and read back
-row_bytes = 3000  # of a sample without its texts
-table_row_bytes = 300  # the same in a table
+text_copies = 4  # of a part of a report: its batches, the table, the file, and read back
+row_bytes = 3000  # of a snapshot
+table_row_bytes = 600  # of a sample in a table, without its texts
+stored_row_bytes = 200  # the same in a file
+drawn_bytes = 100  # of memory for each character of samples that are drawn and measured together
+measuring_operations = 2e-7 * operations_per_second  # for each character of a sample
+searching_operations = 5e-8 * operations_per_second  # for each of the training text
 record_bytes = 4096  # of a small object, with a checkpoint's header
 checkpoint_operations = 0.05 * operations_per_second  # a task of Prefect
 
@@ -71,8 +81,14 @@ def estimate_report(
     """What it takes to report on a checkpoint; a report that exists takes nothing."""
     if _is_reported(opened.store, opened.model, opened.run_id, record, sampling):
         return Estimate(program_bytes)
+    from flows.reporting.writing import Report  # as below
+
+    report = Report(opened, record.digest, sampling)
+    vocabulary, characters = report.payload.vocabulary, report.training_characters
+    encode_primings(vocabulary, sampling)  # refuse them before anything is drawn
+    encode_stop(vocabulary, sampling)
     snapshots = len(opened.log.records())
-    samples = _samples(opened.vocabulary, opened.run.network(), sampling, snapshots)
+    samples = _samples(vocabulary, opened.run.network(), sampling, snapshots, characters)
     if opened.store.local_file(".") is None:
         samples = samples._replace(disk=0)
     return _together([samples], program_bytes)
@@ -98,7 +114,8 @@ def _training(
         or not _is_reported(store, request.model, work.run.run_id, record, request.sampling)
     ):
         network, snapshots = request.training.network(), len(records) + checkpoints
-        parts.append(_samples(work.vocabulary, network, request.sampling, snapshots))
+        characters = request.divide(dataset).training.characters
+        parts.append(_samples(work.vocabulary, network, request.sampling, snapshots, characters))
     return parts
 
 
@@ -135,45 +152,52 @@ def _chunks(
 
 
 def _samples(
-    vocabulary: Vocabulary, network: Hyperparameters, options: SamplingOptions, snapshots: int
+    vocabulary: Vocabulary,
+    network: Hyperparameters,
+    options: SamplingOptions,
+    snapshots: int,
+    characters: int,
 ) -> Estimate:
-    """The samples of a report, each read again for its surprise, and the file with snapshots."""
-    from flows.reporting.samples import samples_at_once, snapshot_length
+    """The samples of a report, in parts, compared with a text of so many characters; snapshots."""
     from flows.storage import reports  # pyarrow takes 40 MB: only what has samples needs it
 
-    V, count = len(vocabulary), len(options.temperatures) * options.samples_each
-    widest = 3  # bytes of U+FFFD, for bytes that are no UTF-8
-    if vocabulary.unit == "character":
-        widest = len(vocabulary.characters[-1].encode("utf-8", "surrogatepass"))
-    priming = len(options.primings[0].encode("utf-8", "surrogatepass"))
-    text = widest * options.length + priming
-    taken = snapshots * (widest * snapshot_length + table_row_bytes)
-    file = taken + count * (widest * options.length + 100) + priming + record_bytes
-    table = taken + count * (text + table_row_bytes)
-    drawn = 4 * 8 * min(count, samples_at_once) * options.length  # numbers and tokens
+    V, grid, bytes_each = len(vocabulary), Grid.of(options), widest(vocabulary)
+    part = grid.part_samples(bytes_each)
+    one = bytes_each * options.length + grid.longest_priming
+    taken = snapshots * (bytes_each * snapshot_length + table_row_bytes)
+    file = taken + part * (one + stored_row_bytes) + record_bytes
+    table = taken + part * (one + table_row_bytes)
+    together = min(grid.samples, samples_at_once(options.length))
+    files = len(grid.parts(bytes_each)) + 1  # and the summary; each has a record
     return Estimate(
         memory=max(
-            estimates.reading_bytes(V, network) + drawn,
+            estimates.reading_bytes(V, network) + drawn_bytes * together * options.length,
             state_copies * estimates.state_bytes(V, network),
         )
-        + count * (row_bytes + text_copies * text),
-        disk=file,
-        files=2,
-        operations=2
-        * count
-        * options.length
-        * estimates.reading_operations(V, network.hidden_size),
-        objects=reports.planned("a report", rows=count + snapshots, file=file, table=table),
+        + snapshots * row_bytes
+        + text_copies * table,
+        disk=taken + grid.samples * (one + stored_row_bytes) + 2 * files * record_bytes,
+        files=2 * files,
+        operations=_drawing(grid, estimates.reading_operations(V, network.hidden_size))
+        + -(-grid.samples // together) * characters * searching_operations,
+        objects=reports.planned("a report", rows=part + snapshots, file=file, table=table),
     )
+
+
+def _drawing(grid: Grid, character: float) -> float:
+    """Operations to read the priming texts, and to draw and measure the samples."""
+    drawn = grid.samples * grid.length
+    return sum(map(len, grid.primings)) * character + drawn * (character + measuring_operations)
 
 
 def _is_reported(
     store: Store, model: str, run_id: str, record: CheckpointRecord, sampling: SamplingOptions
 ) -> bool:
-    from flows.reporting.writing import report_identity
     from flows.storage import reports  # as above
 
-    return reports.exists(store, model, report_identity(run_id, record.digest, sampling))
+    log = CheckpointLog(store, model, run_id)
+    name = report_identity(run_id, record.digest, sampling, week_of(sampling))
+    return reports.exists(store, ReportPlace(model, name, log.month(record.digest)))
 
 
 def _together(parts: list[Estimate], memory: int) -> Estimate:

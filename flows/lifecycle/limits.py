@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from flows.storage.stores import Store
 
 default_files = 100_000
 default_hours = 168.0
+long_hours = 1  # of which a run warns before it starts
+logger = logging.getLogger(__name__)
 
 
 class Limits(NamedTuple):
@@ -41,7 +44,7 @@ class Limits(NamedTuple):
     def check(self, found: Estimate) -> None:
         """Raise `LimitExceeded` for an estimate above one of these limits.
 
-        `StoreError` for an object that could not be read back.
+        `StoreError` for an object that could not be read back. A long run is logged.
         """
         if found.memory > self.memory:
             raise LimitExceeded(
@@ -71,6 +74,12 @@ class Limits(NamedTuple):
             )
         for planned in found.objects:
             planned.check()
+        if found.hours > long_hours:
+            logger.warning(
+                "the run takes about %.1f hours at %.0e operations per second",
+                found.hours,
+                operations_per_second,
+            )
 
 
 def limits_of(store: Store) -> Limits:

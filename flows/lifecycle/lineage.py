@@ -244,8 +244,8 @@ class _Family:
     def _reports(self, runs: set[str], digests: set[str]) -> Iterator[str]:
         from flows.storage import reports  # as above
 
-        for known in reports.manifests(self._store, self._model):
-            name = known.report_id
+        found = reports.manifests(self._store, self._model)
+        for name, known in {known.report_id: known for known in found}.items():
             about = _if_there(reports.checkpoint_of, self._store, self._model, name, known)
             if about and (about[0] in runs or about[1] in digests):
                 yield name

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.exceptions import CorpusError
 from flows.parameters import EvaluationOptions, ReadingOptions, SamplingOptions, TrainingOptions
+from flows.reporting.priming import encode_primings, encode_stop
 from flows.storage.datasets import ScannedText
 from flows.storage.open_run import check_split
 from flows.storage.runs import Run, make_run
@@ -36,9 +37,10 @@ class TrainingRequest(BaseModel):
         return texts
 
     def check_priming(self, vocabulary: Vocabulary) -> None:
-        """Refuse a priming text with characters that a run's vocabulary lacks."""
+        """Refuse priming texts and a stop text with characters that a run's vocabulary lacks."""
         if self.sampling:
-            vocabulary.encode(self.sampling.primings[0], "priming text")
+            encode_primings(vocabulary, self.sampling)
+            encode_stop(vocabulary, self.sampling)
 
     def check_vocabulary(self, vocabulary: Vocabulary) -> None:
         """Refuse a vocabulary in which nothing can be predicted, or larger than is asked for."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from flows.parameters.section import Section, whole_number
 
@@ -84,6 +84,11 @@ class SamplingOptions(Section):
         description="Write a report even where the same one was written in another week: the ISO week"
         " becomes part of its identity",
     )
+
+    @field_validator("priming", "seed")
+    @classmethod
+    def _without_list_of_one(cls, value: Any) -> Any:
+        return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
     @property
     def primings(self) -> tuple[str, ...]:

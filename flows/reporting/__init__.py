@@ -2,10 +2,17 @@
 
 __all__ = [  # modules: each is imported by its name
     "curve",
+    "drawing",
+    "grid",
+    "identity",
     "page",
+    "priming",
     "reading",
     "samples",
     "selection",
+    "statistics",
     "story",
+    "summary",
+    "tables",
     "writing",
 ]

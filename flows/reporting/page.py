@@ -2,109 +2,105 @@
 
 from __future__ import annotations
 
-import base64
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from html import escape
 
-from flows.reporting.curve import champion_curve_png
-from flows.reporting.story import Night, Story, bits, minute, story_of
+from flows.reporting import markup
+from flows.reporting.addresses import index_path, model_page_path, relative, report_page_path
+from flows.reporting.charts import Series, line_chart
+from flows.reporting.markup import Cell
+from flows.reporting.story import Night, Story, bits, decided, minute, story_of
 from flows.storage import bounds
-from flows.storage.names import derived_folder
 from flows.storage.stores import Store
-from flows.visible import visible
 
 shown_nights = 1000
-
-style = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem;
-       color: #24292f; background: #fbfbf9; }
-img { max-width: 100%; height: auto; }
-table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #d8dee4; }
-td { overflow-wrap: anywhere; }
-.number { text-align: right; white-space: nowrap; }
-.promoted { color: #1a7f37; } .rejected { color: #c4314b; } .rolled_back { color: #8b5a00; }
-"""
-
-
-def page_path(model: str) -> str:
-    """Path of a model's page in the store."""
-    return f"{derived_folder}/{model}.html"
+colours = {"promoted": "green", "rejected": "red", "rolled_back": "amber"}  # of decisions
+columns = (
+    *("Record", "Time", "Decision", "Bits per character"),
+    *("Champion after it", "Sum of losses", "Why", "Samples"),
+)
 
 
 def write_page(store: Store, model: str, *, dry_run: bool = False) -> str:
     """Draw the page of a model and put it in the place of the one before; where it is."""
-    story, path = story_of(store, model), page_path(model)
+    story, path = story_of(store, model), model_page_path(model)
     if not dry_run:
-        data = html(story, champion_curve_png(story), datetime.now(UTC)).encode()
-        bounds.check(store.location(path), len(data), bounds.page)
-        store.replace(path, data)
+        replace_page(store, path, html(story, datetime.now(UTC)))
     return store.location(path)
 
 
-def html(story: Story, picture: bytes, now: datetime) -> str:
+def replace_page(store: Store, path: str, data: bytes) -> None:
+    """Put a page in the place of the one before."""
+    bounds.check(store.location(path), len(data), bounds.page)
+    store.replace(path, data)
+
+
+def html(story: Story, now: datetime) -> bytes:
     """The whole page; whatever comes from a record, a file's name or a person is escaped."""
-    title, encoded = f"Model {story.model}", base64.b64encode(picture).decode()
-    facts = "".join(
-        f'<tr><th scope="row">{_text(name)}</th><td>{_text(value)}</td></tr>\n'
-        for name, value in story.lines().items()
+    return markup.document(f"Model {story.model}", _parts(story, now))
+
+
+def drawn_on(now: datetime) -> str:
+    """When a page was drawn, in a paragraph."""
+    return f'<p class="note">Drawn from the store on {minute(now.isoformat())}.</p>'
+
+
+def champion_curve(story: Story) -> str:
+    """The champion's bits per character over the nights, and each version's."""
+    nights = story.nights[::-1]
+    line = [(n.time.timestamp(), n.champion_bits) for n in nights if n.champion_bits is not None]
+    dots = [
+        Series(name.replace("_", " "), colour, _dots(story, name), "dots")
+        for name, colour in colours.items()
+    ]
+    levels = {f"order {order}: {value:.2f}": value for order, value in story.entropies.items()}
+    return line_chart(
+        [Series("champion", "blue", line, "steps"), *dots],
+        levels,
+        x_name="day",
+        y_name="bits per character on the own held-out text",
+        is_time=True,
     )
-    nights = "".join(map(_row, story.nights[:shown_nights]))
-    more = len(story.nights) - shown_nights
-    rest = f"<p>And {more:,} before.</p>\n" if more > 0 else ""
-    return f"""\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy"
-      content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<title>{_text(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-<h1>{_text(title)}</h1>
-<p>Drawn from the store on {_text(minute(now.isoformat()))}.</p>
-<img alt="The champion's bits per character over the nights"
-     src="data:image/png;base64,{encoded}">
-<h2>Now</h2>
-<table>
-{facts}</table>
-<h2>Decisions</h2>
-<table>
-<tr><th scope="col">Record</th><th scope="col">Time</th><th scope="col">Decision</th>
-<th scope="col">Bits per character</th><th scope="col">Champion after it</th>
-<th scope="col">Sum of losses</th><th scope="col">Why</th></tr>
-{nights}</table>
-{rest}</body>
-</html>
-"""
 
 
-def _row(night: Night) -> str:
+def _dots(story: Story, decision: str) -> list[tuple[float, float]]:
+    return [
+        (night.time.timestamp(), found)
+        for night in story.nights[::-1]
+        if night.decision == decision
+        and night.entry.version.decision != "rolled_back"
+        and (found := night.entry.version.bits_per_character) is not None
+    ]
+
+
+def _parts(story: Story, now: datetime) -> Iterator[str]:
+    path = model_page_path(story.model)
+    yield f"<nav>{markup.link('All models', relative(index_path, path)).html}</nav>"
+    yield f"<h1>Model {markup.text(story.model)}</h1>"
+    yield drawn_on(now)
+    yield champion_curve(story)
+    if story.entropies:
+        yield '<p class="note">Dotted: entropies of the text, given so many characters.</p>'
+    yield "<h2>Now</h2>"
+    yield markup.facts(story.lines())
+    yield "<h2>Decisions</h2>"
+    yield markup.table(columns, (_row(story, night) for night in story.nights[:shown_nights]))
+    if (more := len(story.nights) - shown_nights) > 0:
+        yield f"<p>And {more:,} before.</p>"
+
+
+def _row(story: Story, night: Night) -> list[str | Cell]:
     """A decision as a row of the table."""
     number, time, version = night.entry
-    champion = "-" if night.champion is None else f"version {night.champion}"
-    why = "<br>".join(map(_text, night.remarks))
-    return (
-        f'<tr><td class="number">{number}</td><td>{_text(minute(time))}</td>'
-        f'<td class="{night.decision}">{_text(decided(night))}</td>'
-        f'<td class="number">{bits(version.bits_per_character)}</td><td>{champion}</td>'
-        f'<td class="number">{bits(version.lost_bits)}</td><td>{why}</td></tr>\n'
-    )
-
-
-def decided(night: Night) -> str:
-    """A decision in words: what it was, by whom, and what became of it."""
-    version = night.entry.version
-    if version.decision == "rolled_back":
-        return f"rolled back to version {version.to_version}"
-    by_hand = " by hand" if version.decided_by == "hand" else ""
-    since = ", rolled back since" if night.decision != version.decision else ""
-    return f"{version.decision}{by_hand}{since}"
-
-
-def _text(text: str) -> str:
-    """`text` as HTML shows it, without characters that could change how it is shown."""
-    return escape(visible(text))
+    report = story.reports.get((version.run_id, version.digest))
+    page = report and relative(report_page_path(story.model, report), model_page_path(story.model))
+    return [
+        f"{number}",
+        minute(time),
+        markup.words(decided(night), night.decision),
+        markup.number(bits(version.bits_per_character)),
+        "-" if night.champion is None else f"version {night.champion}",
+        markup.number(bits(version.lost_bits)),
+        markup.paragraphs(night.remarks),
+        markup.link("report", page) if page else "-",
+    ]

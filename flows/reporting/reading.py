@@ -15,8 +15,7 @@ def report_lines(url: str) -> dict[str, str]:
     python = Path(sys.executable)
     if python.is_relative_to(Path.cwd()):
         python = python.relative_to(Path.cwd())
-    table = (
-        f"p.read_table({visible(json.dumps(url, ensure_ascii=False))})"  # escapes of Python, too
-    )
+    name = visible(json.dumps(url, ensure_ascii=False))  # escapes of Python, too
+    table = f"p.read_table({name}, partitioning=None)"  # a folder may be called model=x
     code = f'import pyarrow.parquet as p; print(*{table}["text"], sep="\\n---\\n")'
     return {"report": url, "read it with": f"{shlex.quote(str(python))} -c {shlex.quote(code)}"}

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from flows.exceptions import DamagedObject, NewerFormat, UnknownObject
+from flows.reporting.addresses import report_pages_folder
 from flows.storage.profiles import entropies_of
 from flows.storage.registry import Registry
 from flows.storage.runs import load_run
@@ -50,6 +51,7 @@ class Story(NamedTuple):
     champion: Entry | None
     usage: Usage
     entropies: Mapping[int, float]  # of the champion's text, by order; none if not measured
+    reports: Mapping[tuple[str, str], str]  # with a page: the newest by run and checkpoint
 
     def lines(self) -> dict[str, str]:
         """What holds now, by label."""
@@ -78,10 +80,11 @@ def story_of(store: Store, model: str) -> Story:
     return Story(
         model=model,
         store=store.url,
-        nights=[_night(history, entry) for entry in history.entries],
+        nights=[night_of(history, entry) for entry in history.entries],
         champion=champion,
         usage=store.usage(f"models/{model}"),
         entropies=_entropies(store, model, champion) if champion else {},
+        reports=reports_with_pages(store, model),
     )
 
 
@@ -94,7 +97,22 @@ def _entropies(store: Store, model: str, champion: Entry) -> dict[int, float]:
     return entropies_of(store, run.dataset_id)
 
 
-def _night(history: History, entry: Entry) -> Night:
+def reports_with_pages(store: Store, model: str) -> dict[tuple[str, str], str]:
+    """Ids of reports that have a page, the newest of each run and checkpoint, oldest first."""
+    names = set(store.names(report_pages_folder(model)))
+    if not names:
+        return {}
+    from flows.storage import reports  # pyarrow is slow to import
+
+    return {
+        (found.run_id, found.checkpoint_digest): found.report_id
+        for found in reports.manifests(store, model)
+        if f"{found.report_id}.html" in names and found.run_id and found.checkpoint_digest
+    }
+
+
+def night_of(history: History, entry: Entry) -> Night:
+    """A decision, and what follows from the history for it."""
     version = entry.version
     number = version.champion_now  # as it was written; records of before do not have it
     if number is None:
@@ -106,6 +124,16 @@ def _night(history: History, entry: Entry) -> Night:
         champion=number,
         champion_bits=champion.version.bits_per_character if champion else None,
     )
+
+
+def decided(night: Night) -> str:
+    """A decision in words: what it was, by whom, and what became of it."""
+    version = night.entry.version
+    if version.decision == "rolled_back":
+        return f"rolled back to version {version.to_version}"
+    by_hand = " by hand" if version.decided_by == "hand" else ""
+    since = ", rolled back since" if night.decision != version.decision else ""
+    return f"{version.decision}{by_hand}{since}"
 
 
 def minute(time: str) -> str:

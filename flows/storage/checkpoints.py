@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import NamedTuple
 
 from flows.exceptions import (
@@ -130,6 +131,14 @@ class CheckpointLog:
         if listing.head < 0:
             raise UnknownObject(self._is_absent())
         raise UnknownObject(f"{self._what} has no checkpoint {sha256}")
+
+    def month(self, sha256: str) -> str:
+        """The month, as 2026-11, of the first record that names the payload of that digest."""
+        contents = self._log.list_records().contents("checkpoint", CheckpointRecord)
+        times = [found.created_at for found, record in contents if record.digest == sha256]
+        if not times:
+            self.record(sha256)  # says why there is none
+        return f"{datetime.fromisoformat(times[-1]):%Y-%m}"
 
     def retired(self) -> set[str]:
         """Digests of the checkpoints that retention has removed, or is about to."""

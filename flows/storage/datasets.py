@@ -69,6 +69,7 @@ __all__ = [
     "is_intact",
     "load",
     "load_manifest",
+    "load_vocabulary",
     "save",
     "scan",
     "tokenise",
@@ -254,13 +255,18 @@ def load(store: Store, dataset_id: str) -> Dataset:
     return store.cache.get("dataset", dataset_id, lambda: _load(store, dataset_id))
 
 
-def _load(store: Store, dataset_id: str) -> Dataset:
-    manifest = load_manifest(store, dataset_id)
-    folder = dataset_folder(dataset_id)
+def load_vocabulary(store: Store, dataset_id: str) -> Vocabulary:
+    """The vocabulary of a dataset, checked; its tokens are not read."""
+    manifest, folder = load_manifest(store, dataset_id), dataset_folder(dataset_id)
     vocabulary = _load_vocabulary(store, f"{folder}/vocabulary.json", manifest)
     if len(vocabulary) != manifest.vocabulary_size:
         name = store.location(f"{folder}/manifest.json")
         raise DamagedObject(name, f"vocabulary_size is not {len(vocabulary)}, bytes were altered")
+    return vocabulary
+
+
+def _load(store: Store, dataset_id: str) -> Dataset:
+    manifest, vocabulary = load_manifest(store, dataset_id), load_vocabulary(store, dataset_id)
     tokens = map_tokens(store, manifest, vocabulary)
     ends = list(accumulate(file.characters for file in manifest.files))
     table = load_blocks(store, manifest) or Blocks.of_text(tokens, vocabulary, ends).table

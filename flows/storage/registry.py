@@ -46,6 +46,11 @@ class Registry:
         """The log of versions as it is now."""
         return self._log.list_records()
 
+    def entry(self, number: int) -> Entry:
+        """The record of that number, without the others; `DamagedObject` if it is corrupt."""
+        record = self._log.read(number)
+        return Entry(record.number, record.created_at, record.parse(Version))
+
     def location(self, number: int) -> str:
         """Where a person finds the record of a version."""
         return self._log.location(number)

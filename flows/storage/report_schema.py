@@ -84,7 +84,12 @@ samples = (
         "sample_number", pa.int32(), "Number of the sample among those of its grid cell, from 0"
     ),
     Column("seed", whole, "Seed of the sample's random numbers"),
-    Column("priming", text, "Text that the network read first; not part of text"),
+    Column(
+        "priming",
+        text,
+        "Text that the network read first, as it was given; empty: the training text's first"
+        " character, or its next where hidden_state is training; not part of text",
+    ),
     Column("temperature", number, "Divisor of the scores; 0 always takes the likeliest character"),
     Column("text", text, "The generated text"),
     Column("characters", pa.int32(), "Length of text in characters (code points)"),
@@ -103,6 +108,7 @@ samples = (
     Column("nats_p90", number, "Ninetieth percentile of the nats of its characters", nullable=True),
     *statistics,
 )
+of_first_format = samples[: samples.index(about_report[0]) + 1]  # files of format 1
 summaries = (
     *about_checkpoint,
     *about_report,

@@ -7,7 +7,8 @@ that name the report, and each text once, however often it occurs.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,74 +19,84 @@ from flows.storage import bounds
 from flows.storage.damage import check_format
 from flows.storage.parquet_footer import Chunk, Footer, parse_footer
 from flows.storage.parquet_pages import unpacked_size
-
-report_format = 1
-
-# Name, type, meaning. The file's metadata carries the meaning to every reader: a change of words
-# changes the bytes of reports.
-columns: tuple[tuple[str, pa.DataType, str], ...] = (
-    ("report_id", pa.string(), "Name of the report; equal for equal checkpoint and options"),
-    ("model", pa.string(), "Name of the model"),
-    ("run_id", pa.string(), "Training run, as in models/<model>/runs/<run_id>"),
-    ("dataset_id", pa.string(), "Corpus that the run trained on, as in datasets/<dataset_id>"),
-    ("iteration", pa.int64(), "Training iterations behind the checkpoint"),
-    ("checkpoint_digest", pa.string(), "SHA-256 of the checkpoint's payload, which is its name"),
-    (
-        "kind",
-        pa.string(),
-        "sample: of the report's checkpoint; snapshot: of the training's own memory and next input",
-    ),
-    ("sample_number", pa.int32(), "Place of the row among those of its kind, from 0"),
-    (
-        "seed",
-        pa.int64(),
-        "numpy default_rng([seed, sample_number]) draws a sample, of [seed, iteration] a snapshot",
-    ),
-    ("priming", pa.string(), "Text that the network read before it wrote; not part of text"),
-    (
-        "temperature",
-        pa.float64(),
-        "Divisor of the scores before the softmax; 0 is always likeliest",
-    ),
-    ("text", pa.string(), "What the network wrote"),
-    ("characters", pa.int32(), "Length of text in characters (code points)"),
-    (
-        "nats_per_character",
-        pa.float64(),
-        "Mean surprise of text to the network itself at temperature 1, in nats a character",
-    ),
-    ("created_at", pa.timestamp("us", tz="UTC"), "When the report was written"),
+from flows.storage.report_schema import (
+    Column,
+    of_first_format,
+    report_format,
+    samples,
+    schema_of,
 )
-schema = pa.schema(
-    [
-        pa.field(name, kind, nullable=False, metadata={"description": meaning})
-        for name, kind, meaning in columns
-    ],
-    metadata={"report_format": str(report_format)},
-)
-texts = [field.name for field in schema if pa.types.is_string(field.type)]
 
 
-def parse_report(name: str, data: bytes, expected: Mapping[str, str]) -> pa.Table:
-    """The table in `data`, whose every row must have the `expected` values."""
-    try:
-        footer = _footer(data)  # before pyarrow reads it, which ends the process on some
-        _check_schema(name, pq.ParquetFile(io.BytesIO(data)).schema_arrow)
-        _check_footer(footer, data)
-        # Each different text once: the table is as small as the file until it is expanded.
-        file = pq.ParquetFile(
-            io.BytesIO(data), read_dictionary=texts, page_checksum_verification=True
-        )
-        for column, value in expected.items():
-            _check_column(file.read([column])[column], column, value)
-        table = file.read()
+def parse_report(
+    name: str,
+    data: bytes,
+    expected: Mapping[str, object],
+    columns: tuple[Column, ...] = samples,
+    names: Sequence[str] | None = None,
+) -> pa.Table:
+    """The table in `data`, or its columns of these `names`; every row must have the `expected` values."""
+    with _damaged(name):
+        file = _opened(name, data, columns)
+        _check_values(file, expected)
+        table = file.read(names)
         table.validate(full=True)
         if (size := sum(map(_expanded, table.columns))) > bounds.report_table:
             raise ValueError(f"{size:,} bytes of values, at most {bounds.report_table:,} are read")
-        return table.cast(schema)
+        schema = _schema_of(columns, _version(file.schema_arrow))
+        return table.cast(pa.schema(map(schema.field, table.column_names), schema.metadata))
+
+
+def read_identity(
+    name: str,
+    data: bytes,
+    expected: Mapping[str, object],
+    columns: tuple[Column, ...] = samples,
+    places: pa.Table | None = None,
+) -> pa.Table:
+    """Run and checkpoint of each row, checked as `parse_report` does; no text is read.
+
+    `places` are columns that name each sample's place in a grid: the file must have the same.
+    """
+    with _damaged(name):
+        file = _opened(name, data, columns)
+        _check_values(file, expected)
+        if places is not None:
+            _check_places(file, places)
+        return file.read(["run_id", "checkpoint_digest"])
+
+
+@contextmanager
+def _damaged(name: str) -> Iterator[None]:
+    """Errors of a file that is no report as `DamagedObject`."""
+    try:
+        yield
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())
         raise DamagedObject(name, f"not a Parquet report ({reason})") from error
+
+
+def _opened(name: str, data: bytes, columns: tuple[Column, ...]) -> pq.ParquetFile:
+    """The file, whose footer and schema are those of a report."""
+    footer = _footer(data)  # before pyarrow reads it, which ends the process on some
+    found = pq.ParquetFile(io.BytesIO(data)).schema_arrow
+    version = _version(found)
+    check_format(name, version, report_format)
+    if not found.equals(schema := _schema_of(columns, version)):
+        raise DamagedObject(name, "its columns are not those of a report")
+    _check_footer(footer, data)
+    # Each different text once: the table is as small as the file until it is expanded.
+    texts = [field.name for field in schema if pa.types.is_string(field.type)]
+    return pq.ParquetFile(io.BytesIO(data), read_dictionary=texts, page_checksum_verification=True)
+
+
+def _version(schema: pa.Schema) -> int:
+    """The version that a file names; one without is compared with the columns of now."""
+    return int((schema.metadata or {}).get(b"report_format", report_format))
+
+
+def _schema_of(columns: tuple[Column, ...], version: int) -> pa.Schema:
+    return schema_of(of_first_format if version == 1 else columns, version)
 
 
 def _footer(data: bytes) -> Footer:
@@ -95,14 +106,6 @@ def _footer(data: bytes) -> Footer:
     if data[-4:] != b"PAR1" or length > len(data) - 8:
         raise ValueError("it has no footer, so it is cut short")
     return parse_footer(data[len(data) - 8 - length : -8])
-
-
-def _check_schema(name: str, found: pa.Schema) -> None:
-    """Refuse a table that is not a report, or that a newer program wrote."""
-    if version := (found.metadata or {}).get(b"report_format"):
-        check_format(name, int(version), report_format)
-    if not found.equals(schema):
-        raise DamagedObject(name, "its columns are not those of a report")
 
 
 def _check_footer(footer: Footer, data: bytes) -> None:
@@ -130,11 +133,29 @@ def _unpacked(data: bytes, chunk: Chunk) -> int:
     return unpacked_size(data, chunk.start, chunk.length, bounds.report_rows)
 
 
-def _check_column(column: pa.ChunkedArray, name: str, value: str) -> None:
+def _check_values(file: pq.ParquetFile, expected: Mapping[str, object]) -> None:
     """Refuse a report of another name."""
-    values = (found for chunk in column.chunks for found in pc.unique(chunk).to_pylist())
-    if others := [found for found in values if found != value]:
-        raise ValueError(f"its {name} is {str(others[0])[:64]!r}, expected {value!r}")
+    for name, value in expected.items():
+        column = file.read([name])[name]
+        values = (found for chunk in column.chunks for found in pc.unique(chunk).to_pylist())
+        if others := [found for found in values if found != value]:
+            raise ValueError(f"its {name} is {str(others[0])[:64]!r}, expected {str(value)!r}")
+
+
+def _check_places(file: pq.ParquetFile, places: pa.Table) -> None:
+    """Refuse a report of other samples than those that its grid has at these rows."""
+    table = file.read(["kind", *places.column_names])
+    found = table.filter(pc.equal(table["kind"].cast(pa.string()), "sample"))
+    if len(found) != len(places):
+        raise ValueError(f"{len(found):,} samples, expected {len(places):,}")
+    for name in places.column_names:
+        differ = pc.not_equal(found[name].cast(places.schema.field(name).type), places[name])
+        if pc.any(differ).as_py():
+            row = pc.index(differ, True).as_py()
+            raise ValueError(
+                f"its {name} is {str(found[name][row].as_py())[:64]!r} at sample {row},"
+                f" expected {str(places[name][row].as_py())[:64]!r}"
+            )
 
 
 def _expanded(column: pa.ChunkedArray) -> int:

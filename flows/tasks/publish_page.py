@@ -26,4 +26,5 @@ def publish_page(
         champion_bits=decided.champion_bits_per_character,
         entropies=entropies_of(opened.store, run.dataset_id),
     )
-    show_page(run.store, result, picture, reports.load(opened.store, run.model, report.report_id))
+    found = reports.describe(opened.store, run.model, report.report_id)
+    show_page(run.store, result, picture, found.first)

@@ -2,26 +2,40 @@
 
 from __future__ import annotations
 
+import time
+
 from prefect import get_run_logger
 
-from flows.display.artifacts import show_samples
 from flows.parameters import SamplingOptions
 from flows.references import CheckpointRef, ReportRef
-from flows.reporting.writing import sample_into_report
+from flows.reporting.writing import Report
 from flows.runtime.decorators import task
 from flows.storage import reports
 from flows.storage.open_run import open_run
 
+seconds_between = 10  # lines of progress
+
 
 @task("sample checkpoint {checkpoint.iteration}")
-def write_report(checkpoint: CheckpointRef, sampling: SamplingOptions) -> ReportRef:
-    """Draw the samples of a checkpoint and write them; an existing report is not written again."""
-    run = checkpoint.run
+def write_report(
+    checkpoint: CheckpointRef, sampling: SamplingOptions, week: str | None = None
+) -> ReportRef:
+    """Draw the samples of a checkpoint and write them; what exists of them is not drawn again."""
+    run, logger = checkpoint.run, get_run_logger()
     opened = open_run(run.store, run.model, run.run_id)
-    report_id, is_new = sample_into_report(opened, checkpoint.digest, sampling)
-    table = reports.load(opened.store, opened.model, report_id)
-    show_samples(run.store, opened.model, table)
-    url = opened.store.location(reports.report_path(opened.model, report_id))
+    report = Report(opened, checkpoint.digest, sampling, week)
+    report_id, shown = report.place.report_id, time.monotonic()
+
+    def show(drawn: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > seconds_between:
+            shown = time.monotonic()
+            logger.info("report %s: %s of %s samples", report_id, f"{drawn:,}", f"{total:,}")
+
+    total = report.grid.samples
+    if is_new := not report.is_complete():
+        report.write(show)
+    found = reports.describe(opened.store, opened.model, report_id)
     sentence = "report %s: %d rows in %s" if is_new else "report %s already exists: %d rows in %s"
-    get_run_logger().info(sentence, report_id, table.num_rows, url)
-    return ReportRef(store=checkpoint.run.store, report_id=report_id, url=url, rows=table.num_rows)
+    logger.info(sentence, report_id, found.rows, found.url)
+    return ReportRef(store=run.store, report_id=report_id, url=found.url, rows=found.rows)

@@ -1,15 +1,16 @@
 """The network as compiled kernels: train, read and sample, as fast as the processor allows.
 
 `training` and `inference` are what Python calls. `passes` and `update` are the phases of an
-iteration, `loop` trains, `forward` reads and samples, `workspace` holds the arrays. `simd` is the
-vocabulary that all of them are written in.
+iteration, `loop` trains, `forward` reads, `drawing` and `likeliest` sample, `workspace` holds the
+arrays. `simd` is the vocabulary that all of them are written in.
 """
 
-from rnncore.kernels.inference import nats_of_tokens, nats_of_units, read, sample
+from rnncore.kernels.inference import draw, nats_of_tokens, nats_of_units, read
 from rnncore.kernels.simd.widths import fastest_lanes, first_lanes, least_lanes, most_lanes
 from rnncore.kernels.training import train
 
 __all__ = [
+    "draw",
     "fastest_lanes",
     "first_lanes",
     "least_lanes",
@@ -17,6 +18,5 @@ __all__ = [
     "nats_of_tokens",
     "nats_of_units",
     "read",
-    "sample",
     "train",
 ]

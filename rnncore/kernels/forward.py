@@ -1,4 +1,4 @@
-"""The forward pass alone: to evaluate a text, and to sample texts."""
+"""The forward pass alone, to read a text: the loss of each of its characters."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from rnncore.kernels.passes import add_input_and_tanh, largest_score, token_at
 from rnncore.kernels.simd import (
     broadcast,
-    clamp,
+    clear,
     compiled,
     copy,
     exp,
@@ -19,12 +19,10 @@ from rnncore.kernels.simd import (
     kernel,
     lanes,
     load,
-    max_lanes,
     product,
-    store,
     sum_lanes,
 )
-from rnncore.kernels.workspace import Text, Transposed, Weights, like, padded_hidden
+from rnncore.kernels.workspace import Text, Transposed, Weights, like
 from rnncore.parameters import FloatArray
 
 rows_at_once = 256  # time steps × units, whose scores are one product; both stay in the cache
@@ -42,27 +40,65 @@ class Window(NamedTuple):
     ps: FloatArray  # (rows, Vp) scores
 
 
-def window_of(network: Weights, hidden: FloatArray) -> Window:
-    """A window for units that start with the hidden states `hidden` (S, H)."""
-    rows = len(hidden) + rows_at_once
-    hs, tokens = padded_hidden(hidden, network, rows=rows), np.zeros(rows, np.int64)
-    return Window(hs, tokens, tokens.copy(), like(network, rows_at_once, len(network.Why)))
+def window_of(network: Weights, units: int) -> Window:
+    """A window for so many units."""
+    rows = units + rows_at_once
+    hs, tokens = like(network, rows, len(network.Whh)), np.zeros(rows, np.int64)
+    return Window(hs, tokens, tokens.copy(), like(network, rows, len(network.Why)))
+
+
+@kernel
+def read_units(
+    H: int, network: Weights, transposed: Transposed, text: Text, starts: NDArray[np.int64],
+    lengths: NDArray[np.int64], hidden: FloatArray, side_by_side: int, window: Window,
+    firsts: NDArray[np.int64], step: int, nats: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Read units, the longest first, in groups of up to `side_by_side`, as `read` reads each.
+
+    They start with the hidden states `hidden` (units, H), or (0, H): with zeros.
+    """
+    units, Hp = len(lengths), window.hs.shape[1]
+    groups = (units + side_by_side - 1) // side_by_side
+    for group in range(groups):
+        first, last = units * group // groups, units * (group + 1) // groups
+        clear(window.hs, 0, (last - first) * Hp)
+        if len(hidden) > 0:
+            for n in range(first, last):
+                window.hs[n - first, :H] = hidden[n]
+        bounds = starts[first:last], lengths[first:last]
+        read_group(H, network, transposed, text, bounds, window, firsts[first:last], step, nats)
 
 
 @kernel
 def read(
-    H: int, network: Weights, transposed: Transposed, text: Text, starts: NDArray[np.int64],
-    lengths: NDArray[np.int64], window: Window, firsts: NDArray[np.int64], step: int,
-    nats: NDArray[np.float64],
+    H: int, network: Weights, transposed: Transposed, text: Text, hidden: FloatArray,
+    window: Window, nats: NDArray[np.float64],
+) -> int:  # fmt: skip
+    """Read a text of one stream from the hidden state `hidden` (H,); add its loss to `nats` (1,).
+
+    The row of `window` that is returned holds the last hidden state.
+    """
+    zero = np.zeros(1, np.int64)
+    window.hs[0, :H] = hidden
+    bounds = zero, zero + text.length
+    return read_group(H, network, transposed, text, bounds, window, zero, 0, nats)
+
+
+@compiled
+def read_group(
+    H: int, network: Weights, transposed: Transposed, text: Text,
+    bounds: tuple[NDArray[np.int64], NDArray[np.int64]], window: Window, firsts: NDArray[np.int64],
+    step: int, nats: NDArray[np.float64],
 ) -> int:  # fmt: skip
     """Read units of a text side by side, the longest first; add the loss of each character.
 
-    That of character t of unit n is added to `nats[firsts[n] + t * step]`: with a step of 0 all of
-    a unit are added up. `window` starts with a hidden state for each unit; the row of it that is
-    returned holds the last one of the first unit.
+    `bounds` are where they start, and their lengths. The loss of character t of unit n is added to
+    `nats[firsts[n] + t * step]`: with a step of 0 all of a unit are added up. `window` starts with a
+    hidden state for each unit; the row of it that is returned holds the last one of the first unit.
     """
     hs, tokens, places = window.hs, window.tokens, window.places
-    Hp, active = hs.shape[1], len(lengths)
+    (starts, lengths), Hp = bounds, hs.shape[1]
+    active = len(lengths)
     before, after = 0, active  # rows: the last time step, and the next one
     for n in range(active):
         tokens[n] = token_at(text, starts[n])
@@ -109,62 +145,3 @@ def cross_entropy(ps: FloatArray, start: int, by: FloatArray, target: int) -> fl
     for v in range(0, len(by), lanes(by)):
         sums = sums + exp(load(ps, start + v) + load(by, v) - shift)
     return float(math.log(sum_lanes(sums)) - (ps.flat[start + target] + by[target] - shift))
-
-
-@kernel
-def sample(
-    H: int, network: Weights, transposed: Transposed, hs: FloatArray, ps: FloatArray,
-    tokens: NDArray[np.int64], uniforms: NDArray[np.float64], temperatures: NDArray[np.float64],
-    texts: NDArray[np.int64],
-) -> None:  # fmt: skip
-    """Sample S texts side by side into `texts` (S, length), one character of each at a time.
-
-    hs is (2 S, Hp): its halves hold, by turns, the hidden states before and after a step. ps is
-    (S, Vp); tokens (S,) are the last characters.
-    """
-    (streams, length), V = texts.shape, len(network.Wxh)
-    Hp, Vp = hs.shape[1], ps.shape[1]
-    for n in range(length):
-        before, after = streams * (n % 2), streams * ((n + 1) % 2)
-        h = after * Hp
-        product(hs, h, hs, before * Hp, Hp, 1, transposed.WhhT, 0, streams, Hp, H, False)
-        add_input_and_tanh(network, tokens, hs, after)
-        product(ps, 0, hs, h, Hp, 1, transposed.WhyT, 0, streams, Vp, H, False)
-        for s in range(streams):
-            tokens[s] = sample_token(ps, s * Vp, V, network.by, uniforms[s, n], temperatures[s])
-            texts[s, n] = tokens[s]
-
-
-@compiled
-def sample_token(
-    ps: FloatArray, start: int, V: int, by: FloatArray, uniform: float, temperature: float
-) -> int:
-    """The first token whose cumulative probability exceeds `uniform`; at 0 the most likely one."""
-    largest = broadcast(ps, -np.inf)
-    for v in range(0, len(by), lanes(by)):
-        y = load(ps, start + v) + load(by, v)
-        store(ps, start + v, y)
-        largest = clamp(y, largest, np.inf)
-    shift = max_lanes(largest)
-    if temperature == 0:
-        return first_at_least(ps, start, V, shift)
-    sums = broadcast(ps, 0.0)
-    for v in range(0, len(by), lanes(by)):
-        e = exp((load(ps, start + v) - shift) / temperature)
-        store(ps, start + v, e)
-        sums = sums + e
-    rest = uniform * sum_lanes(sums)
-    for v in range(V):
-        rest -= ps.flat[start + v]
-        if rest < 0:
-            return v
-    return first_at_least(ps, start, V, 1.0)  # only rounding is left in `rest`: the most likely one
-
-
-@inlined
-def first_at_least(ps: FloatArray, start: int, V: int, bound: float) -> int:
-    """The first of V elements that is at least `bound`, or else the last of them."""
-    v = 0
-    while v < V - 1 and ps.flat[start + v] < bound:
-        v += 1
-    return v

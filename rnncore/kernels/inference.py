@@ -1,4 +1,4 @@
-"""Read and sample: shares of the texts are read, or written, side by side in several threads."""
+"""Read and draw: shares of the texts are read, or written, side by side in several threads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextvars import copy_context
 import numpy as np
 from numpy.typing import NDArray
 
-from rnncore.kernels import forward
+from rnncore.kernels import drawing, forward
 from rnncore.kernels.simd import known_lanes, threads_for
 from rnncore.kernels.workspace import (
     Weights,
@@ -22,6 +22,8 @@ from rnncore.kernels.workspace import (
 from rnncore.parameters import FloatArray, Parameters
 
 most_units = 32  # read side by side
+units_at_once = 8 * most_units  # read before Python answers a signal: some tenths of a second
+most_texts = 256  # drawn side by side: what they need stays in the cache
 
 
 def read(
@@ -32,10 +34,9 @@ def read(
     Reading starts with the hidden state `hidden` (H,); `tokens` (N,) has at least one token.
     """
     network, H, nats = _network_of(parameters), parameters.hidden_size, np.zeros(1)
-    window, copies = forward.window_of(network, hidden.reshape(1, H)), transposed_copies(network)
-    text, length = text_of(tokens.reshape(1, -1)), np.array([len(tokens)])
-    first = np.zeros(1, np.int64)
-    row = forward.read(H, network, copies, text, first, length, window, first, 0, nats)
+    window, copies = forward.window_of(network, 1), transposed_copies(network)
+    text, start = text_of(tokens.reshape(1, -1)), np.array(hidden)
+    row = forward.read(H, network, copies, text, start, window, nats)
     return float(nats[0]), np.array(window.hs[row, :H])
 
 
@@ -53,11 +54,17 @@ def nats_of_units(
 
 
 def nats_of_tokens(
-    parameters: Parameters, tokens: NDArray[np.integer], ends: NDArray[np.int64]
+    parameters: Parameters,
+    tokens: NDArray[np.integer],
+    ends: NDArray[np.int64],
+    hidden: FloatArray | None,
 ) -> NDArray[np.float64]:
-    """Nats of each of `tokens` (N,), in units as of `nats_of_units`; 0 for the first of each."""
+    """Nats of each of `tokens` (N,), in units as of `nats_of_units`; 0 for the first of each.
+
+    Units start with the hidden states `hidden` (units, H), or with zeros.
+    """
     nats = np.zeros(len(tokens))
-    _read_units(parameters, tokens, ends, ends - np.diff(ends, prepend=0), 1, nats)
+    _read_units(parameters, tokens, ends, ends - np.diff(ends, prepend=0), 1, nats, hidden)
     return nats
 
 
@@ -68,6 +75,7 @@ def _read_units(
     firsts: NDArray[np.int64],
     step: int,
     nats: NDArray[np.float64],
+    hidden: FloatArray | None = None,
 ) -> None:
     """Add the loss of each character to `nats`, at the place that `forward.read` says."""
     network, H = _network_of(parameters), parameters.hidden_size
@@ -77,49 +85,66 @@ def _read_units(
     units = longest_first[: np.count_nonzero(lengths > 1)]  # the others have nothing to predict
     work = 2 * len(tokens) * H * (H + parameters.vocabulary_size)
     threads = min(threads_for(work), len(units))
+    none = np.zeros((0, H), parameters.bh.dtype)
 
     def read_shares(shares: slice) -> None:
+        window = forward.window_of(network, most_units)
         for first in range(threads)[shares]:
             share = units[first::threads]
-            for group in np.array_split(share, -(-len(share) // most_units)):
-                window = forward.window_of(network, np.zeros((len(group), H), parameters.bh.dtype))
-                bounds = starts[group], lengths[group]
-                forward.read(H, network, copies, text, *bounds, window, firsts[group], step, nats)
+            for at in range(0, len(share), units_at_once):
+                some = share[at : at + units_at_once]
+                bounds, begin = (
+                    (starts[some], lengths[some]),
+                    none if hidden is None else hidden[some],
+                )
+                forms = *bounds, begin, most_units, window, firsts[some], step, nats
+                forward.read_units(H, network, copies, text, *forms)
 
     _in_parts(read_shares, threads, threads)
 
 
-def sample(
+def draw(
     parameters: Parameters,
     hidden: FloatArray,
     first_tokens: NDArray[np.integer],
     uniforms: NDArray[np.float64],
-    temperatures: NDArray[np.float64],
-) -> NDArray[np.int64]:
-    """S texts (S, length), each from a hidden state of `hidden` (S, H) and a first token.
+    temperatures: NDArray[np.floating],
+    top_k: int,
+    top_p: float,
+) -> tuple[NDArray[np.int64], NDArray[np.float64], FloatArray]:
+    """S texts (S, n), the nats of their tokens, and the hidden states (S, H) before the last ones.
 
-    A token is drawn where the cumulative probability exceeds its number of `uniforms` (S, length),
-    or, at temperature 0, is the most likely one. No text depends on the others.
+    Each starts from a hidden state of `hidden` (S, H) and a first token. A token is drawn where the
+    cumulative probability exceeds its number of `uniforms` (S, n); `temperatures` (S,) are of the
+    type of the network. No text depends on the others.
     """
-    network, texts = _network_of(parameters), np.zeros(uniforms.shape, np.int64)
+    network, (streams, length) = _network_of(parameters), uniforms.shape
     copies, (Vp, _), H = transposed_copies(network), network.Why.shape, parameters.hidden_size
+    texts, nats = np.zeros(uniforms.shape, np.int64), np.zeros(uniforms.shape)
+    last = np.zeros((streams, H), parameters.bh.dtype)
 
-    def sample_part(part: slice) -> None:
+    def draw_part(part: slice) -> None:
         tokens = np.array(first_tokens[part], np.int64)
         hs = padded_hidden(hidden[part], network, rows=2 * len(tokens))
-        ps = like(network, len(tokens), Vp)
-        numbers = np.array(uniforms[part]), np.array(temperatures[part])
-        forward.sample(H, network, copies, hs, ps, tokens, *numbers, texts[part])
+        ps, es = like(network, len(tokens), Vp), like(network, Vp)
+        numbers = np.array(uniforms[part], np.float64), np.array(temperatures[part])
+        forms = hs, ps, es, tokens, *numbers, top_k, top_p
+        drawing.draw(H, network, copies, *forms, texts[part], nats[part])
+        last[part] = np.split(hs, 2)[length % 2][:, :H]
+
+    def draw_share(share: slice) -> None:
+        for start in range(share.start, share.stop, most_texts):
+            draw_part(slice(start, min(start + most_texts, share.stop)))
 
     work = 2 * texts.size * H * (H + Vp)
-    _in_parts(sample_part, len(texts), threads_for(work))
-    return texts
+    _in_parts(draw_share, streams, threads_for(work))
+    return texts, nats, last
 
 
 def _in_parts(function: Callable[[slice], None], count: int, parts: int) -> None:
     """Call `function` with `parts` slices of `count` items, each in a thread of its own."""
     if parts == 1:
-        function(slice(None))
+        function(slice(0, count))
         return
     ends = [count * part // parts for part in range(parts + 1)]
     with ThreadPoolExecutor(parts) as pool:  # in the caller's context, to which log records belong
@@ -129,5 +154,5 @@ def _in_parts(function: Callable[[slice], None], count: int, parts: int) -> None
 
 
 def _network_of(parameters: Parameters) -> Weights:
-    """Padded copies of `parameters` for reading and sampling, which no record names."""
+    """Padded copies of `parameters` for reading and drawing, which no record names."""
     return network_of(parameters, known_lanes(8 * parameters.bh.dtype.itemsize))

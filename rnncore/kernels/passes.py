@@ -57,6 +57,8 @@ def forward_pass(
 @inlined
 def token_at(text: Text, index: int) -> int:
     """Token `index` of the text, assembled from its bytes."""
+    if text.width == 1:
+        return int(text.bytes[index])
     value = 0
     for n in range(text.width):
         value |= int(text.bytes[index * text.width + n]) << (8 * n)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from prefect import flow
 
 from flows.display import reading
-from flows.display.artifacts import artifact_key
+from flows.display.artifacts import artifact_key, wrapped
 from flows.display.reading import ReadingProgress
 from flows.lifecycle.choosing import promote_by_hand
 from flows.registry import registry
@@ -79,13 +78,30 @@ def test_the_reading_of_a_corpus_writes_its_progress(
     assert float(str(newest_artifact(key).data)) == 100.0
 
 
-def test_run_writes_the_first_rows_of_its_report(options: Options, store: Path) -> None:
-    """The table artifact shows samples with their temperature."""
-    retrained(options(model="tabled"))
+def test_run_shows_the_first_samples_of_its_report(options: Options, store: Path) -> None:
+    """By temperature, in code blocks whose lines are not cut; and where its files are."""
+    outcome = retrained(options(model="tabled", sampling={"length": 200}))
 
-    rows = json.loads(str(newest_artifact(artifact_key("samples", str(store), "tabled")).data))
-    assert len(rows) == 12
-    assert sorted({row["temperature"] for row in rows}) == [0.5, 0.8, 1.0]
+    page = str(newest_artifact(artifact_key("samples", str(store), "tabled")).data)
+    shown = re.findall(r"number \d+:\n```text\n(.*?)\n```", page, re.DOTALL)
+    assert ["0.5", "0.8", "1"] == re.findall("### Temperature (.*)", page)
+    assert 9 == len(shown)
+    assert 60 >= max(len(line) for text in shown for line in text.split("\n"))
+    assert outcome.page_url
+    for name, address in (("page", outcome.page_url), ("report", outcome.report_url)):
+        assert f"{name}:\n```text\n{address}\n```" in page
+        assert Path(str(address)).exists()
+
+
+def test_a_long_line_of_a_sample_is_broken_and_nothing_of_it_is_lost() -> None:
+    """After a space where there is one."""
+    text = "two words " * 12 + "x" * 150 + "\n\n end"
+
+    broken = wrapped(text)
+
+    assert text.replace("\n", "") == broken.replace("\n", "")
+    assert 60 >= max(map(len, broken.split("\n")))
+    assert broken.startswith("two words " * 6 + "\n")
 
 
 def test_fence_holds_any_text() -> None:

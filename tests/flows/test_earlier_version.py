@@ -12,24 +12,32 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from flows.command_line import load_flow
 from flows.ingest import ingest
 from flows.report import report
-from flows.reporting.writing import report_identity
+from flows.reporting.identity import report_identity
 from flows.results import TrainResult
 from flows.storage import Log, Registry, Version, open_run, open_store, reports
 from flows.storage.canonical import strict_json
 from flows.train import train
-from rnncore import Arithmetic, bits_per_character
+from rnncore import Arithmetic, bits_per_character, read, sample
 from tests.support.flows import files_below, retrained
 
 data = Path(__file__).parents[1] / "data"
 results: dict[str, dict[str, Any]] = json.loads((data / "results-0.1.0.json").read_text())
 forms: dict[str, dict[str, Any]] = json.loads((data / "forms-0.1.0.json").read_text())
 measured = {"seconds", "characters_per_second", "trained_iterations"}  # by the run at hand
-added = {"outcome", "starts_from", "end_iteration", "warnings", "copied"}  # to results, later
+added = {
+    "outcome",
+    "starts_from",
+    "end_iteration",
+    "warnings",
+    "copied",
+    "page_url",
+}  # to results, later
 added_to_checkpoints = {"rule", "arithmetic", "order", "commit"}
 added_to_reports = {"run_id", "checkpoint_digest"}
 added_to_versions = {
@@ -54,7 +62,7 @@ def old_store(store: Path) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file but the lock, and what is written once to what was there before, by its path."""
-    since = re.compile(r"lock|blocks-.*\.npy|profile\.json")
+    since = re.compile(r"lock|blocks-.*\.npy|profile\.json|.*\.html")
     files = (
         file
         for file in files_below(folder)
@@ -172,7 +180,8 @@ def test_a_new_store_has_the_same_names_and_keys(options: Options, store: Path) 
         (result.report_id, result.checkpoint_digest),
     ):
         assert report_identity(result.run_id, digest, sampling) == report_id
-    assert f"reports/samples/default-{result.report_id}.parquet" in now
+    folder = f"default/{strict_json(now[records[-1]])['created_at'][:7]}"
+    assert f"reports/samples/{folder}/{result.report_id}.parquet" in now
 
 
 def keys(record: bytes) -> tuple[set[str], set[str]]:
@@ -186,6 +195,7 @@ def test_nothing_of_its_forms_is_lost(name: str) -> None:
     """Every parameter has the title, type, bounds and default of then, and a description.
 
     New parameters and new fields of a group may be added anywhere, descriptions may be reworded,
+    more and larger values may be taken,
     and the pattern of addresses may refuse more secrets.
     """
     now = load_flow(name).parameters.model_dump()
@@ -197,16 +207,48 @@ def test_nothing_of_its_forms_is_lost(name: str) -> None:
 def lost(old: Any, new: Any, place: str) -> Iterator[str]:
     """What of `old` is missing or different in `new`."""
     if isinstance(old, dict) and isinstance(new, dict):
+        new = of_one_value(new)
         for key, value in old.items():
             if key == "description" or (key == "pattern" and "://" in value):
                 if not new.get(key):
                     yield f"{place} has no {key}"
-            elif key == "enum" and set(value) <= set(new.get(key, [])):
-                continue  # there are more values to choose from now
-            elif key not in {"position", "required"} | changed_on_purpose:
+            elif key not in {"position", "required"} | changed_on_purpose and not allows_more(
+                key, value, new.get(key)
+            ):
                 yield from lost(value, new.get(key), f"{place}.{key}")
     elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         for number, (before, after) in enumerate(zip(old, new, strict=True)):
             yield from lost(before, after, f"{place}[{number}]")
     elif old != new:
         yield f"{place}: {old!r} then, {new!r} now"
+
+
+def of_one_value(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of one value, where several may be given."""
+    return schema | schema["anyOf"][0] if "anyOf" in schema else schema
+
+
+def allows_more(key: str, old: Any, new: Any) -> bool:
+    """Whether there are more values to choose from now, or larger ones."""
+    if key == "maximum":
+        return isinstance(new, int | float) and new > old
+    return key == "enum" and set(old) <= set(new or [])
+
+
+def test_a_row_of_its_reports_is_drawn_again_by_the_rule_of_then(old_store: Path) -> None:
+    """Its report is read from its old place; the rule of schema version 1 is plain enough to stand here."""
+    then = results["report"]
+    opened = open_run(str(old_store), "default", then["run_id"])
+    table = reports.load(opened.store, "default", then["report_id"])
+    state, vocabulary = opened.log.read(opened.log.record(then["checkpoint_digest"]))
+    hidden = np.zeros_like(state.parameters.bh)
+    rows = [row for row in table.to_pylist() if row["kind"] == "sample"]
+
+    assert 12 == len(rows)
+    for row in rows:
+        primed = vocabulary.encode(row["priming"])
+        rng = np.random.default_rng([row["seed"], row["sample_number"]])
+        options = {"rng": rng, "temperature": row["temperature"]}
+        before = read(state.parameters, primed[:-1], hidden)
+        drawn = sample(state.parameters, before, int(primed[-1]), row["characters"], **options)
+        assert row["text"] == vocabulary.decode(drawn)

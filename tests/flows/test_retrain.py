@@ -233,7 +233,15 @@ def test_a_corrupt_dataset_is_repaired(
     assert first.checkpoint_digest == again.checkpoint_digest
 
 
-@pytest.mark.parametrize("kind", ["datasets/*/manifest", "models/*/runs/*/run", "reports/*/*"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "datasets/*/manifest",
+        "models/*/runs/*/run",
+        "reports/samples/*/*/*",
+        "reports/summaries/*/*/*",
+    ],
+)
 def test_a_corrupt_object_that_is_never_overwritten_is_reported_with_the_remedy(
     options: Options, store: Path, kind: str
 ) -> None:

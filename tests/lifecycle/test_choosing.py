@@ -9,12 +9,11 @@ import pytest
 
 from flows.exceptions import UnknownObject
 from flows.lifecycle.choosing import preview, promote_by_hand, roll_back, rollback
-from flows.parameters import SamplingOptions
-from flows.reporting.samples import sample_rows
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.log import Log
 from flows.storage.registry import Decision, Registry
 from flows.storage.stores import Store
+from rnncore import sample_batch
 from tests.support.decisions import decided
 from tests.support.stores import flipped, in_parallel, overwrite
 
@@ -37,8 +36,10 @@ def samples(registry: Registry) -> list[str]:
     """Samples of the champion with one seed."""
     champion = registry.champion()
     assert champion
-    rows = sample_rows(champion.payload, champion.record.digest, SamplingOptions(seed=7), 0)
-    return [row.text for row in rows]
+    state, vocabulary = champion.payload
+    hidden, rngs = np.zeros_like(state.parameters.bh)[None], [np.random.default_rng(7)]
+    drawn = sample_batch(state.parameters, hidden, np.array([0]), 200, rngs=rngs)
+    return [vocabulary.decode(tokens) for tokens in drawn]
 
 
 def test_a_rollback_goes_to_the_champion_before(store: Store) -> None:

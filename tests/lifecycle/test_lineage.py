@@ -11,13 +11,14 @@ from flows.lifecycle.choosing import promote_by_hand
 from flows.lifecycle.lineage import Subject, lineage
 from flows.lifecycle.machine import code_commit
 from flows.parameters import SamplingOptions
-from flows.reporting.writing import sample_into_report
+from flows.reporting.writing import Report
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
 from flows.storage.runs import run_folder
 from flows.storage.stores import Store
+from flows.storage.versions import Version
 from tests.support.decisions import decided
 
 commit = "0123456789abcdef" * 2 + "01234567"
@@ -30,6 +31,13 @@ def remove_run(store: Store, registry: Registry, number: int) -> None:
         for each in store.names(f"{folder}/{name}"):
             store.remove(f"{folder}/{name}/{each}")
     store.remove(f"{folder}/run.json")
+
+
+def written(store: Store, version: Version, options: SamplingOptions) -> str:
+    """Id of a report about a version."""
+    report = Report(OpenRun(store, "m", version.run_id), version.digest, options)
+    report.write()
+    return report.place.report_id
 
 
 def test_the_chain_goes_from_the_champion_to_the_first(store: Store) -> None:
@@ -63,8 +71,7 @@ def test_versions_runs_and_reports_come_from_a_version(store: Store) -> None:
     registry = decided(store, "ppp")
     first, last = registry.version(0).version, registry.version(2).version
     options = SamplingOptions(length=5, samples_each=1)
-    own, _ = sample_into_report(OpenRun(store, "m", first.run_id), first.digest, options)
-    later, _ = sample_into_report(OpenRun(store, "m", last.run_id), last.digest, options)
+    own, later = written(store, first, options), written(store, last, options)
 
     descent = lineage(store, "m", Subject(version=0)).descent
 
@@ -88,9 +95,7 @@ def test_each_kind_of_name_leads_to_the_same_checkpoint(store: Store) -> None:
     """A report, a run, a checkpoint's digest and a version's number."""
     registry = decided(store, "ppr")
     version = registry.version(1).version
-    report, _ = sample_into_report(
-        OpenRun(store, "m", version.run_id), version.digest, SamplingOptions(length=5)
-    )
+    report = written(store, version, SamplingOptions(length=5))
     subjects = [
         Subject(report=report),
         Subject(run_id=version.run_id),

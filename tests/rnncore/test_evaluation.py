@@ -265,3 +265,30 @@ def test_a_restricted_network_predicts_as_one_whose_probabilities_are_renormalis
             if known[tokens[t]]:
                 expected = np.log(np.exp(y[known]).sum()) - y[tokens[t]]
                 assert math.isclose(expected, nats[t], rel_tol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_each_unit_starts_with_its_own_hidden_state(dtype: str) -> None:
+    """As each alone does, to the last bit, whatever it is read beside; units may be empty."""
+    lengths = np.random.default_rng(1).integers(0, 90, 100)
+    rng, ends = np.random.default_rng(2), np.cumsum(lengths)
+    parameters, tokens = contracting_network(20, 9, dtype), rng.integers(0, 9, ends[-1])
+    hidden = rng.uniform(-1, 1, (100, 20)).astype(dtype)
+    nats = nats_of_characters(parameters, tokens, ends, hidden)
+    for number, unit in enumerate(np.split(tokens, ends[:-1])):
+        if len(unit) > 1:
+            alone = nats_of_characters(parameters, unit, [len(unit)], hidden[number : number + 1])
+            assert alone.tolist() == nats[ends[number] - len(unit) : ends[number]].tolist()
+            mean = nats_per_character(parameters, unit, hidden[number])
+            assert pytest.approx(mean * (len(unit) - 1)) == alone.sum()
+    zeros = nats_of_characters(parameters, tokens, ends, np.zeros((100, 20), dtype))
+    assert zeros.tolist() == nats_of_characters(parameters, tokens, ends).tolist()
+    assert zeros.tolist() != nats.tolist()
+
+
+def test_hidden_states_that_are_not_one_for_each_unit_are_refused() -> None:
+    """Another number of them, or of their elements."""
+    parameters, tokens = contracting_network(4, 3), np.zeros(6, np.int64)
+    for shape in ((1, 4), (3, 4), (2, 3), (8,)):
+        with pytest.raises(InvalidTokens, match=r"shape \(2, 4\), not"):
+            nats_of_characters(parameters, tokens, [3, 6], np.zeros(shape))

@@ -10,38 +10,25 @@ from pathlib import Path
 import httpx
 import prefect
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 from prefect.artifacts import create_markdown_artifact
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.display.artifacts import show_page, show_samples
-from tests.support.pages import hostile_result, hostile_samples, picture, trap
+from tests.support.browser import opened
+from tests.support.pages import hostile_result, hostile_samples, picture, rendered, trap
 from tests.support.site import Site, checkpoints, eventually, root, small
 
-chromium = Path("/usr/bin/chromium")
-flags = (
-    "--no-sandbox",  # the tests may run as root
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 timeout_ms = 90_000
 
 
 @pytest.fixture
 def page() -> Iterator[Page]:
     """An empty tab of Debian's Chromium."""
-    if not chromium.exists():
-        pytest.skip("needs a browser: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+    with opened() as browser:
         page = browser.new_page(viewport={"width": 1100, "height": 800}, color_scheme="dark")
         page.set_default_timeout(timeout_ms)
         yield page
-        browser.close()
 
 
 @pytest.fixture
@@ -163,7 +150,8 @@ def test_an_artifact_fetches_nothing(site: Site, page: Page, *, older: bool) -> 
     @prefect.flow
     def show() -> None:
         create_markdown_artifact(picture, key=f"rendered-{model}")
-        show_samples("data/store", f"hostile-{model}", hostile_samples())
+        files = {"page": hostile_result(model).report_url or "", "report": "".join(rendered)}
+        show_samples("data/store", f"hostile-{model}", hostile_samples(), files)
         show_page("data/store", hostile_result(f"hostile-{model}"), b"", hostile_samples())
 
     with temporary_settings({PREFECT_API_URL: f"{site.url}/api"}):

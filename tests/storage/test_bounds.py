@@ -15,7 +15,8 @@ from flows.storage.log import Log
 from flows.storage.runs import load_run, save_run
 from flows.storage.stores import Store
 from tests.support.damage import reported
-from tests.support.reports import rows, shared
+from tests.support.reports import place
+from tests.support.reports import save as save_report
 from tests.support.runs import run
 from tests.support.states import commit, open_log, stored, text
 from tests.support.stores import reopened
@@ -56,8 +57,8 @@ def read_dataset(store: Store) -> object:
         ("datasets/*/vocabulary.json", read_dataset),
         ("datasets/*/tokens.npy", read_dataset),
         (
-            "reports/samples/*.parquet",
-            lambda store: reports.load(store, shared.model, shared.report_id),
+            "reports/samples/*/*/*.parquet",
+            lambda store: reports.load(store, place.model, place.report_id),
         ),
     ],
 )
@@ -65,7 +66,7 @@ def test_a_huge_object_is_refused(local: Store, pattern: str, read: Callable[[St
     """The message says how large it is and may be."""
     stored(local, text)
     save_run(local, "default", run)
-    reports.save(local, shared, rows)
+    save_report(local)
     (path,) = Path(local.url).glob(pattern)
     enlarge(local, str(path.relative_to(local.url)))
 

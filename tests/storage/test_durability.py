@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from flows.exceptions import NotDurable, ObjectExists
-from flows.storage import datasets, reports
+from flows.storage import datasets
 from flows.storage.backends import durable_folders
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.runs import save_run
 from flows.storage.stores import Store
-from tests.support.reports import rows, shared
+from tests.support.reports import save as save_report
 from tests.support.runs import run
 from tests.support.states import facts, make_state, stored, vocabulary
 from tests.support.stores import reopened
@@ -88,11 +88,11 @@ def test_an_object_that_cannot_be_synced_is_an_error(
     """That it can be read back does not prove that it is on disk."""
     dataset = stored(local, "a text", "and another")
     save_run(local, "other", run)
-    reports.save(local, shared, rows)
+    save_report(local)
     save: dict[str, Callable[[], None]] = {
         "run": lambda: save_run(local, "other", run),
         "dataset": lambda: datasets.save(local, dataset),
-        "report": lambda: reports.save(local, shared, rows),
+        "report": lambda: save_report(local),
     }
     failing()
 

@@ -156,7 +156,7 @@ def test_a_forged_record_is_refused_or_used_as_it_is(
         newest_run(store, "default")
         Registry(store, "default").champion()
         Registry(store, "default").decision(subject.run_id, subject.newest.digest)
-        reports.manifest(store, "default", subject.run_id)
+        reports.manifest(store, "default", subject.report)
         list(Log(store, path.rpartition("/")[0]).list_records().contents("version", SeenState))
 
     with_forged(subject, {path: sealed_record(subject.store.read(path), place, value)}, read)
@@ -267,8 +267,7 @@ def test_a_forged_report_is_refused_or_read(
     subject: Subject, changes: list[tuple[str, float, int]]
 ) -> None:
     """Without a manifest nothing but its own checksums tells."""
-    path = reports.report_path("default", subject.run_id)
-    data = edited(subject.store.read(path), changes)
+    data = edited(subject.store.read(subject.report), changes)
     assume(data)
     try:
         table = parse_report("name", data, {"model": "default", "report_id": subject.run_id})

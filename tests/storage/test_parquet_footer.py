@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 from flows.exceptions import DamagedObject, NewerFormat
 from flows.storage.parquet_footer import Chunk, Footer, Group, parse_footer
 from flows.storage.report_table import parse_report
-from flows.storage.reports import report_path, save
 from flows.storage.stores import Store
-from tests.support.reports import rows, shared
+from tests.support.reports import path, place, save
 
 # One group of one row, of one column: a byte with step and type of a field, then its value.
 chunk = b"\x56\x02" + b"\x26\x64" + b"\x26\x08" + b"\x26\x08"  # 1 value, 50 bytes from 4
@@ -129,14 +128,14 @@ def test_any_bytes_give_a_footer_or_a_reason(data: bytes, place: int) -> None:
 
 def test_no_byte_of_a_footer_ends_the_process(local: Store) -> None:
     """A bit of each is flipped in turn: it makes no difference, or is refused. pyarrow would end on some."""
-    save(local, shared, rows)
-    data = local.read(report_path(shared.model, shared.report_id))
-    expected = {"model": shared.model, "report_id": shared.report_id}
+    save(local)
+    data = local.read(path)
+    expected = {"model": place.model, "report_id": place.report_id}
     intact = parse_report("name", data, expected)
     refused = 0
     # The copy of the schema that follows is long, and nothing in it is a place or a size.
-    for place in range(len(data) - 8 - len(footer_of(data)), data.index(b"ARROW:schema")):
-        wrong = data[:place] + bytes([data[place] ^ 1 << 5]) + data[place + 1 :]
+    for at in range(len(data) - 8 - len(footer_of(data)), data.index(b"ARROW:schema")):
+        wrong = data[:at] + bytes([data[at] ^ 1 << 5]) + data[at + 1 :]
         try:
             assert intact.equals(parse_report("name", wrong, expected))
         except (DamagedObject, NewerFormat):

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from flows.exceptions import DamagedObject
 from flows.storage import bounds
 from flows.storage.parquet_pages import unpacked_size
-from flows.storage.report_table import schema
-from flows.storage.reports import load, report_path
+from flows.storage.reports import load
 from flows.storage.stores import Store
-from tests.support.reports import rows, shared
+from tests.support.reports import path, place, rows, schema
 
 
 def varint(number: int) -> bytes:
@@ -50,9 +49,8 @@ def test_sizes_of_pages_are_added() -> None:
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_the_size_is_that_of_the_footer_of_an_honest_file(compression: str, version: str) -> None:
     """Less the headers themselves; for each column, and for both kinds of pages."""
-    records = [shared._asdict() | row._asdict() | {"characters": len(row.text)} for row in rows]
     buffer = io.BytesIO()
-    table = pa.Table.from_pylist(records * 500, schema=schema)
+    table = pa.Table.from_pylist(rows * 500, schema=schema)
     pq.write_table(table, buffer, compression=compression, data_page_version=version)
     group = pq.ParquetFile(buffer).metadata.row_group(0)
     for column in map(group.column, range(group.num_columns)):
@@ -100,29 +98,28 @@ def test_the_headers_of_pages_decide_not_the_footer(
 ) -> None:
     """Twenty kilobytes may hold gigabytes, and the footer, which has no checksum, be silent on it."""
     monkeypatch.setattr(bounds, "report_table", 100_000)
-    records = [shared._asdict() | rows[0]._asdict() | {"characters": 5, "text": "x" * 500_000}]
+    records = [rows[0] | {"text": "x" * 500_000}]
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(records, schema=schema), buffer)
     data, group = buffer.getvalue(), pq.ParquetFile(buffer).metadata.row_group(0)
     column = schema.get_field_index("text")
     for size in (group.total_byte_size, group.column(column).total_uncompressed_size):
         data = data.replace(varint(size), varint(20_000))
-    local.put(report_path(shared.model, shared.report_id), data)
+    local.put(path, data)
 
     assert 20_000 == pq.ParquetFile(io.BytesIO(data)).metadata.row_group(0).total_byte_size
     with pytest.raises(DamagedObject, match=r"50.,... bytes unpacked, at most 100,000 are read"):
-        load(local, shared.model, shared.report_id)
+        load(local, place.model, place.report_id)
 
 
 def test_many_groups_of_rows_are_not_read(local: Store) -> None:
     """Each takes as long as a small report."""
-    record = shared._asdict() | rows[0]._asdict() | {"characters": 5}
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist([record] * 17, schema=schema), buffer, row_group_size=1)
-    local.put(report_path(shared.model, shared.report_id), buffer.getvalue())
+    pq.write_table(pa.Table.from_pylist([rows[0]] * 17, schema=schema), buffer, row_group_size=1)
+    local.put(path, buffer.getvalue())
 
     with pytest.raises(DamagedObject, match="17 groups of rows, not one"):
-        load(local, shared.model, shared.report_id)
+        load(local, place.model, place.report_id)
 
 
 def test_a_large_footer_is_not_parsed(local: Store) -> None:
@@ -130,10 +127,10 @@ def test_a_large_footer_is_not_parsed(local: Store) -> None:
     table = pa.Table.from_pylist([], schema=schema.with_metadata({"x": "y" * bounds.report_footer}))
     buffer = io.BytesIO()
     pq.write_table(table, buffer)
-    local.put(report_path(shared.model, shared.report_id), buffer.getvalue())
+    local.put(path, buffer.getvalue())
 
     with pytest.raises(DamagedObject, match="its footer is larger than 1,048,576 bytes"):
-        load(local, shared.model, shared.report_id)
+        load(local, place.model, place.report_id)
 
 
 @given(st.binary(max_size=60))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import runpy
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,79 +13,67 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flows.exceptions import DamagedObject, NewerFormat, ObjectMissing, StoreError, UnknownObject
+from flows.exceptions import DamagedObject, NewerFormat, StoreError, UnknownObject
 from flows.storage import bounds, reports
 from flows.storage.log import Log
+from flows.storage.report_schema import samples
 from flows.storage.stores import Store
 from tests.support.damage import reported
-from tests.support.reports import rows, shared
+from tests.support.reports import created_at, digest, path, place, rows, run_id, save, schema
 from tests.support.stores import StoreWrapper, flipped, overwrite
 
-path = reports.report_path(shared.model, shared.report_id)
-types = {
-    "report_id": pa.string(),
-    "model": pa.string(),
-    "run_id": pa.string(),
-    "dataset_id": pa.string(),
-    "iteration": pa.int64(),
-    "checkpoint_digest": pa.string(),
-    "kind": pa.string(),
-    "sample_number": pa.int32(),
-    "seed": pa.int64(),
-    "priming": pa.string(),
-    "temperature": pa.float64(),
-    "text": pa.string(),
-    "characters": pa.int32(),
-    "nats_per_character": pa.float64(),
-    "created_at": pa.timestamp("us", tz="UTC"),
-}
+model, report_id = place.model, place.report_id
 
 
 def test_a_report_is_read_back_unchanged(store: Store) -> None:
     """Every value of every row, with its length in characters."""
-    reports.save(store, shared, rows)
-    table = reports.load(store, shared.model, shared.report_id)
-    expected = [shared._asdict() | row._asdict() | {"characters": len(row.text)} for row in rows]
+    save(store)
+    table = reports.load(store, model, report_id)
 
-    assert expected == table.to_pylist()
+    assert rows == table.to_pylist()
 
 
 def test_a_report_has_the_documented_path(local: Store) -> None:
-    """One file, named by model and report."""
-    reports.save(local, shared, rows)
+    """A file of samples and one of their summary, in folders of model and month."""
+    save(local)
 
-    assert ["default-0123456789abcdef.parquet"] == local.names("reports/samples")
+    assert ["0123456789abcdef.parquet"] == local.names("reports/samples/default/2026-11")
+    assert ["0123456789abcdef.parquet"] == local.names("reports/summaries/default/2026-11")
 
 
-def test_columns_have_their_types_and_are_never_null(local: Store) -> None:
+def test_columns_have_their_types(local: Store) -> None:
     """In the file itself, for every reader."""
-    reports.save(local, shared, rows)
-    schema = pq.read_schema(local.location(path))
+    save(local)
+    found = pq.read_schema(local.location(path))
 
-    assert types == {field.name: field.type for field in schema}
-    assert [] == [field.name for field in schema if field.nullable]
+    assert {column.name: column.type for column in samples} == dict(
+        zip(found.names, found.types, strict=True)
+    )
+    assert [column.name for column in samples if column.nullable] == [
+        f.name for f in found if f.nullable
+    ]
 
 
 def test_every_column_has_a_description(local: Store) -> None:
     """The file alone explains its content."""
-    reports.save(local, shared, rows)
+    save(local)
     described = {field.name: field.metadata for field in pq.read_schema(local.location(path))}
 
-    assert set(types) == set(described)
+    assert set(schema.names) == set(described)
     for metadata in described.values():
         assert len(metadata[b"description"]) > 10
 
 
 def test_the_file_states_its_format(local: Store) -> None:
     """So that a later program knows how to read it."""
-    reports.save(local, shared, rows)
+    save(local)
 
-    assert b"1" == pq.read_schema(local.location(path)).metadata[b"report_format"]
+    assert b"2" == pq.read_schema(local.location(path)).metadata[b"report_format"]
 
 
 def test_columns_are_compressed_with_zstd(local: Store) -> None:
     """Samples are repetitive."""
-    reports.save(local, shared, rows)
+    save(local)
     group = pq.read_metadata(local.location(path)).row_group(0)
 
     assert {"ZSTD"} == {group.column(n).compression for n in range(group.num_columns)}
@@ -92,7 +81,7 @@ def test_columns_are_compressed_with_zstd(local: Store) -> None:
 
 def test_duckdb_reads_a_report(local: Store) -> None:
     """With the same values and sensible types."""
-    reports.save(local, shared, rows)
+    save(local)
     query = f"select text, characters, created_at, seed from '{local.location(path)}'"
     with duckdb.connect() as connection:
         result = connection.execute(query)
@@ -100,16 +89,16 @@ def test_duckdb_reads_a_report(local: Store) -> None:
         found = result.fetchall()
 
     assert ["VARCHAR", "INTEGER", "TIMESTAMP WITH TIME ZONE", "BIGINT"] == kinds
-    assert [(row.text, len(row.text), row.seed) for row in rows] == [
+    assert [(row["text"], len(row["text"]), row["seed"]) for row in rows] == [
         (text, characters, seed) for text, characters, _, seed in found
     ]
-    assert {shared.created_at} == {created_at for _, _, created_at, _ in found}
+    assert {created_at} == {at for _, _, at, _ in found}
 
 
 def test_pyarrow_reads_a_folder_of_reports_as_one_table(local: Store) -> None:
     """A folder of reports is a Parquet dataset."""
-    reports.save(local, shared, rows)
-    reports.save(local, shared._replace(report_id="f" * 16), rows[:2])
+    save(local)
+    save(local, rows[:2], report_id="f" * 16)
     table = pq.read_table(Path(local.location("reports/samples")))
 
     assert len(rows) + 2 == table.num_rows
@@ -117,27 +106,26 @@ def test_pyarrow_reads_a_folder_of_reports_as_one_table(local: Store) -> None:
 
 def test_a_report_without_rows_is_valid(store: Store) -> None:
     """It has all columns."""
-    reports.save(store, shared, [])
-    table = reports.load(store, shared.model, shared.report_id)
+    save(store, [])
+    table = reports.load(store, model, report_id)
 
-    assert (0, list(types)) == (table.num_rows, table.column_names)
+    assert (0, schema.names) == (table.num_rows, table.column_names)
 
 
 def test_exists_shows_whether_a_report_is_stored(store: Store) -> None:
     """By model and id."""
-    assert not reports.exists(store, shared.model, shared.report_id)
-    reports.save(store, shared, rows)
+    assert not reports.exists(store, place)
+    save(store)
 
-    assert reports.exists(store, shared.model, shared.report_id)
-    assert not reports.exists(store, "other", shared.report_id)
+    assert reports.exists(store, place)
+    assert not reports.exists(store, place._replace(model="other"))
 
 
 def test_a_report_is_written_once(store: Store) -> None:
     """A second save, at another time, leaves the bytes as they are."""
-    reports.save(store, shared, rows)
+    save(store)
     before = store.read(path)
-    later = shared._replace(created_at=shared.created_at + timedelta(days=1))
-    reports.save(store, later, rows)
+    save(store, created_at=created_at + timedelta(days=1))
 
     assert before == store.read(path)
 
@@ -153,25 +141,25 @@ def test_a_lost_reply_is_distinguished_from_a_failed_write(store: Store, written
             raise StoreError("timed out")
 
     if written:
-        reports.save(FaultyStore(store), shared, rows)
+        save(FaultyStore(store))
     else:
         with pytest.raises(StoreError, match="timed out"):
-            reports.save(FaultyStore(store), shared, rows)
+            save(FaultyStore(store))
 
-    assert written == reports.exists(store, shared.model, shared.report_id)
+    assert written == reports.exists(store, place)
 
 
 def test_a_value_of_the_wrong_type_writes_nothing(store: Store) -> None:
     """A report is complete before its first byte is written."""
     with pytest.raises(pa.ArrowException):
-        reports.save(store, shared, [rows[0]._replace(iteration="many")])  # type: ignore[arg-type]
-    assert not reports.exists(store, shared.model, shared.report_id)
+        save(store, iteration="many")
+    assert not reports.exists(store, place)
 
 
 def test_a_missing_report_is_an_error(store: Store) -> None:
-    """The message names its path."""
-    with pytest.raises(ObjectMissing, match=f"{path}$"):
-        reports.load(store, shared.model, shared.report_id)
+    """The message names it."""
+    with pytest.raises(UnknownObject, match="model default has no report 0123456789abcdef in"):
+        reports.load(store, model, report_id)
 
 
 @pytest.mark.parametrize(
@@ -182,31 +170,31 @@ def test_a_file_that_is_not_a_report_is_refused(store: Store, data: bytes) -> No
     store.put(path, data)
 
     with pytest.raises(DamagedObject, match=f"{path}: not a Parquet report") as caught:
-        reports.load(store, shared.model, shared.report_id)
+        reports.load(store, model, report_id)
     assert 1 == len(str(caught.value).splitlines())
 
 
 def test_a_table_of_other_columns_is_refused(local: Store) -> None:
     """It is Parquet, but not a report."""
-    local.put("reports/samples/x", b"")
+    local.put(path, b"")
     pq.write_table(pa.table({"text": ["a"]}), local.location(path))
 
     with pytest.raises(DamagedObject, match="its columns are not those of a report"):
-        reports.load(local, shared.model, shared.report_id)
+        reports.load(local, model, report_id)
 
 
 def test_damage_is_refused_or_changes_nothing(local: Store) -> None:
     """Truncation is always refused; a flipped bit may be in unused bytes, but no value changes."""
-    reports.save(local, shared, rows)
+    save(local)
     data = local.read(path)
-    expected = reports.load(local, shared.model, shared.report_id).to_pylist()
+    expected = reports.load(local, model, report_id).to_pylist()
     corrupt = [flipped(data, at, at % 8) for at in range(0, len(data), 19)]
     corrupt += [data[:length] for length in range(0, len(data), 101)]
     refused = 0
     for wrong in corrupt:
         overwrite(local, path, wrong)
         try:
-            found = reports.load(local, shared.model, shared.report_id).to_pylist()
+            found = reports.load(local, model, report_id).to_pylist()
         except DamagedObject:
             refused += 1
         else:
@@ -215,27 +203,18 @@ def test_damage_is_refused_or_changes_nothing(local: Store) -> None:
     assert refused > len(range(0, len(data), 101))
 
 
-def test_documented_schema_is_the_schema() -> None:
-    """docs/report-schema.md has a row for each column, in the file's order."""
-    page = Path(__file__).parents[2] / "docs" / "report-schema.md"
-    rows = [line.split("|") for line in page.read_text().splitlines() if line.startswith("| `")]
-
-    named = [row[1].strip().strip("`") for row in rows]
-    assert [name for name, *_ in reports.columns] == named
-
-
 def test_missing_rows_are_detected(local: Store) -> None:
     """The footer has no checksum of its own, so its counts are compared."""
-    reports.save(local, shared, rows)
-    intact, expected = local.read(path), reports.load(local, shared.model, shared.report_id)
+    save(local)
+    intact, expected = local.read(path), reports.load(local, model, report_id)
     count = 2 * len(rows)  # as Thrift writes it
     places = [place for place, byte in enumerate(intact) if byte == count]
     assert places
 
-    for place in places:
-        overwrite(local, path, flipped(intact, place, bit=1))
+    for at in places:
+        overwrite(local, path, flipped(intact, at, bit=1))
         try:
-            found = reports.load(local, shared.model, shared.report_id)
+            found = reports.load(local, model, report_id)
         except DamagedObject:
             continue
         assert found.equals(expected)
@@ -243,26 +222,32 @@ def test_missing_rows_are_detected(local: Store) -> None:
 
 def manifests(store: Store) -> list[dict[str, object]]:
     """The log's records of reports, oldest first."""
-    records = Log(store, f"models/{shared.model}/reports").list_records().newest_first("report")
-    return [record.content for record in records][::-1]
+    records = Log(store, f"models/{model}/reports").list_records().newest_first("report")
+    contents = [record.content for record in records][::-1]
+    return [content for content in contents if content["path"].startswith("reports/samples/")]
 
 
-def expected_manifest(store: Store, report_id: str = shared.report_id) -> dict[str, object]:
+def complete(store: Store) -> bool:
+    """Whether the file is there, with its manifest."""
+    return reports.check_saved(store, place, path, (run_id, digest))
+
+
+def expected_manifest(store: Store, report_id: str = report_id) -> dict[str, object]:
     """The record that the log should have of a report."""
-    where = reports.report_path(shared.model, report_id)
+    where = place._replace(report_id=report_id).samples()
     data = store.read(where)
     sha256 = hashlib.sha256(data).hexdigest()
     of_file = {"report_id": report_id, "path": where, "sha256": sha256, "size": len(data)}
-    return of_file | {"run_id": shared.run_id, "checkpoint_digest": rows[-1].checkpoint_digest}
+    return of_file | {"run_id": run_id, "checkpoint_digest": digest}
 
 
 def test_a_report_is_recorded_in_its_models_log(store: Store) -> None:
     """With the digest of its bytes; once, however often it is saved."""
-    assert not reports.complete(store, shared.model, shared.report_id)
-    reports.save(store, shared, rows)
-    reports.save(store, shared, rows)
+    assert not complete(store)
+    save(store)
+    save(store)
 
-    assert reports.complete(store, shared.model, shared.report_id)
+    assert complete(store)
     assert [expected_manifest(store)] == manifests(store)
 
 
@@ -276,11 +261,11 @@ def test_a_report_whose_writer_was_killed_is_recorded_later(store: Store) -> Non
             super().create(path, data, private=private)
 
     with pytest.raises(KeyboardInterrupt):
-        reports.save(KilledStore(store), shared, rows)
+        save(KilledStore(store))
     assert [] == manifests(store)
-    assert len(rows) == reports.load(store, shared.model, shared.report_id).num_rows
+    assert len(rows) == reports.load(store, model, report_id).num_rows
 
-    assert reports.complete(store, shared.model, shared.report_id)
+    assert complete(store)
     assert [expected_manifest(store)] == manifests(store)
 
 
@@ -295,60 +280,60 @@ def test_a_reply_corrupted_in_transit_is_not_recorded(store: Store) -> None:
             data = super().read(path, most)
             return flipped(data, len(data) - 10) if self.replies == 1 else data
 
-    reports.save(store, shared, rows)
+    save(store)
     store.remove("models/default/reports/000000000000.json")
-    reports.complete(CorruptingStore(store), shared.model, shared.report_id)
+    complete(CorruptingStore(store))
 
     assert [expected_manifest(store)] == manifests(store)
 
 
 def test_a_corrupt_report_is_not_recorded(local: Store) -> None:
     """A manifest would declare the corrupt bytes to be right."""
-    reports.save(local, shared, rows)
+    save(local)
     local.remove("models/default/reports/000000000000.json")
     overwrite(local, path, local.read(path)[:-1])
 
     with pytest.raises(DamagedObject, match="not a Parquet report"):
-        reports.complete(local, shared.model, shared.report_id)
+        complete(local)
     assert [] == manifests(local)
 
 
 def test_a_report_leads_to_its_checkpoint(store: Store) -> None:
     """By its manifest, or by its rows where that is of before or was never written."""
-    reports.save(store, shared, rows)
-    named = shared.run_id, rows[-1].checkpoint_digest
-    (known,) = reports.manifests(store, shared.model)
+    save(store)
+    named = run_id, digest
+    known, _ = reports.manifests(store, model)
     of_before = known.model_copy(update={"run_id": None, "checkpoint_digest": None})
 
-    assert named == reports.checkpoint_of(store, shared.model, shared.report_id)
-    assert named == reports.checkpoint_of(store, shared.model, shared.report_id, of_before)
+    assert named == reports.checkpoint_of(store, model, report_id)
+    assert named == reports.checkpoint_of(store, model, report_id, of_before)
     with pytest.raises(UnknownObject, match="model default has no report 0000000000000000 in"):
-        reports.checkpoint_of(store, shared.model, "0" * 16)
+        reports.checkpoint_of(store, model, "0" * 16)
 
 
 def test_a_report_that_differs_from_its_manifest_is_refused(local: Store) -> None:
     """Even if the file itself is intact."""
-    reports.save(local, shared._replace(report_id="f" * 16), rows)
-    reports.save(local, shared, rows[:2])
-    overwrite(local, path, local.read(reports.report_path(shared.model, "f" * 16)))
+    save(local, report_id="f" * 16)
+    save(local, rows[:2])
+    overwrite(local, path, local.read(place._replace(report_id="f" * 16).samples()))
 
     with pytest.raises(DamagedObject, match=f"{path}: sha256 mismatch, .*: remove it"):
-        reports.load(local, shared.model, shared.report_id)
+        reports.load(local, model, report_id)
     local.remove(path)
-    reports.save(local, shared, rows[:1])
-    assert 1 == reports.load(local, shared.model, shared.report_id).num_rows
+    save(local, rows[:1])
+    assert 1 == reports.load(local, model, report_id).num_rows
 
 
 def test_a_corrupt_manifest_is_reported_and_written_again(local: Store) -> None:
     """The report can still be read."""
-    reports.save(local, shared, rows)
+    save(local)
     record = "models/default/reports/000000000000.json"
     overwrite(local, record, local.read(record)[:-1])
 
     with reported() as problems:
-        assert len(rows) == reports.load(local, shared.model, shared.report_id).num_rows
+        assert len(rows) == reports.load(local, model, report_id).num_rows
     assert [local.location(record)] == [problem.name for problem in problems]
-    assert reports.complete(local, shared.model, shared.report_id)
+    assert complete(local)
     assert [expected_manifest(local)] == manifests(local)
 
 
@@ -359,13 +344,13 @@ def test_reports_written_at_the_same_time_are_all_recorded(store: Store) -> None
     class ConcurrentStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             if others and path.startswith("models/"):
-                reports.save(store, shared._replace(report_id=others.pop()), rows)
+                save(store, report_id=others.pop())
             super().create(path, data, private=private)
 
-    reports.save(ConcurrentStore(store), shared, rows)
+    save(ConcurrentStore(store))
 
     expected = [
-        expected_manifest(store, report_id) for report_id in ("b" * 16, "a" * 16, shared.report_id)
+        expected_manifest(store, report_id) for report_id in ("b" * 16, "a" * 16, report_id)
     ]
     assert expected == manifests(store)
 
@@ -375,15 +360,15 @@ def test_one_report_written_twice_at_the_same_time_is_recorded_once(
     store: Store, slow: str
 ) -> None:
     """The slower writer finds the report, or its manifest, and accepts it."""
-    theirs = shared._replace(created_at=shared.created_at + timedelta(seconds=1))
+    theirs = created_at + timedelta(seconds=1)
 
     class ConcurrentStore(StoreWrapper):
         def create(self, path: str, data: bytes, *, private: bool = True) -> None:
             if path.startswith(slow):
-                reports.save(store, theirs, rows)
+                save(store, created_at=theirs)
             super().create(path, data, private=private)
 
-    reports.save(ConcurrentStore(store), shared, rows)
+    save(ConcurrentStore(store))
 
     assert [expected_manifest(store)] == manifests(store)
 
@@ -397,12 +382,12 @@ def plant(store: Store, table: pa.Table) -> None:
 
 def report_of(store: Store, **changes: object) -> pa.Table:
     """A report's table whose columns have other values in every row."""
-    reports.save(store, shared._replace(report_id="f" * 16), rows)
-    table = pq.read_table(io.BytesIO(store.read(reports.report_path(shared.model, "f" * 16))))
-    for name, value in ({"report_id": shared.report_id} | changes).items():
-        place = table.schema.get_field_index(name)
+    save(store, report_id="f" * 16)
+    table = pq.read_table(io.BytesIO(store.read(place._replace(report_id="f" * 16).samples())))
+    for name, value in ({"report_id": report_id} | changes).items():
+        at = table.schema.get_field_index(name)
         column = pa.array([value] * len(table), table.schema.field(name).type)
-        table = table.set_column(place, table.schema.field(name), column)
+        table = table.set_column(at, table.schema.field(name), column)
     return table
 
 
@@ -416,9 +401,9 @@ def test_a_planted_report_is_refused_and_gets_no_manifest(
     plant(store, report_of(store, **{column: value}))
 
     with pytest.raises(DamagedObject, match=f"its {column} is '{value}', expected '.*remove it"):
-        reports.complete(store, shared.model, shared.report_id)
+        complete(store)
     with pytest.raises(DamagedObject, match=f"its {column} is"):
-        reports.load(store, shared.model, shared.report_id)
+        reports.load(store, model, report_id)
     assert 1 == len(manifests(store))  # of the report that the planted one was made of
 
 
@@ -428,7 +413,7 @@ def test_a_report_of_rows_of_several_models_is_refused(store: Store) -> None:
     plant(store, pa.concat_tables([table, report_of(store, model="other")]))
 
     with pytest.raises(DamagedObject, match="its model is 'other', expected 'default'"):
-        reports.load(store, shared.model, shared.report_id)
+        reports.load(store, model, report_id)
 
 
 def test_too_many_rows_are_refused_by_the_footer(
@@ -440,7 +425,7 @@ def test_too_many_rows_are_refused_by_the_footer(
     monkeypatch.setattr(pq.ParquetFile, "read", None)
 
     with pytest.raises(DamagedObject, match=f"{len(rows)} rows, at most {len(rows) - 1} are read"):
-        reports.load(store, shared.model, shared.report_id)
+        reports.load(store, model, report_id)
 
 
 def test_a_text_that_occurs_often_is_not_expanded(
@@ -452,16 +437,16 @@ def test_a_text_that_occurs_often_is_not_expanded(
     plant(store, table.take(pa.array([0] * 5000)))
 
     with pytest.raises(DamagedObject, match=r"[0-9,]+ bytes of values, at most 1,000,000"):
-        reports.load(store, shared.model, shared.report_id)
+        reports.load(store, model, report_id)
 
 
 def test_a_report_of_a_newer_format_is_not_called_corrupt(store: Store) -> None:
     """To remove it would be wrong."""
     table = report_of(store)
-    plant(store, table.replace_schema_metadata({"report_format": "2"}))
+    plant(store, table.replace_schema_metadata({"report_format": "3"}))
 
-    with pytest.raises(NewerFormat, match=r"format 2 is newer than this program \(1\)"):
-        reports.load(store, shared.model, shared.report_id)
+    with pytest.raises(NewerFormat, match=r"format 3 is newer than this program \(2\)"):
+        reports.load(store, model, report_id)
 
 
 def test_too_many_rows_are_not_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -469,5 +454,13 @@ def test_too_many_rows_are_not_written(store: Store, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(bounds, "report_rows", len(rows) - 1)
 
     with pytest.raises(StoreError, match=f"it has {len(rows)} rows, .*: make samples_each"):
-        reports.save(store, shared, rows)
-    assert not reports.exists(store, shared.model, shared.report_id)
+        save(store)
+    assert not reports.exists(store, place)
+
+
+def test_the_documented_columns_are_the_columns() -> None:
+    """docs/report-schema.md has been written since the columns changed."""
+    root = Path(__file__).parents[2]
+    page = (root / "docs/report-schema.md").read_text(encoding="utf-8")
+
+    assert page == runpy.run_path(str(root / "docs/write_report_schema.py"))["text"](page)

@@ -76,6 +76,6 @@ def decisions(store: Path, model: str) -> list[Version]:
 
 def reports(store: Path) -> dict[str, list[dict[str, Any]]]:
     """The rows of each report, without the times."""
-    files = store.glob("reports/samples/*.parquet")
-    tables = {path.name: pq.read_table(path) for path in files}
+    files = store.glob("reports/s*/*/*/*.parquet")  # samples and summaries
+    tables = {str(path.relative_to(store)): pq.read_table(path) for path in files}
     return {name: table.drop_columns(["created_at"]).to_pylist() for name, table in tables.items()}

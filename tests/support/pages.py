@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from flows.results import RetrainResult
-from flows.storage.reports import schema
+from tests.support.reports import schema, shared
 
 trap = "trap.invalid"
 picture = f"![picture](http://{trap}/a.png)"
@@ -30,6 +30,7 @@ def hostile_samples() -> pa.Table:
     """A report of such samples, each at a temperature of its own."""
     rows = [
         {
+            **shared,
             "report_id": text,
             "model": "hostile",
             "run_id": text,
@@ -39,7 +40,7 @@ def hostile_samples() -> pa.Table:
             "kind": "sample",
             "sample_number": number,
             "seed": 0,
-            "priming": text,
+            "priming": picture,
             "temperature": 0.1 * number,
             "text": text,
             "characters": len(text),

@@ -6,9 +6,9 @@ It knows nothing of the network. Kernels are written in it; docs/kernels.md expl
 from rnncore.kernels.simd.arrays import VectorArray, aligned
 from rnncore.kernels.simd.compiling import compiled, inlined, kernel
 from rnncore.kernels.simd.copying import clear, copy
-from rnncore.kernels.simd.elementary import clamp, exp, fma, inverse_sqrt, tanh
+from rnncore.kernels.simd.elementary import clamp, exp, fma, if_less, inverse_sqrt, tanh
 from rnncore.kernels.simd.products import product
-from rnncore.kernels.simd.reductions import max_lanes, sum_lanes
+from rnncore.kernels.simd.reductions import max_lanes, min_lanes, sum_lanes
 from rnncore.kernels.simd.row_products import row_product
 from rnncore.kernels.simd.threads import barrier, threads_for
 from rnncore.kernels.simd.transposing import transpose
@@ -26,6 +26,7 @@ __all__ = [
     "copy",
     "exp",
     "fma",
+    "if_less",
     "inlined",
     "inverse_sqrt",
     "kernel",
@@ -33,6 +34,7 @@ __all__ = [
     "lanes",
     "load",
     "max_lanes",
+    "min_lanes",
     "product",
     "row_product",
     "store",

@@ -1,4 +1,4 @@
-"""Elementary functions of vectors: tanh, exp, 1 / sqrt, fused multiply-add, clamp."""
+"""Elementary functions of vectors: tanh, exp, 1 / sqrt, fused multiply-add, clamp, select."""
 
 from __future__ import annotations
 
@@ -141,3 +141,14 @@ def clamp(_: Any, x: Any, low: Any, high: Any) -> Codegen:
         return builder.select(builder.fcmp_ordered(">", x, high), high, x)
 
     return x(x, low, high), vector_codegen(x, emit)
+
+
+@intrinsic
+def if_less(_: Any, a: Any, b: Any, then: Any, otherwise: Any) -> Codegen:
+    """`then` in the lanes where a < b, else `otherwise`, also where one of them is NaN."""
+    vector = next(kind for kind in (a, b, then, otherwise) if isinstance(kind, Vector))
+
+    def emit(builder: ir.IRBuilder, a: Any, b: Any, then: Any, otherwise: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", a, b), then, otherwise)
+
+    return vector(a, b, then, otherwise), vector_codegen(vector, emit)

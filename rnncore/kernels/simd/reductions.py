@@ -7,7 +7,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from rnncore.kernels.simd.compiling import Codegen, intrinsic
+from rnncore.kernels.simd.compiling import Codegen, inlined, intrinsic
 from rnncore.kernels.simd.vector import emit_shuffle, vector_codegen
 
 
@@ -32,6 +32,12 @@ def max_lanes(_: Any, x: Any) -> Codegen:
         return emit_reduction(builder, value, larger)
 
     return x.element(x), vector_codegen(x, emit)
+
+
+@inlined
+def min_lanes(x: Any) -> Any:
+    """Minimum of the lanes."""
+    return -max_lanes(0.0 - x)
 
 
 def emit_reduction(builder: ir.IRBuilder, value: Any, combine: Callable[[Any, Any], Any]) -> Any:

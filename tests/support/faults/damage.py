@@ -5,18 +5,18 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from flows.exceptions import DamagedObject
 from flows.storage import datasets, reports
 from flows.storage.checkpoints import CheckpointLog, EvaluationRecord
 from flows.storage.payload import write_payload
-from flows.storage.reports import Row, SharedValues
 from flows.storage.runs import load_run, make_run, save_run
 from flows.storage.stores import Store
 from rnncore import Hyperparameters
 from tests.support.damage import reported
+from tests.support.reports import place, save
+from tests.support.reports import rows as sample_rows
 from tests.support.states import facts, make_state, stored, text, vocabulary
 from tests.support.stores import flipped, overwrite, reopened
 
@@ -41,11 +41,15 @@ class Subject:
         self.newest = self.log.records()[-1]
         self._add_report()
 
+    @property
+    def report(self) -> str:
+        """Path of its report."""
+        return place._replace(report_id=self.run_id).samples()
+
     def objects(self) -> dict[str, Read]:
         """The path of each object, and the function that reads it."""
         folder = f"models/default/runs/{self.run_id}"
         dataset = datasets.dataset_folder(self.dataset_id)
-        report = reports.report_path("default", self.run_id)
         return {
             self.log.payload_path(self.newest.digest): self.read_newest,
             f"{folder}/log/000000000002.json": self.read_newest,
@@ -53,7 +57,7 @@ class Subject:
             f"{dataset}/manifest.json": self.read_dataset,
             f"{dataset}/vocabulary.json": self.read_dataset,
             f"{dataset}/tokens.npy": self.read_dataset,
-            report: lambda: reports.load(self.reopened, "default", self.run_id).to_pydict(),
+            self.report: lambda: reports.load(self.reopened, "default", self.run_id).to_pydict(),
             "models/default/reports/000000000000.json": self.read_manifest,
         }
 
@@ -74,18 +78,13 @@ class Subject:
 
     def read_manifest(self) -> Any:
         """The log's record of the report."""
-        return reports.manifest(self.reopened, "default", self.run_id)
+        return reports.manifest(self.reopened, "default", self.report)
 
     def _add_report(self) -> None:
         digest, iteration = self.newest.digest, self.newest.iteration
-        shared = SharedValues(
-            self.run_id, "default", self.run_id, self.dataset_id, datetime.now(UTC)
-        )
-        rows = [
-            Row(iteration, digest, "sample", number, 0, "", 1.0, "abba" * 20, 1.5)
-            for number in range(20)
-        ]
-        reports.save(self.store, shared, rows)
+        names = {"report_id": self.run_id, "run_id": self.run_id, "checkpoint_digest": digest}
+        rows = [sample_rows[-1] | {"text": "abba" * 20, "sample_number": n} for n in range(20)]
+        save(self.store, rows, **names)
         self.log.add_evaluation(
             EvaluationRecord(
                 iteration=iteration,
