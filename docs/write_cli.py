@@ -19,7 +19,13 @@ from flows.command_line import load_flow
 from flows.command_line.parsing import Command
 from flows.command_line.registry import about as registry_command
 from flows.lifecycle.lineage import Lineage, Origin
-from flows.registry_results import ChoiceResult, ListedVersion, PageResult
+from flows.registry_results import (
+    ChoiceResult,
+    ExportResult,
+    ListedVersion,
+    PageResult,
+    TablesResult,
+)
 from flows.results import FlowResult
 
 # The first argument of this command is the action; it needs no server.
@@ -30,6 +36,8 @@ answers: dict[str, type[BaseModel]] = {
     "\nOf each link of its `chain`": Origin,
     "\nKeys of the JSON object, for `promote` and `rollback`": ChoiceResult,
     "\nFor `page`": PageResult,
+    "\nFor `export`": ExportResult,
+    "\nFor `tables`": TablesResult,
 }
 page = Path(__file__).parent / "cli.md"
 head = f"""\

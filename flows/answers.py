@@ -11,6 +11,7 @@ from flows.lifecycle.lineage import Subject, lineage
 from flows.parameters import (
     CheckpointDigest,
     DatasetId,
+    ExportFolder,
     ModelName,
     Reason,
     RegistryAction,
@@ -24,11 +25,14 @@ from flows.parameters import (
 from flows.registry_results import (
     Answer,
     ChoiceResult,
+    ExportResult,
     LineageResult,
     ListedVersion,
     PageResult,
+    TablesResult,
     VersionsResult,
 )
+from flows.reporting.exports.export import export_version
 from flows.reporting.index_page import write_index, write_pages
 from flows.reporting.page import write_page
 from flows.storage.registry import Decision, Registry
@@ -44,6 +48,8 @@ options_of: dict[str, tuple[str, ...]] = {
     "promote": ("version", "reason"),
     "rollback": ("version", "reason"),
     "page": (),
+    "export": ("version", "folder"),
+    "tables": (),
 }
 
 
@@ -56,6 +62,7 @@ def answer(
     run_id: RunOfOrigin = default(RunOfOrigin),
     checkpoint: CheckpointDigest = default(CheckpointDigest),
     dataset: DatasetId = default(DatasetId),
+    folder: ExportFolder = default(ExportFolder),
     store: StoreUrl = default(StoreUrl),
     single_writer: SingleWriter = default(SingleWriter),
     *,
@@ -69,6 +76,7 @@ def answer(
         "run_id": run_id,
         "checkpoint": checkpoint,
         "dataset": dataset,
+        "folder": folder,
     }
     check_options(action, asked)
     opened = open_store(store)
@@ -77,22 +85,13 @@ def answer(
     if action == "show":
         subject = Subject(**{name: asked[name] for name in options_of["show"]})
         return LineageResult(lineage=lineage(opened, model, subject))
-    if action == "page":
-        return PageResult(
-            model=model,
-            page_url=write_page(opened, model, dry_run=dry_run),
-            index_url=write_index(opened, dry_run=dry_run),
-        )
-    registry = Registry(opened, model)
-    draft = choosing.rollback(registry, version, reason)
-    if action == "promote" and version is not None:
-        draft = choosing.promotion(registry, version, reason)
-    decided = choosing.preview(registry, draft)
-    if not dry_run:
-        check_store(opened, single_writer=single_writer)
-        decided = registry.append(draft)
-        _draw_pages(opened, model)
-    return _choice(model, decided)
+    if action in {"promote", "rollback"}:
+        registry = Registry(opened, model)
+        draft = choosing.rollback(registry, version, reason)
+        if action == "promote" and version is not None:
+            draft = choosing.promotion(registry, version, reason)
+        return _decide(registry, draft, single_writer=single_writer, dry_run=dry_run)
+    return _write(action, opened, model, version, folder, dry_run=dry_run)
 
 
 def _draw_pages(store: Store, model: str) -> None:
@@ -125,6 +124,42 @@ def list_versions(store: Store, model: str) -> VersionsResult:
     champion = next(history.champions(), None)
     entries = [e for e in reversed(history.entries) if e.version.decision != "rolled_back"]
     return VersionsResult(versions=tuple(_listed(entry, history, champion) for entry in entries))
+
+
+def _write(
+    action: str,
+    store: Store,
+    model: str,
+    version: int | None,
+    folder: str | None,
+    *,
+    dry_run: bool,
+) -> PageResult | ExportResult | TablesResult:
+    """Write what is drawn from the store: a page, an export or tables."""
+    if action == "page":
+        return PageResult(
+            model=model,
+            page_url=write_page(store, model, dry_run=dry_run),
+            index_url=write_index(store, dry_run=dry_run),
+        )
+    if action == "export":
+        found = export_version(store, model, version, folder, dry_run=dry_run)
+        return ExportResult(model=model, **found._asdict())
+    from flows.reporting.training_tables import write_tables  # pyarrow is slow to import
+
+    return TablesResult(model=model, **write_tables(store, model, dry_run=dry_run)._asdict())
+
+
+def _decide(
+    registry: Registry, draft: choosing.Draft, *, single_writer: bool, dry_run: bool
+) -> ChoiceResult:
+    """Append a decision by hand."""
+    decided = choosing.preview(registry, draft)
+    if not dry_run:
+        check_store(registry.store, single_writer=single_writer)
+        decided = registry.append(draft)
+        _draw_pages(registry.store, registry.model)
+    return _choice(registry.model, decided)
 
 
 def _listed(entry: Entry, history: History, champion: int | None) -> ListedVersion:

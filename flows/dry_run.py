@@ -214,6 +214,28 @@ def report(request: Request) -> Lines:
     return _report(request["sampling"], source)
 
 
+def score(request: Request) -> Lines:
+    """The text that would be scored, with which checkpoint, and what that takes."""
+    from flows.lifecycle.scoring import ScoreRequest, open_scoring  # pyarrow takes 40 MB
+
+    asked = ScoreRequest(
+        request["model"], request["run_id"], request["version"], request.asked, request["scoring"]
+    )
+    with open_scoring(request.store, asked, lambda _: None) as opened:
+        source = f"run {opened.selected.run_id} at iteration {opened.selected.record.iteration:,}"
+        text = f"{opened.characters:,} characters in {len(opened.files):,} files"
+        state = "in the store already" if opened.known() else "to be written"
+        bound = "none, since nothing is held out"
+        if opened.threshold is not None:
+            bound = f"{opened.threshold:.3f} nats per character"
+        return {
+            "text": text,
+            "scores": f"{opened.score_id}, from {source}: {state}",
+            "threshold": bound,
+            **_resources(request, opened.estimate()),
+        }
+
+
 def retention(request: Request) -> Lines:
     """What would be removed, and why."""
     check_model(request.store, request["model"])

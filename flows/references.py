@@ -118,6 +118,37 @@ class ReportRef(Reference):
     rows: int
 
 
+class SurprisingRef(Reference):
+    """A row of scores, with what surprised the model."""
+
+    file: str
+    number: int
+    nats_per_character: float
+    span: str
+    text: str  # its beginning
+
+
+class ScoreRef(Reference):
+    """The scores of a text in a store, and what was found."""
+
+    model: str
+    run_id: str
+    version: int | None
+    checkpoint_digest: str
+    score_id: str
+    score_url: str
+    rows: int
+    characters: int
+    nats_per_character: float
+    unknown: int
+    threshold: float | None
+    threshold_is_derived: bool
+    surprising: int
+    share: float
+    is_alert: bool
+    worst: tuple[SurprisingRef, ...]
+
+
 class RetainedRef(Reference):
     """What retention removed of a model."""
 

@@ -1,4 +1,4 @@
-"""The `registry` flow: a model's versions, by hand: list, show, promote, roll back, draw the page.
+"""The `registry` flow: a model's versions, by hand: list, show, promote, roll back, draw, export.
 
 Its command answers without Prefect: flows/command_line/registry.py.
 """
@@ -14,6 +14,7 @@ from flows import dry_run
 from flows.parameters import (
     CheckpointDigest,
     DatasetId,
+    ExportFolder,
     ModelName,
     Reason,
     RegistryAction,
@@ -43,12 +44,13 @@ def registry(
     run_id: RunOfOrigin = default(RunOfOrigin),
     checkpoint: CheckpointDigest = default(CheckpointDigest),
     dataset: DatasetId = default(DatasetId),
+    folder: ExportFolder = default(ExportFolder),
     store: StoreUrl = default(StoreUrl),
     single_writer: SingleWriter = default(SingleWriter),
 ) -> OrCancelled[Answer]:
-    """List a model's versions, show where one comes from, promote one or roll back, or draw its page.
+    """List a model's versions, show where one comes from, promote or roll back, draw its page, export.
 
-    The answer is in the log of the run, and the model's page is drawn again.
+    The answer is in the log of the run, and the model's page is drawn again where it has versions.
     """
     found = answer_request(
         {
@@ -60,9 +62,11 @@ def registry(
             "run_id": run_id,
             "checkpoint": checkpoint,
             "dataset": dataset,
+            "folder": folder,
             "store": store,
             "single_writer": single_writer,
         }
     )
-    publish_model_page(store, model)
+    if action != "tables":  # which a model without a decision has too
+        publish_model_page(store, model)
     return completed(found, found.outcome, found.sentence)

@@ -132,7 +132,61 @@ class PageResult(RegistryResult):
         return {"page": self.page_url, "all models": self.index_url}
 
 
-Answer: TypeAlias = VersionsResult | LineageResult | ChoiceResult | PageResult
+class ExportResult(RegistryResult):
+    """A version as files for other programs."""
+
+    model: str
+    version: int
+    run_id: str
+    checkpoint_digest: str
+    folder_url: str
+    sizes: dict[str, int]  # bytes of each file
+    written: tuple[str, ...]  # files that were not there yet; none: the export was there already
+    note: str  # what was left out, and how to get it
+
+    @property
+    def outcome(self) -> str:
+        return "exported" if self.written else "unchanged"
+
+    @property
+    def sentence(self) -> str:
+        state = "was exported to" if self.written else "is already in"
+        note = f"; {self.note}" if self.note else ""
+        return f"version {self.version} of model {self.model} {state} {self.folder_url}{note}"
+
+    def table(self) -> dict[str, str]:
+        files = {
+            name: f"{size:,} bytes, {'new' if name in self.written else 'there already'}"
+            for name, size in self.sizes.items()
+        }
+        note = {"note": self.note} if self.note else {}
+        return {
+            "version": f"{self.version} of model {self.model}, checkpoint {self.checkpoint_digest}",
+            "folder": self.folder_url,
+            **files,
+            **note,
+        }
+
+
+class TablesResult(RegistryResult):
+    """Curves and decisions of a model as tables."""
+
+    model: str
+    checkpoints_url: str
+    checkpoints: int  # rows
+    decisions_url: str
+    decisions: int
+
+    def table(self) -> dict[str, str]:
+        return {
+            "checkpoints": f"{self.checkpoints_url}, {self.checkpoints:,} rows",
+            "decisions": f"{self.decisions_url}, {self.decisions:,} rows",
+        }
+
+
+Answer: TypeAlias = (
+    VersionsResult | LineageResult | ChoiceResult | PageResult | ExportResult | TablesResult
+)
 
 
 def _origin_lines(origin: Origin) -> dict[str, str]:

@@ -39,7 +39,7 @@ import {module}
 """
 without_extras = """
 import importlib, pkgutil, sys
-sys.modules.update(dict.fromkeys(["botocore", "s3fs", "paramiko"]))
+sys.modules.update(dict.fromkeys(["botocore", "s3fs", "paramiko", "onnx"]))
 import flows, rnncore
 for package in flows, rnncore:
     for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):

@@ -63,8 +63,9 @@ def check_addresses(parameters: dict[str, Any]) -> None:
     """Refuse addresses that are malformed or hold secrets, before Prefect stores them."""
     for url in urls_of(parameters.get("corpus", [])):
         check_url(url, "corpus", CorpusError)
-    if store := parameters.get("store"):
-        check_url(store, "store", StoreError)
+    for name in ("store", "folder"):
+        if address := parameters.get(name):
+            check_url(address, name, StoreError)
 
 
 class Form(NamedTuple):

@@ -24,9 +24,9 @@ from flows.visible import visible
 
 bad_input = 2  # exit status
 
-about = """List a model's versions, show where one comes from, promote one or roll back, or draw its page.
+about = """List a model's versions, show where one comes from, promote or roll back, draw its page, export.
 
-Name the action first: list, show, promote, rollback or page."""
+Name the action first: list, show, promote, rollback, page, export or tables."""
 
 
 class _Lines(logging.Handler):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator
 
-from flows.display.artifacts import artifact_key, cell, publish
+from flows.display.artifacts import artifact_key, publish
 from flows.storage.profiles import CharacterCount, Profile
+from flows.text.markdown import cell
 
 shown_files = 100
 shown_rare = 10

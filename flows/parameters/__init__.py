@@ -6,6 +6,7 @@ from flows.parameters.flow_parameters import (
     DatasetId,
     Encoding,
     Evaluation,
+    ExportFolder,
     Force,
     Gates,
     ModelName,
@@ -19,6 +20,7 @@ from flows.parameters.flow_parameters import (
     RunId,
     RunOfOrigin,
     Sampling,
+    Scoring,
     Seed,
     SingleWriter,
     StoreUrl,
@@ -29,6 +31,7 @@ from flows.parameters.flow_parameters import (
 )
 from flows.parameters.reading import ReadingOptions
 from flows.parameters.sampling import SamplingOptions
+from flows.parameters.scoring import ScoringOptions
 from flows.parameters.section import Section
 from flows.parameters.sections import (
     EvaluationOptions,
@@ -46,6 +49,7 @@ __all__ = [
     "Encoding",
     "Evaluation",
     "EvaluationOptions",
+    "ExportFolder",
     "Force",
     "GateAction",
     "GateOptions",
@@ -65,6 +69,8 @@ __all__ = [
     "RunOfOrigin",
     "Sampling",
     "SamplingOptions",
+    "Scoring",
+    "ScoringOptions",
     "Section",
     "Seed",
     "SingleWriter",

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from flows.parameters.reading import ReadingOptions
 from flows.parameters.sampling import SamplingOptions
+from flows.parameters.scoring import ScoringOptions
 from flows.parameters.sections import (
     EvaluationOptions,
     GateOptions,
@@ -99,11 +100,12 @@ RunId = Annotated[
     Default(None),
 ]
 RegistryAction = Annotated[
-    Literal["list", "show", "promote", "rollback", "page"],
+    Literal["list", "show", "promote", "rollback", "page", "export", "tables"],
     described(
         "Action",
         "list the versions, show where one comes from, promote one by hand, rollback to an earlier"
-        " champion, or draw the model's page",
+        " champion, draw the model's page, export a version for PyTorch and onnxruntime, or write"
+        " curves and decisions as tables in Parquet",
     ),
     Default("list"),
 ]
@@ -149,6 +151,15 @@ DatasetId = Annotated[
     described("Dataset", "Dataset to show what comes from it"),
     Default(None),
 ]
+ExportFolder = Annotated[
+    Annotated[str, Field(min_length=1, max_length=longest_address)] | None,
+    described(
+        "Folder",
+        "Folder or fsspec URL to export to; if not given exports/<model>/<version> in the store",
+        **no_secret,
+    ),
+    Default(None),
+]
 Seed = Annotated[
     int,
     Field(ge=0, le=2**63 - 1),
@@ -186,6 +197,11 @@ Sampling = Annotated[
     SamplingOptions,
     described("Sampling", "The samples of the report"),
     Default(SamplingOptions()),
+]
+Scoring = Annotated[
+    ScoringOptions,
+    described("Scoring", "What a row of the scores is, and which rows are surprising"),
+    Default(ScoringOptions()),
 ]
 Promotion = Annotated[
     PromotionOptions,

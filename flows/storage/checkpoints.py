@@ -213,6 +213,14 @@ class CheckpointLog:
         records = self._log.list_records().contents("evaluation", EvaluationRecord)
         return [found for _, found in records]
 
+    def history(self) -> list[tuple[Record, CheckpointRecord | EvaluationRecord]]:
+        """All intact records of checkpoints and of evaluations, oldest first."""
+        listing = self._log.list_records()
+        found: list[tuple[Record, CheckpointRecord | EvaluationRecord]] = []
+        found += listing.contents("checkpoint", CheckpointRecord)
+        found += listing.contents("evaluation", EvaluationRecord)
+        return sorted(found, key=lambda pair: pair[0].number)
+
     def add_evaluation(self, evaluation: EvaluationRecord) -> EvaluationRecord:
         """Record how well a checkpoint predicts text, unless that is recorded already."""
 

@@ -12,7 +12,7 @@ from flows.storage.names import is_own, is_payload
 from flows.storage.runs import models, run_folder, runs_of
 from flows.storage.stores import Store
 
-places = ("sources", "datasets", "models", "reports")  # all folders of a store
+places = ("sources", "datasets", "models", "reports", "exports")  # all folders of a store
 grace_seconds = 24 * 3600.0  # far longer than a commit takes, and than clocks may differ
 
 

@@ -7,6 +7,8 @@ import secrets
 
 temporary_prefix = ".tmp-"  # of files that are being written
 derived_folder = "reports/pages"  # pages are drawn from the store, and replaced whole
+training_folder = "reports/training"  # as are tables of the logs
+derived_folders = derived_folder, training_folder
 _random = "[0-9a-f]{16}"
 _temporary = re.compile(re.escape(temporary_prefix) + _random)
 _probe = re.compile(f"probe-{_random}")
@@ -29,9 +31,9 @@ def is_temporary(name: str) -> bool:
 
 
 def check_derived(path: str) -> None:
-    """Refuse to replace an object that is no page: all others are never overwritten."""
-    if not path.startswith(f"{derived_folder}/"):
-        raise ValueError(f"{path} is not in {derived_folder}")
+    """Refuse to replace what is not drawn from the rest of the store: it is never overwritten."""
+    if not any(path.startswith(f"{folder}/") for folder in derived_folders):
+        raise ValueError(f"{path} is not in {' or '.join(derived_folders)}")
 
 
 def is_own(name: str) -> bool:

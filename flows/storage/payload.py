@@ -51,9 +51,13 @@ def write_payload(state: TrainingState, vocabulary: Vocabulary) -> bytes:
         metadata["unit"] = vocabulary.unit
     header: dict[str, Any] = _layout(state.hyperparameters, len(vocabulary))
     header["__metadata__"] = {metadata_key: canonical_json(metadata).decode()}
+    return join_tensors(header, [_body(key, array, header[key]) for key, array in sorted(arrays)])
+
+
+def join_tensors(header: dict[str, Any], bodies: list[bytes]) -> bytes:
+    """A safetensors file of a header and the arrays that it describes, in their order."""
     text = canonical_json(header)
     text += b" " * (-len(text) % 8)  # the arrays start at a multiple of eight bytes
-    bodies = [_body(key, array, header[key]) for key, array in sorted(arrays)]
     return b"".join([len(text).to_bytes(8, "little"), text, *bodies])
 
 

@@ -59,8 +59,13 @@ class Store(Protocol):
     def put(self, path: str, data: bytes) -> None:
         """Write an object named by its content, so that writing it twice changes nothing."""
 
-    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
-        """As `put`, of an object that comes in pieces; whole or not at all. Its SHA-256."""
+    def put_stream(
+        self, path: str, pieces: Iterable[bytes | memoryview], *, private: bool = True
+    ) -> str:
+        """As `put`, of an object that comes in pieces; whole or not at all. Its SHA-256.
+
+        What is for people too is not `private`.
+        """
 
     def download(self, path: str, target: Path, most: int) -> None:
         """Write an object to a local file; as `read`, in flat memory."""

@@ -18,6 +18,7 @@ __all__ = [  # modules: each is imported by its name
     "publish_page",
     "retain_model",
     "retain_store",
+    "score_text",
     "train_chunk",
     "write_report",
 ]

@@ -10,30 +10,20 @@ from typing import Any
 
 import pytest
 from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
-from prefect.client.schemas.objects import Artifact
 
 from flows.display import reading
-from flows.display.artifacts import artifact_key, code_block, code_span, wrapped
+from flows.display.artifacts import artifact_key
 from flows.display.reading import ReadingProgress
 from flows.lifecycle.choosing import promote_by_hand
 from flows.registry import registry
 from flows.storage.canonical import digest
 from flows.storage.stores import open_store
+from flows.text.markdown import code_block, code_span, wrapped
+from tests.support.artifacts import newest_artifact
 from tests.support.decisions import decided
 from tests.support.flows import retrained
 
 Options = Callable[..., dict[str, Any]]
-
-
-def newest_artifact(key: str) -> Artifact:
-    """The artifact of that key that was written last."""
-    with get_client(sync_client=True) as client:
-        found = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[key]))
-        )
-    return max(found, key=lambda artifact: str(artifact.created))
 
 
 def test_run_writes_a_page_with_picture_table_and_samples(options: Options, store: Path) -> None:

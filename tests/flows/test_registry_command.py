@@ -19,12 +19,13 @@ from flows.command_line.parsing import form_of, meanings_of, parse
 from flows.command_line.registry import run
 from flows.exceptions import OptionConflict, UnknownObject
 from flows.registry import registry
-from flows.registry_results import ChoiceResult
+from flows.registry_results import ChoiceResult, ExportResult, TablesResult
 from flows.report import report
 from flows.storage.registry import Registry
 from flows.storage.stores import open_store
 from tests.support.decisions import decided
 from tests.support.flows import files_below
+from tests.support.states import commit, open_log
 
 Printed = tuple[int, str, str]
 Command = Callable[..., Printed]
@@ -128,7 +129,14 @@ def test_a_list_is_a_table_for_people(command: Command) -> None:
         (["show", "--reason=x"], "show takes no --reason: its options are --version, --report"),
         (["list", "--version=1"], "list takes no --version: its options are --model and --store"),
         (["list", "--model=nope"], "model nope has no versions in"),
-        (["remove"], "--action: input should be 'list', 'show', 'promote', 'rollback' or 'page'"),
+        (["remove"], "'rollback', 'page', 'export' or 'tables', found 'remove'"),
+        (["tables", "--version=1"], "tables takes no --version: its options are --model and"),
+        (["list", "--folder=x"], "list takes no --folder: its options are --model and --store"),
+        (["export", "--version=7"], "model m has no version 7: they are 0 to 2"),
+        (["export", "--folder="], "--folder: string should have at least 1 character"),
+        (["export", "--folder=s3://me:secret@b/x"], "the folder 's3://b/x' carries credentials"),
+        (["export", "--folder=https://host/x"], "cannot be written to: use a folder, s3"),
+        (["tables", "--model=nope"], "no model nope in"),
         (["list", "--model=../m"], "--model: string should match pattern"),
     ],
     ids=str,
@@ -154,7 +162,7 @@ def test_bad_input_is_one_sentence_and_changes_nothing(
     assert 2 == next(versions.history().champions())
 
 
-@pytest.mark.parametrize("action", ["list", "show", "rollback", "page"])
+@pytest.mark.parametrize("action", ["list", "show", "rollback", "page", "export"])
 def test_a_store_that_does_not_exist_is_not_made(
     command: Command, store: Path, action: str
 ) -> None:
@@ -218,6 +226,30 @@ def test_a_page_is_drawn_where_it_says(command: Command, store: Path) -> None:
     assert "Model m" in (store / "reports/pages/m.html").read_text()
 
 
+def test_a_version_is_exported_once(command: Command, versions: Registry, store: Path) -> None:
+    """As JSON the files that are new are named; the second time there are none."""
+    first, again = (json.loads(command("export", "--json")[1]) for _ in range(2))
+
+    assert (2, versions.version(2).version.digest) == (first["version"], first["checkpoint_digest"])
+    assert str(store / "exports/m/2") == first["folder_url"]
+    assert sorted(first["sizes"]) == sorted(first["written"])
+    assert [] == again["written"]
+    assert "there already" in command("export")[1]
+
+
+@pytest.mark.usefixtures("versions")
+def test_tables_are_written_where_it_says(command: Command, store: Path) -> None:
+    _, planned, _ = command("tables", "--dry_run", "--json")
+    assert not (store / "reports/training").exists()
+    _, printed, _ = command("tables", "--json")
+
+    assert json.loads(planned) == json.loads(printed)
+    found = json.loads(printed)
+    assert [3, 3] == [found["checkpoints"], found["decisions"]]
+    assert Path(found["checkpoints_url"]).is_file()
+    assert Path(found["decisions_url"]).is_file()
+
+
 def test_the_command_takes_what_the_form_takes() -> None:
     """The same names, types, defaults and meanings."""
     form = form_of(registry)
@@ -263,6 +295,31 @@ def test_the_flow_decides_as_the_command_does(store: Path, versions: Registry) -
     assert ran.state
     assert ("Rolled Back", ["rolled back"]) == (ran.state.name, ran.tags)
     assert found.sentence == ran.state.message
+
+
+def test_the_flow_exports_as_the_command_does(store: Path, versions: Registry) -> None:
+    """Its state says where, and that nothing is new the second time."""
+    place: dict[str, Any] = {"action": "export", "model": "m", "store": str(store)}
+    found = registry(**place, version=1, folder=str(store.parent / "given"))
+
+    assert isinstance(found, ExportResult)
+    assert versions.version(1).version.digest == found.checkpoint_digest
+    assert (store.parent / "given/model.safetensors").is_file()
+    assert (state := newest_run().state)
+    assert ("Exported", found.sentence) == (state.name, state.message)
+    registry(**place, version=1, folder=str(store.parent / "given"))
+    assert (state := newest_run().state)
+    assert "Unchanged" == state.name
+
+
+def test_the_flow_writes_tables_of_a_model_without_a_decision(store: Path) -> None:
+    """Curves are there before anything is decided; a page is not."""
+    commit(open_log(open_store(str(store))), 3)
+
+    found = registry(action="tables", store=str(store))
+
+    assert isinstance(found, TablesResult)
+    assert (1, 0) == (found.checkpoints, found.decisions)
 
 
 @pytest.mark.usefixtures("versions")

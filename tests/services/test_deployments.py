@@ -30,6 +30,7 @@ every_deployment = {
     "retrain/manual",
     "retrain/nightly",
     "retrain/on-corpus-change",
+    "score/manual",
     "train/manual",
     "watch/corpus",
 }

@@ -38,9 +38,11 @@ class ClockedStore(StoreWrapper):
         super().put(path, data)
         self.times[path] = self.now
 
-    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+    def put_stream(
+        self, path: str, pieces: Iterable[bytes | memoryview], *, private: bool = True
+    ) -> str:
         self.times[path] = self.now
-        return super().put_stream(path, pieces)
+        return super().put_stream(path, pieces, private=private)
 
     def written(self, folder: str) -> dict[str, float]:
         prefix = f"{folder}/" if folder else ""
@@ -68,9 +70,11 @@ class DyingStore(StoreWrapper):
         self._live()
         return super().read(path, most)
 
-    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+    def put_stream(
+        self, path: str, pieces: Iterable[bytes | memoryview], *, private: bool = True
+    ) -> str:
         self._live()
-        return super().put_stream(path, pieces)
+        return super().put_stream(path, pieces, private=private)
 
     def names(self, folder: str) -> list[str]:
         self._live()

@@ -45,8 +45,10 @@ class StoreWrapper:
     def put(self, path: str, data: bytes) -> None:
         self.inner.put(path, data)
 
-    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
-        return self.inner.put_stream(path, pieces)
+    def put_stream(
+        self, path: str, pieces: Iterable[bytes | memoryview], *, private: bool = True
+    ) -> str:
+        return self.inner.put_stream(path, pieces, private=private)
 
     def download(self, path: str, target: Path, most: int) -> None:
         self.inner.download(path, target, most)

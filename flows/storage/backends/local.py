@@ -146,7 +146,9 @@ class LocalStore:
         ):
             temporary.replace(self._root / path)
 
-    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+    def put_stream(
+        self, path: str, pieces: Iterable[bytes | memoryview], *, private: bool = True
+    ) -> str:
         whole = hashlib.sha256()
 
         def hashed() -> Iterator[bytes | memoryview]:
@@ -154,7 +156,8 @@ class LocalStore:
                 whole.update(piece)
                 yield piece
 
-        stream = self._temporary(path, hashed(), private_mode)
+        mode = private_mode if private else public_mode
+        stream = self._temporary(path, hashed(), mode)
         with self._failures("write", path), stream as temporary:
             temporary.replace(self._root / path)
         return whole.hexdigest()

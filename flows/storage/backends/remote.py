@@ -108,7 +108,13 @@ class RemoteStore:
         with self._failures("write", path):
             self._fs.pipe_file(self._at(path), data)
 
-    def put_stream(self, path: str, pieces: Iterable[bytes | memoryview]) -> str:
+    def put_stream(
+        self,
+        path: str,
+        pieces: Iterable[bytes | memoryview],
+        *,
+        private: bool = True,  # noqa: ARG002 - as in `create`
+    ) -> str:
         sha256, file = write_copy(pieces)
         with self._failures("write", path):
             self._fs.put_file(str(file), self._at(path))

@@ -1,0 +1,1 @@
+"""Exports: a checkpoint as a folder that PyTorch, onnxruntime and people read."""
