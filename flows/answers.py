@@ -94,14 +94,6 @@ def answer(
     return _write(action, opened, model, version, folder, dry_run=dry_run)
 
 
-def _draw_pages(store: Store, model: str) -> None:
-    """Draw what a decision changes; the decision stands where that fails."""
-    try:
-        write_pages(store, model)
-    except StorageError as error:
-        logger.warning("the decision stands, but its pages were not drawn: %s", error)
-
-
 def check_options(action: str, asked: Mapping[str, object]) -> None:
     """Refuse options that an action does not take, takes one at a time, or misses."""
     taken, given = options_of[action], [name for name, value in asked.items() if value is not None]
@@ -160,6 +152,14 @@ def _decide(
         decided = registry.append(draft)
         _draw_pages(registry.store, registry.model)
     return _choice(registry.model, decided)
+
+
+def _draw_pages(store: Store, model: str) -> None:
+    """Draw what a decision changes; the decision stands where that fails."""
+    try:
+        write_pages(store, model)
+    except StorageError as error:
+        logger.warning("the decision stands, but its pages were not drawn: %s", error)
 
 
 def _listed(entry: Entry, history: History, champion: int | None) -> ListedVersion:

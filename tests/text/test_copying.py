@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from flows.text import joined, window_search
 from flows.text.copying import copied, copied_shares
 from rnncore import TokenRanges, Tokens
+from tests.support.resident import resident_bytes
 from tests.support.texts import bundled
 
 alphabets = ("a", "ab", "abc ж🔦")
@@ -151,6 +152,25 @@ def test_a_source_may_be_mapped_from_a_file(tmp_path: Path) -> None:
     assert found(texts, points(lighthouse), [5, 10]) == (
         found(texts, TokenRanges(mapped, np.array([[0, len(mapped)]])), [5, 10])
     )
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="counts mapped pages")
+def test_little_of_a_mapped_source_is_in_memory_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "tokens.npy", np.ones(40_000_000, np.uint8))
+    source = np.load(tmp_path / "tokens.npy", mmap_mode="r")
+    search, seen = window_search.mark_windows, []
+
+    def watched(*arguments: Any) -> None:
+        search(*arguments)
+        seen.append(resident_bytes(tmp_path))
+
+    monkeypatch.setattr(window_search, "mark_windows", watched)
+    assert [[1 / 3]] == copied_shares(np.array([1, 1, 0, 1]), np.array([4]), source, [2]).tolist()
+    assert len(source) // joined.piece < len(seen)
+    assert 0 < max(seen) < len(source) // 3
+    assert len(source) // 10 > resident_bytes(tmp_path)
 
 
 def test_shares_alone_are_the_same() -> None:

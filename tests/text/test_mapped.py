@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.text.mapped import most_blocks, parts_of
+from tests.support.resident import resident_bytes
 
 
 @given(
@@ -39,18 +40,12 @@ def test_little_of_a_mapped_text_is_in_memory_at_a_time(tmp_path: Path) -> None:
     """However it is read: whole, or in blocks far apart."""
     np.save(tmp_path / "tokens.npy", np.ones(40_000_000, np.uint8))
 
-    def resident() -> int:
-        """Bytes of the file that are in this process."""
-        lines = iter(Path("/proc/self/smaps").read_text().splitlines())
-        next(line for line in lines if str(tmp_path) in line)
-        return 1024 * int(next(line for line in lines if line.startswith("Rss:")).split()[1])
-
     tokens = np.load(tmp_path / "tokens.npy", mmap_mode="r")
     starts = np.arange(0, len(tokens), 20_000)
     for bounds in (np.array([[0, len(tokens)]]), np.stack([starts, starts + 3], axis=1)):
         most = 0
         for plain, part in parts_of(tokens, bounds, 1, 1 << 18):
             assert all(plain[start:end].sum() == end - start for start, end in part.tolist())
-            most = max(most, resident())
+            most = max(most, resident_bytes(tmp_path))
         assert 0 < most < len(tokens) // 3
-        assert resident() < len(tokens) // 10
+        assert resident_bytes(tmp_path) < len(tokens) // 10
