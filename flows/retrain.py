@@ -130,6 +130,8 @@ def retrain(
     with suppress(StorageError):
         if has_changed:
             retain_store(store)
+    with suppress(StorageError):
+        if has_changed:
             draw_pages(store, model)
     publish_model_page(store, model)
     return completed(result, result.outcome, result.sentence, result.warnings)

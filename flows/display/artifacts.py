@@ -25,14 +25,13 @@ from flows.results import RetrainResult
 from flows.runtime.background import BackgroundCall
 from flows.storage.canonical import digest
 from flows.storage.urls import local_protocols, protocol_of, public_url
-from flows.text.markdown import cell, code_block, code_span
+from flows.text.markdown import cell, code_block, code_span, wrapped
 
 if TYPE_CHECKING:
     import pyarrow as pa  # it takes 40 MB, and what shows progress needs none
 
 patience_seconds = 5  # for the server to receive the last state
 shown_samples = 3  # of each temperature
-line_width = 60  # characters of a line of code that both UIs show whole
 shown_nights = 50
 long_values = ("checkpoint", "report", "page", "read it with")  # too wide for the table
 
@@ -180,21 +179,3 @@ def _samples_by_temperature(table: pa.Table, most: int) -> Iterator[str]:
             for sample in some[:most]:
                 number = f"number {sample.row['sample_number']}:\n" if most > 1 else ""
                 yield f"{number}{code_block(wrapped(sample.text))}"
-
-
-def wrapped(text: str) -> str:
-    """`text` with long lines broken, after a space where there is one: blocks of code do not wrap.
-
-    >>> print(wrapped("abcde " * 11))  # doctest: +NORMALIZE_WHITESPACE
-    abcde abcde abcde abcde abcde abcde abcde abcde abcde abcde
-    abcde
-    """
-    return "\n".join(piece for line in text.split("\n") for piece in _pieces(line))
-
-
-def _pieces(line: str) -> Iterator[str]:
-    while len(line) > line_width:
-        end = line.rfind(" ", 1, line_width) + 1 or line_width
-        yield line[:end]
-        line = line[end:]
-    yield line

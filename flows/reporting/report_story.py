@@ -25,7 +25,8 @@ P = ParamSpec("P")
 Found = TypeVar("Found")
 
 most_versions = 5  # that samples are compared over, the report's own too
-most_tried = 3  # reports of a champion, until one has the same options
+most_champions = 12  # the last ones, of which reports are looked for
+most_tried = 2  # reports of a champion, until one has the same options
 most_compared = 32 << 20  # bytes of a report that is read for comparison alone
 most_ancestors = 20
 
@@ -73,7 +74,6 @@ def report_story(store: Store, model: str, report_id: str) -> ReportStory:
     run = if_readable(load_run, store, model, run_id)
     records = if_readable(CheckpointLog(store, model, run_id).records) or []
     entry = history.about(run_id, digest)
-    parent = run.parent if run else entry.version.parent if entry else None
     dataset_id = str(first.get("dataset_id", ""))
     return ReportStory(
         store=store,
@@ -83,18 +83,13 @@ def report_story(store: Store, model: str, report_id: str) -> ReportStory:
         files=_files(store, model, report_id),
         samples=sum(row["samples"] for row in summaries),
         excerpt=excerpt,
-        versions=[
-            Told(
-                f"version {entry.number}" if entry else "this checkpoint", _first_of_each(excerpt)
-            ),
-            *_other_versions(store, model, history, excerpt, (run_id, digest)),
-        ],
+        versions=list(_versions(store, model, history, excerpt, (run_id, digest))),
         summaries=summaries,
         records=records,
         checkpoint=next((found for found in records if found.digest == digest), None),
         run=run,
         decision=night_of(history, entry) if entry else None,
-        ancestors=list(islice(_ancestors(history, parent), most_ancestors)),
+        ancestors=list(islice(_ancestors(history, run, entry), most_ancestors)),
         profile=if_readable(find_profile, store, dataset_id),
         characters=_characters(store, dataset_id),
     )
@@ -128,17 +123,19 @@ def _first_of_each(excerpt: Excerpt) -> dict[float, Sample]:
     return {at: some[0] for at, some in excerpt.groups[0].samples.items()} if excerpt.groups else {}
 
 
-def _other_versions(
+def _versions(
     store: Store,
     model: str,
     history: History,
     excerpt: Excerpt,
     own: tuple[str, str],
 ) -> Iterator[Told]:
-    """The last champions whose reports drew the same samples, the newest first."""
+    """The report's own version, then the last champions whose reports drew the same samples."""
+    entry = history.about(*own)
+    yield Told(f"version {entry.number}" if entry else "this checkpoint", _first_of_each(excerpt))
     wanted, seen, found = _first_of_each(excerpt), {own}, 1
     known = _reports_by_checkpoint(store, model)
-    for entry in history.reigned():
+    for entry in islice(history.reigned(), most_champions):
         about = entry.version.run_id, entry.version.digest
         if about in seen or found == most_versions:
             continue
@@ -173,8 +170,9 @@ def _same_draws(
     return {at: others[mine.draw] for at, mine in wanted.items() if mine.draw in others}
 
 
-def _ancestors(history: History, digest: str | None) -> Iterator[Entry]:
-    """The newest version of a checkpoint, then of the one that its run started from, and so on."""
+def _ancestors(history: History, run: Run | None, own: Entry | None) -> Iterator[Entry]:
+    """The newest version of the checkpoint that a run started from, then the one before, and so on."""
+    digest = run.parent if run else own.version.parent if own else None
     by_digest: dict[str, Entry] = {}
     for entry in history.entries:
         if entry.version.decision != "rolled_back":

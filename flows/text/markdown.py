@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from flows.visible import visible
+
+line_width = 60  # characters of a line in a block that both of Prefect's UIs show whole
+
+
+def wrapped(text: str) -> str:
+    """`text` with long lines broken, after a space where there is one: blocks of code do not wrap.
+
+    >>> print(wrapped("abcde " * 11))  # doctest: +NORMALIZE_WHITESPACE
+    abcde abcde abcde abcde abcde abcde abcde abcde abcde abcde
+    abcde
+    """
+    return "\n".join(piece for line in text.split("\n") for piece in _pieces(line))
+
+
+def _pieces(line: str) -> Iterator[str]:
+    while len(line) > line_width:
+        end = line.rfind(" ", 1, line_width) + 1 or line_width
+        yield line[:end]
+        line = line[end:]
+    yield line
 
 
 def code_block(text: str) -> str:

@@ -12,13 +12,13 @@ import pytest
 from prefect import flow
 
 from flows.display import reading
-from flows.display.artifacts import artifact_key, wrapped
+from flows.display.artifacts import artifact_key
 from flows.display.reading import ReadingProgress
 from flows.lifecycle.choosing import promote_by_hand
 from flows.registry import registry
 from flows.storage.canonical import digest
 from flows.storage.stores import open_store
-from flows.text.markdown import code_block, code_span
+from flows.text.markdown import code_block, code_span, wrapped
 from tests.support.artifacts import newest_artifact
 from tests.support.decisions import decided
 from tests.support.flows import retrained

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import tokenise
 from flows.storage.profiles import save_profile
 from flows.storage.registry import Registry
-from flows.storage.stores import Store
+from flows.storage.stores import Store, open_store
 from flows.storage.versions import Version
 from tests.support.decisions import corpus, decided
 from tests.support.pages import hostile_samples, rendered, trap
@@ -149,6 +151,21 @@ def test_a_page_without_its_report_is_refused(store: Store) -> None:
         write_report_page(store, "m", report_id)
 
     assert [] == store.names("reports/pages")
+
+
+def test_a_report_of_the_first_format_has_a_page(tmp_path: Path) -> None:
+    """Without what it lacks: copying, and a summary of its own."""
+    store = open_store(str(tmp_path / "old"))
+    shutil.copytree(Path(__file__).parents[1] / "data/store-0.1.0", tmp_path / "old")
+    old = "02712892e8f22054"
+
+    write_report_page(store, "default", old)
+
+    page = store.read(f"reports/pages/default/{old}.html").decode()
+    assert "12 of 12 samples" in page
+    assert "<h2>Likelihood</h2>" in page
+    assert "<h2>Copying" not in page
+    assert f"../../samples/default-{old}.parquet" in page
 
 
 def many(**columns: object) -> pa.Table:
