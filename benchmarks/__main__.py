@@ -19,6 +19,7 @@ from benchmarks import (
     reading,
     readme,
     sampling,
+    scoring,
     tune,
     vocabulary,
     windows,
@@ -31,6 +32,7 @@ tables = {
     "windows": windows,
     "vocabulary": vocabulary,
     "sampling": sampling,
+    "scoring": scoring,
     "reading": reading,
 }
 sentences = {"learning": learning, "orchestration": orchestration}
