@@ -15,11 +15,12 @@ from rnncore.kernels.simd import (
     compiled,
     copy,
     exp,
+    in_halves,
     inlined,
     kernel,
     lanes,
     load,
-    product,
+    product_of_columns,
     sum_lanes,
 )
 from rnncore.kernels.workspace import Text, Transposed, Weights, like
@@ -38,13 +39,24 @@ class Window(NamedTuple):
     tokens: NDArray[np.int64]  # (rows,) the character that follows
     places: NDArray[np.int64]  # (rows,) where its loss is added
     ps: FloatArray  # (rows, Vp) scores
+    halves: Halves
 
 
-def window_of(network: Weights, units: int) -> Window:
+class Halves(NamedTuple):
+    """Views of arrays in half vectors, for the last columns of a product."""
+
+    hs: FloatArray
+    ps: FloatArray
+    WhhT: FloatArray
+    WhyT: FloatArray
+
+
+def window_of(network: Weights, transposed: Transposed, units: int) -> Window:
     """A window for so many units."""
     rows = units + rows_at_once
     hs, tokens = like(network, rows, len(network.Whh)), np.zeros(rows, np.int64)
-    return Window(hs, tokens, tokens.copy(), like(network, rows, len(network.Why)))
+    ps = like(network, rows, len(network.Why))
+    return Window(hs, tokens, tokens.copy(), ps, Halves(*map(in_halves, (hs, ps, *transposed))))
 
 
 @kernel
@@ -110,7 +122,10 @@ def read_group(
             copy(hs, before * Hp, hs, 0, active * Hp)
             tokens[:active] = tokens[before : before + active]
             before, after = 0, len(lengths)
-        product(hs, after * Hp, hs, before * Hp, Hp, 1, transposed.WhhT, 0, active, Hp, H, False)
+        product_without_padding(
+            hs, window.halves.hs, after * Hp, hs, before * Hp, transposed.WhhT, window.halves.WhhT,
+            active, H, H,
+        )  # fmt: skip
         add_input_and_tanh(network, tokens[before : before + active], hs, after)
         for n in range(active):
             tokens[after + n] = token_at(text, starts[n] + t)
@@ -127,10 +142,33 @@ def add_nats(
 ) -> None:  # fmt: skip
     """Add the loss of each row from `top` to `bottom` to the nats of its place."""
     ps, Hp, Vp = window.ps, window.hs.shape[1], window.ps.shape[1]
-    product(ps, 0, window.hs, top * Hp, Hp, 1, transposed.WhyT, 0, bottom - top, Vp, H, False)
+    product_without_padding(
+        ps, window.halves.ps, 0, window.hs, top * Hp, transposed.WhyT, window.halves.WhyT,
+        bottom - top, len(network.Wxh), H,
+    )  # fmt: skip
     for row in range(top, bottom):
         loss = cross_entropy(ps, (row - top) * Vp, network.by, window.tokens[row])
         nats[window.places[row]] += loss
+
+
+@inlined
+def product_without_padding(
+    C: FloatArray, C_halves: FloatArray, c: int, A: FloatArray, a: int, B: FloatArray,
+    B_halves: FloatArray, rows: int, used: int, depth: int,
+) -> None:  # fmt: skip
+    """C = A B for the `used` columns: the last of them in a half vector, if it can hold them.
+
+    The rest of the padding stays as it is.
+    """
+    stride, columns, whole = A.shape[1], C.shape[1], used // lanes(C) * lanes(C)
+    if used - whole > lanes(C) - lanes(C_halves):  # or there are no half registers
+        whole += lanes(C)
+    product_of_columns(C, c, A, a, stride, 1, B, 0, rows, whole, columns, depth, False)
+    if used > whole:
+        product_of_columns(
+            C_halves, c + whole, A, a, stride, 1, B_halves, whole, rows, lanes(C_halves), columns,
+            depth, False,
+        )  # fmt: skip
 
 
 @compiled
