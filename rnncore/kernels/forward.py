@@ -64,12 +64,13 @@ def read_units(
     H: int, network: Weights, transposed: Transposed, text: Text, starts: NDArray[np.int64],
     lengths: NDArray[np.int64], hidden: FloatArray, side_by_side: int, window: Window,
     firsts: NDArray[np.int64], step: int, nats: NDArray[np.float64],
-) -> None:  # fmt: skip
-    """Read units, the longest first, in groups of up to `side_by_side`, as `read` reads each.
+) -> int:  # fmt: skip
+    """Read units, the longest first, in groups of up to `side_by_side`, as `read_group` does.
 
-    They start with the hidden states `hidden` (units, H), or (0, H): with zeros.
+    They start with the hidden states `hidden` (units, H), or (0, H): with zeros. Returns the row of
+    `window` with the last hidden state of the first unit of the last group.
     """
-    units, Hp = len(lengths), window.hs.shape[1]
+    units, Hp, row = len(lengths), window.hs.shape[1], 0
     groups = (units + side_by_side - 1) // side_by_side
     for group in range(groups):
         first, last = units * group // groups, units * (group + 1) // groups
@@ -78,22 +79,10 @@ def read_units(
             for n in range(first, last):
                 window.hs[n - first, :H] = hidden[n]
         bounds = starts[first:last], lengths[first:last]
-        read_group(H, network, transposed, text, bounds, window, firsts[first:last], step, nats)
-
-
-@kernel
-def read(
-    H: int, network: Weights, transposed: Transposed, text: Text, hidden: FloatArray,
-    window: Window, nats: NDArray[np.float64],
-) -> int:  # fmt: skip
-    """Read a text of one stream from the hidden state `hidden` (H,); add its loss to `nats` (1,).
-
-    The row of `window` that is returned holds the last hidden state.
-    """
-    zero = np.zeros(1, np.int64)
-    window.hs[0, :H] = hidden
-    bounds = zero, zero + text.length
-    return read_group(H, network, transposed, text, bounds, window, zero, 0, nats)
+        row = read_group(
+            H, network, transposed, text, bounds, window, firsts[first:last], step, nats
+        )
+    return row
 
 
 @compiled

@@ -35,9 +35,10 @@ def read(
     """
     network, H, nats = _network_of(parameters), parameters.hidden_size, np.zeros(1)
     copies = transposed_copies(network)
-    window = forward.window_of(network, copies, 1)
-    text, start = text_of(tokens.reshape(1, -1)), np.array(hidden)
-    row = forward.read(H, network, copies, text, start, window, nats)
+    window, text = forward.window_of(network, copies, 1), text_of(tokens.reshape(1, -1))
+    first, length, start = np.zeros(1, np.int64), np.array([len(tokens)]), np.array([hidden])
+    forms = first, length, start, 1, window, first, 0, nats
+    row = forward.read_units(H, network, copies, text, *forms)
     return float(nats[0]), np.array(window.hs[row, :H])
 
 
