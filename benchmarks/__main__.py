@@ -20,6 +20,7 @@ from benchmarks import (
     reading,
     readme,
     sampling,
+    scoring,
     tune,
     vocabulary,
     windows,
@@ -32,6 +33,7 @@ tables = {
     "windows": windows,
     "vocabulary": vocabulary,
     "sampling": sampling,
+    "scoring": scoring,
     "reading": reading,
     "copying": copying,
 }

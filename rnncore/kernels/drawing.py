@@ -70,9 +70,9 @@ def draw_token(
         token = first_at_least(ps, start, V, shift)
     else:
         if top_k < V:
-            total = keep_likeliest(ps, start, V, es, top_k, True)
+            total = keep_likeliest(ps, start, V, es, float(top_k), True)
         if top_p < 1:
-            total = keep_likeliest(ps, start, V, es, top_p * total, False)
+            total = keep_likeliest(ps, start, V, es, float(top_p * total), False)
         token = choose(es, V, uniform * total)
     return token, float(math.log(plain) - (ps.flat[start + token] - shift))
 

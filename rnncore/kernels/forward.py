@@ -15,11 +15,12 @@ from rnncore.kernels.simd import (
     compiled,
     copy,
     exp,
+    in_halves,
     inlined,
     kernel,
     lanes,
     load,
-    product,
+    product_of_columns,
     sum_lanes,
 )
 from rnncore.kernels.workspace import Text, Transposed, Weights, like
@@ -38,13 +39,24 @@ class Window(NamedTuple):
     tokens: NDArray[np.int64]  # (rows,) the character that follows
     places: NDArray[np.int64]  # (rows,) where its loss is added
     ps: FloatArray  # (rows, Vp) scores
+    halves: Halves
 
 
-def window_of(network: Weights, units: int) -> Window:
+class Halves(NamedTuple):
+    """Views of arrays in half vectors, for the last columns of a product."""
+
+    hs: FloatArray
+    ps: FloatArray
+    WhhT: FloatArray
+    WhyT: FloatArray
+
+
+def window_of(network: Weights, transposed: Transposed, units: int) -> Window:
     """A window for so many units."""
     rows = units + rows_at_once
     hs, tokens = like(network, rows, len(network.Whh)), np.zeros(rows, np.int64)
-    return Window(hs, tokens, tokens.copy(), like(network, rows, len(network.Why)))
+    ps = like(network, rows, len(network.Why))
+    return Window(hs, tokens, tokens.copy(), ps, Halves(*map(in_halves, (hs, ps, *transposed))))
 
 
 @kernel
@@ -52,12 +64,13 @@ def read_units(
     H: int, network: Weights, transposed: Transposed, text: Text, starts: NDArray[np.int64],
     lengths: NDArray[np.int64], hidden: FloatArray, side_by_side: int, window: Window,
     firsts: NDArray[np.int64], step: int, nats: NDArray[np.float64],
-) -> None:  # fmt: skip
-    """Read units, the longest first, in groups of up to `side_by_side`, as `read` reads each.
+) -> int:  # fmt: skip
+    """Read units, the longest first, in groups of up to `side_by_side`, as `read_group` does.
 
-    They start with the hidden states `hidden` (units, H), or (0, H): with zeros.
+    They start with the hidden states `hidden` (units, H), or (0, H): with zeros. Returns the row of
+    `window` with the last hidden state of the first unit of the last group.
     """
-    units, Hp = len(lengths), window.hs.shape[1]
+    units, Hp, row = len(lengths), window.hs.shape[1], 0
     groups = (units + side_by_side - 1) // side_by_side
     for group in range(groups):
         first, last = units * group // groups, units * (group + 1) // groups
@@ -66,22 +79,10 @@ def read_units(
             for n in range(first, last):
                 window.hs[n - first, :H] = hidden[n]
         bounds = starts[first:last], lengths[first:last]
-        read_group(H, network, transposed, text, bounds, window, firsts[first:last], step, nats)
-
-
-@kernel
-def read(
-    H: int, network: Weights, transposed: Transposed, text: Text, hidden: FloatArray,
-    window: Window, nats: NDArray[np.float64],
-) -> int:  # fmt: skip
-    """Read a text of one stream from the hidden state `hidden` (H,); add its loss to `nats` (1,).
-
-    The row of `window` that is returned holds the last hidden state.
-    """
-    zero = np.zeros(1, np.int64)
-    window.hs[0, :H] = hidden
-    bounds = zero, zero + text.length
-    return read_group(H, network, transposed, text, bounds, window, zero, 0, nats)
+        row = read_group(
+            H, network, transposed, text, bounds, window, firsts[first:last], step, nats
+        )
+    return row
 
 
 @compiled
@@ -110,7 +111,10 @@ def read_group(
             copy(hs, before * Hp, hs, 0, active * Hp)
             tokens[:active] = tokens[before : before + active]
             before, after = 0, len(lengths)
-        product(hs, after * Hp, hs, before * Hp, Hp, 1, transposed.WhhT, 0, active, Hp, H, False)
+        product_without_padding(
+            hs, window.halves.hs, after * Hp, hs, before * Hp, transposed.WhhT, window.halves.WhhT,
+            active, H, H,
+        )  # fmt: skip
         add_input_and_tanh(network, tokens[before : before + active], hs, after)
         for n in range(active):
             tokens[after + n] = token_at(text, starts[n] + t)
@@ -127,10 +131,33 @@ def add_nats(
 ) -> None:  # fmt: skip
     """Add the loss of each row from `top` to `bottom` to the nats of its place."""
     ps, Hp, Vp = window.ps, window.hs.shape[1], window.ps.shape[1]
-    product(ps, 0, window.hs, top * Hp, Hp, 1, transposed.WhyT, 0, bottom - top, Vp, H, False)
+    product_without_padding(
+        ps, window.halves.ps, 0, window.hs, top * Hp, transposed.WhyT, window.halves.WhyT,
+        bottom - top, len(network.Wxh), H,
+    )  # fmt: skip
     for row in range(top, bottom):
         loss = cross_entropy(ps, (row - top) * Vp, network.by, window.tokens[row])
         nats[window.places[row]] += loss
+
+
+@inlined
+def product_without_padding(
+    C: FloatArray, C_halves: FloatArray, c: int, A: FloatArray, a: int, B: FloatArray,
+    B_halves: FloatArray, rows: int, used: int, depth: int,
+) -> None:  # fmt: skip
+    """C = A B for the `used` columns: the last of them in a half vector, if it can hold them.
+
+    The rest of the padding stays as it is.
+    """
+    stride, columns, whole = A.shape[1], C.shape[1], used // lanes(C) * lanes(C)
+    if used - whole > lanes(C) - lanes(C_halves):  # or there are no half registers
+        whole += lanes(C)
+    product_of_columns(C, c, A, a, stride, 1, B, 0, rows, whole, columns, depth, False)
+    if used > whole:
+        product_of_columns(
+            C_halves, c + whole, A, a, stride, 1, B_halves, whole, rows, lanes(C_halves), columns,
+            depth, False,
+        )  # fmt: skip
 
 
 @compiled

@@ -34,9 +34,11 @@ def read(
     Reading starts with the hidden state `hidden` (H,); `tokens` (N,) has at least one token.
     """
     network, H, nats = _network_of(parameters), parameters.hidden_size, np.zeros(1)
-    window, copies = forward.window_of(network, 1), transposed_copies(network)
-    text, start = text_of(tokens.reshape(1, -1)), np.array(hidden)
-    row = forward.read(H, network, copies, text, start, window, nats)
+    copies = transposed_copies(network)
+    window, text = forward.window_of(network, copies, 1), text_of(tokens.reshape(1, -1))
+    first, length, start = np.zeros(1, np.int64), np.array([len(tokens)]), np.array([hidden])
+    forms = first, length, start, 1, window, first, 0, nats
+    row = forward.read_units(H, network, copies, text, *forms)
     return float(nats[0]), np.array(window.hs[row, :H])
 
 
@@ -88,7 +90,7 @@ def _read_units(
     none = np.zeros((0, H), parameters.bh.dtype)
 
     def read_shares(shares: slice) -> None:
-        window = forward.window_of(network, most_units)
+        window = forward.window_of(network, copies, most_units)
         for first in range(threads)[shares]:
             share = units[first::threads]
             for at in range(0, len(share), units_at_once):

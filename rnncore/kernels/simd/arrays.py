@@ -13,6 +13,8 @@ from numba import types
 from numba.core.typing.typeof import typeof_impl
 from numba.extending import models, register_model
 
+from rnncore.kernels.simd.processor import smallest_bits
+
 
 class VectorArray(np.ndarray[Any, np.dtype[np.floating]]):
     """A contiguous array that kernels read in vectors of `lanes` floats."""
@@ -77,3 +79,10 @@ def aligned(dtype: np.dtype[np.floating], lanes: int, *shape: int) -> VectorArra
     array = room[start : start + size].view(dtype).reshape(shape).view(VectorArray)
     array.lanes = lanes
     return array
+
+
+def in_halves(array: VectorArray) -> VectorArray:
+    """A view that kernels read in vectors of half as many floats, if there are registers for them."""
+    view = array.view()
+    view.lanes = max(array.lanes // 2, smallest_bits // (8 * array.itemsize))
+    return view

@@ -10,6 +10,7 @@ from llvmlite import binding
 
 config: Any = numba.config  # numba adds its settings at import, so mypy does not know them
 arm = ("aarch64", "arm64")  # the first part of LLVM's triple for 64-bit ARM, on Linux and on macOS
+smallest_bits = 128  # of a register, of every processor that kernels are written for
 avx512 = {"avx512f", "avx512vl"}  # with both, there are 32 registers
 
 

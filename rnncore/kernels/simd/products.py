@@ -26,10 +26,19 @@ def product(
     a whole number of vectors. Element (m, k) of A is at `A.flat[a + m * a_row + k * a_k]`: with
     the strides swapped, A is transposed, as in BLAS.
     """
+    product_of_columns(C, c, A, a, a_row, a_k, B, b, rows, columns, columns, depth, accumulate)
+
+
+@inlined
+def product_of_columns(
+    C: FloatArray, c: int, A: FloatArray, a: int, a_row: int, a_k: int, B: FloatArray, b: int,
+    rows: int, width: int, columns: int, depth: int, accumulate: bool,
+) -> None:  # fmt: skip
+    """`product`, for `width` columns of C and B alone, from their elements `c` and `b` on."""
     size = np.intp  # otherwise numba compiles anew for each constant among the arguments
     product_in_tiles(
         C, size(c), A, size(a), size(a_row), size(a_k), B, size(b),
-        size(rows), size(columns), size(depth), np.bool_(accumulate),
+        size(rows), size(width), size(columns), size(depth), np.bool_(accumulate),
     )  # fmt: skip
 
 
@@ -37,12 +46,12 @@ def product(
 def product_in_tiles(
     C: FloatArray, c: np.intp, A: FloatArray, a: np.intp, a_row: np.intp, a_k: np.intp,
     B: FloatArray, b: np.intp,
-    rows: np.intp, columns: np.intp, depth: np.intp, accumulate: np.bool,
+    rows: np.intp, width: np.intp, columns: np.intp, depth: np.intp, accumulate: np.bool,
 ) -> None:  # fmt: skip
-    """`product`, divided into tiles of nearly equal size."""
+    """`product_of_columns`, divided into tiles of nearly equal size."""
     if rows == 0:  # a thread may have no share
         return
-    vectors = columns // lanes(C)
+    vectors = width // lanes(C)
     most = widest_row if rows == 1 else widest
     panels = (vectors + most - 1) // most
     blocks = (rows + highest - 1) // highest

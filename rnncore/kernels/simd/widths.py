@@ -10,13 +10,12 @@ import numpy as np
 from rnncore.kernels.simd.arrays import VectorArray, aligned
 from rnncore.kernels.simd.compiling import kernel
 from rnncore.kernels.simd.elementary import fma
-from rnncore.kernels.simd.processor import register_bits, target_processor
+from rnncore.kernels.simd.processor import register_bits, smallest_bits, target_processor
 from rnncore.kernels.simd.vector import lanes, load, store
 
 # Processors with AVX-512, by LLVM's names, that were measured: whole registers are faster there,
 # also on Zen 4, which computes them in two halves.
 measured = {"znver4", "znver5", "sapphirerapids"}
-smallest_bits = 128  # of a register, of every processor that kernels are written for
 
 
 def most_lanes(bits: int) -> int:
