@@ -132,7 +132,7 @@ mutants = [
     ),
     Mutant(
         "report's digest not checked",
-        *(reports, "_load", "digest(data) !=", "False and"),
+        *(reports, "_verified", "digest(data) !=", "False and"),
         "test_reports.py::test_a_report_that_differs_from_its_manifest_is_refused",
     ),
     Mutant(
