@@ -33,7 +33,6 @@ read_bytes = 48  # of memory for each character of held-out text: tokens, and na
 state_copies = 5  # of a state while it is written or read
 files_of_dataset = 6  # with its profile, and the record of its source
 text_copies = 4  # of a part of a report: its batches, the table, the file, and read back
-row_bytes = 3000  # of a snapshot
 table_row_bytes = 600  # of a sample in a table, without its texts
 stored_row_bytes = 200  # the same in a file
 drawn_bytes = 100  # of memory for each character of samples that are drawn and measured together
@@ -174,8 +173,7 @@ def _samples(
             estimates.reading_bytes(V, network) + drawn_bytes * together * options.length,
             state_copies * estimates.state_bytes(V, network),
         )
-        + snapshots * row_bytes
-        + text_copies * table,
+        + text_copies * part * (one + table_row_bytes),
         disk=taken + grid.samples * (one + stored_row_bytes) + 2 * files * record_bytes,
         files=2 * files,
         operations=_drawing(grid, estimates.reading_operations(V, network.hidden_size))

@@ -37,7 +37,7 @@ Options = Callable[..., dict[str, Any]]
         ),
         (
             ["--sampling.length=1000000", "--sampling.samples_each=100000"],
-            "MB of memory, this machine",
+            "at most 10,000,000,000 characters are drawn",
         ),
     ],
     ids=["files", "hours", "samples"],
@@ -55,7 +55,7 @@ def test_too_large_a_request_is_refused(
     assert 2 == run(retrain, [f"--corpus={corpus}", f"--store={store}", *arguments, *dry_run])
 
     sentence = capsys.readouterr().err.splitlines()[-1]
-    assert sentence.startswith("error: the run ")
+    assert sentence.startswith("error: the ")
     assert expected in sentence
     assert not store.exists()
 
