@@ -38,7 +38,7 @@ def ended(
         ],
         env=os.environ | environment,
         capture_output=True,
-        text=True,
+        encoding=environment.get("PYTHONIOENCODING", "utf-8"),
         check=False,
         timeout=120,
     )

@@ -19,7 +19,7 @@ from flows import chain
 from flows import retrain as door
 from flows.exceptions import expected_errors
 from flows.retrain import retrain
-from flows.tasks import profile_dataset, write_report
+from flows.tasks import profile_dataset, publish_samples
 from flows.tasks.train_chunk import train_chunk
 
 drawing = ("publish_page", "publish_model_page")  # tasks that only publish artifacts
@@ -59,7 +59,7 @@ def _bodies() -> Iterator[None]:
                 patch.setattr(door, name, _nothing if name in drawing else found.fn)
         patch.setattr(chain, "train_chunk", _Chunk())
         patch.setattr(chain, "Progress", _Silent)
-        patch.setattr(write_report, "show_samples", _nothing)
+        patch.setattr(publish_samples, "show_samples", _nothing)
         patch.setattr(profile_dataset, "show_dataset_page", _nothing)
         yield
 
