@@ -33,8 +33,8 @@ from flows.registry_results import (
     VersionsResult,
 )
 from flows.reporting.exports.export import export_version
-from flows.reporting.index_page import write_index, write_pages
-from flows.reporting.page import write_page
+from flows.reporting.pages.index_page import write_index, write_pages
+from flows.reporting.pages.model_page import write_page
 from flows.storage.registry import Decision, Registry
 from flows.storage.stores import Store, check_store, open_store
 from flows.storage.versions import Entry, History

@@ -24,7 +24,7 @@ from flows.lifecycle.retention_plan import plan_retention
 from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import EvaluationOptions, SamplingOptions
-from flows.reporting.grid import Grid
+from flows.reporting.samples.grid import Grid
 from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
 from flows.runtime.secrets import filesystem_options

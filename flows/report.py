@@ -12,7 +12,7 @@ from contextlib import suppress
 from flows import dry_run
 from flows.exceptions import StorageError
 from flows.parameters import ModelName, ReportedVersion, RunId, Sampling, StoreUrl, default
-from flows.reporting.identity import week_of
+from flows.reporting.samples.identity import week_of
 from flows.results import ReportResult, report_result
 from flows.runtime.decorators import flow
 from flows.runtime.run_names import of_model

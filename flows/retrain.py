@@ -33,7 +33,7 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
-from flows.reporting.identity import week_of
+from flows.reporting.samples.identity import week_of
 from flows.results import RetrainResult, answered_result, retrain_result, with_page
 from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run

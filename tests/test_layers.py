@@ -75,7 +75,7 @@ def test_every_flow_is_in_the_contracts() -> None:
 
 def test_a_notebook_may_import_the_lower_layers() -> None:
     """No variable is set, no filter installed, no Prefect loaded."""
-    lower = "rnncore, flows.storage, flows.corpus, flows.text, flows.reporting.writing"
+    lower = "rnncore, flows.storage, flows.corpus, flows.text, flows.reporting.samples.writing"
     assert "" == run(probe.format(module=lower))
 
 

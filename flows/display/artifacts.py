@@ -171,7 +171,7 @@ def _place(store: str) -> str:
 
 def _samples_by_temperature(table: pa.Table, most: int) -> Iterator[str]:
     """Samples of the first priming text and seed in code blocks, so many of each temperature."""
-    from flows.reporting.excerpt import excerpt_of  # pyarrow takes 40 MB
+    from flows.reporting.pages.excerpt import excerpt_of  # pyarrow takes 40 MB
 
     for group in excerpt_of(table).groups[:1]:
         for temperature, some in group.samples.items():

@@ -19,7 +19,7 @@ from flows.lifecycle.machine import arithmetic_of, code_commit, cpu_model, libra
 from flows.lifecycle.schedule import Schedule
 from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
 from flows.lifecycle.start import initial_payload
-from flows.reporting.samples import draw_snapshot
+from flows.reporting.snapshots import draw_snapshot
 from flows.storage.checkpoints import Checkpoint, CheckpointRecord
 from flows.storage.open_run import OpenRun
 from flows.storage.order import next_order

@@ -10,11 +10,11 @@ from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import operations_per_second
 from flows.lifecycle.work import Work
 from flows.parameters import SamplingOptions
-from flows.reporting.drawing import samples_at_once
-from flows.reporting.grid import Grid, widest
-from flows.reporting.identity import report_identity, week_of
-from flows.reporting.priming import encode_primings, encode_stop
-from flows.reporting.samples import snapshot_length
+from flows.reporting.samples.drawing import samples_at_once
+from flows.reporting.samples.grid import Grid, widest
+from flows.reporting.samples.identity import report_identity, week_of
+from flows.reporting.samples.priming import encode_primings, encode_stop
+from flows.reporting.snapshots import snapshot_length
 from flows.storage import bounds, datasets
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.datasets import ScannedText
@@ -80,7 +80,7 @@ def estimate_report(
     """What it takes to report on a checkpoint; a report that exists takes nothing."""
     if _is_reported(opened.store, opened.model, opened.run_id, record, sampling):
         return Estimate(program_bytes)
-    from flows.reporting.writing import Report  # as below
+    from flows.reporting.samples.writing import Report  # as below
 
     report = Report(opened, record.digest, sampling)
     vocabulary, characters = report.payload.vocabulary, report.training_characters

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from flows.exceptions import CorpusError
 from flows.parameters import EvaluationOptions, ReadingOptions, SamplingOptions, TrainingOptions
-from flows.reporting.priming import encode_primings, encode_stop
+from flows.reporting.samples.priming import encode_primings, encode_stop
 from flows.storage.datasets import ScannedText
 from flows.storage.open_run import check_split
 from flows.storage.runs import Run, make_run

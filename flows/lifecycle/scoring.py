@@ -19,9 +19,9 @@ from flows.lifecycle.estimates import Estimate, program_bytes
 from flows.lifecycle.ingestion import unchanged
 from flows.parameters import ScoringOptions
 from flows.references import ScoreRef, SurprisingRef
-from flows.reporting.score_rows import Rows
-from flows.reporting.score_threshold import held_out_threshold
-from flows.reporting.scoring import Scorer, separators
+from flows.reporting.scores.rows import Rows
+from flows.reporting.scores.scorer import Scorer, separators
+from flows.reporting.scores.threshold import held_out_threshold
 from flows.reporting.selection import select_checkpoint
 from flows.storage import scores
 from flows.storage.canonical import identity

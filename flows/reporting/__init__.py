@@ -1,18 +1,14 @@
-"""What people read of a model: samples, reports, the loss curve. No Prefect."""
+"""What people read of a model: samples, scores, pages, tables, exports, the loss curve. No Prefect."""
 
-__all__ = [  # modules: each is imported by its name
+__all__ = [  # modules and packages: each is imported by its name
     "curve",
-    "drawing",
-    "grid",
-    "identity",
-    "page",
-    "priming",
+    "exports",
+    "pages",
     "reading",
     "samples",
+    "scores",
     "selection",
-    "statistics",
+    "snapshots",
     "story",
-    "summary",
-    "tables",
-    "writing",
+    "training_tables",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 
-from flows.reporting.index_page import write_pages
+from flows.reporting.pages.index_page import write_pages
 from flows.runtime.decorators import task
 from flows.storage.stores import open_store
 

@@ -6,7 +6,7 @@ from prefect import get_run_logger
 
 from flows.display.artifacts import show_samples
 from flows.references import ReportRef
-from flows.reporting.report_page import find_page, write_report_page
+from flows.reporting.pages.report_page import find_page, write_report_page
 from flows.runtime.decorators import task
 from flows.storage import reports
 from flows.storage.stores import open_store

@@ -8,7 +8,7 @@ from prefect import get_run_logger
 
 from flows.parameters import SamplingOptions
 from flows.references import CheckpointRef, ReportRef
-from flows.reporting.writing import Report
+from flows.reporting.samples.writing import Report
 from flows.runtime.decorators import task
 from flows.storage import reports
 from flows.storage.open_run import open_run

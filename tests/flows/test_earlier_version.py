@@ -18,7 +18,7 @@ import pytest
 from flows.command_line import load_flow
 from flows.ingest import ingest
 from flows.report import report
-from flows.reporting.identity import report_identity
+from flows.reporting.samples.identity import report_identity
 from flows.results import TrainResult
 from flows.storage import Log, Registry, Version, open_run, open_store, reports
 from flows.storage.canonical import strict_json

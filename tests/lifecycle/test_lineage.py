@@ -11,7 +11,7 @@ from flows.lifecycle.choosing import promote_by_hand
 from flows.lifecycle.lineage import Subject, lineage
 from flows.lifecycle.machine import code_commit
 from flows.parameters import SamplingOptions
-from flows.reporting.writing import Report
+from flows.reporting.samples.writing import Report
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.open_run import OpenRun

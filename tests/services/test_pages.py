@@ -10,8 +10,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from flows.lifecycle.profiling import profile_of
-from flows.reporting.index_page import write_pages
-from flows.reporting.report_page import write_report_page
+from flows.reporting.pages.index_page import write_pages
+from flows.reporting.pages.report_page import write_report_page
 from flows.storage.datasets import tokenise
 from flows.storage.profiles import save_profile
 from flows.storage.stores import open_store

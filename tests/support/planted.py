@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from flows.parameters import ScoringOptions
-from flows.reporting.scoring import Scorer
+from flows.reporting.scores.scorer import Scorer
 from flows.storage.payload import Payload
 from flows.text import Vocabulary
 from flows.text.units import Part

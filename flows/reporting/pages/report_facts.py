@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from flows.reporting import markup
 from flows.reporting.character_chart import character_chart_svg, label_of
-from flows.reporting.charts import Series, bar_chart, line_chart
-from flows.reporting.markup import Cell
-from flows.reporting.report_story import ReportStory
+from flows.reporting.pages import markup
+from flows.reporting.pages.charts import Series, bar_chart, line_chart
+from flows.reporting.pages.markup import Cell
+from flows.reporting.pages.report_story import ReportStory
+from flows.reporting.pages.summary_of_rows import Summary
 from flows.reporting.story import minute
-from flows.reporting.summary_of_rows import Summary
 
 shown_characters = 400  # of a vocabulary
 shown_addresses = 20  # of a corpus

@@ -11,8 +11,8 @@ import pytest
 
 from flows.exceptions import UnknownObject
 from flows.lifecycle.choosing import promote_by_hand, roll_back
-from flows.reporting.page import write_page
-from flows.reporting.report_page import write_report_page
+from flows.reporting.pages.model_page import write_page
+from flows.reporting.pages.report_page import write_report_page
 from flows.reporting.story import story_of
 from flows.storage.stores import Store, open_store
 from flows.storage.versions import Finding

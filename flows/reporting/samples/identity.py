@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flows.parameters import SamplingOptions
-from flows.reporting.grid import Grid
+from flows.reporting.samples.grid import Grid
 from flows.storage.canonical import identity
 
 since_format_1 = ("stop", "top_k", "top_p", "hidden_state", "unknown")  # left out where neutral

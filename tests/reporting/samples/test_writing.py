@@ -10,10 +10,10 @@ import pytest
 
 from flows.exceptions import CorpusError, DamagedObject, LimitExceeded, StoreError, UnknownObject
 from flows.parameters import SamplingOptions
-from flows.reporting import drawing, grid
-from flows.reporting.grid import generator_of
-from flows.reporting.identity import report_identity, week_of
-from flows.reporting.writing import Report
+from flows.reporting.samples import drawing, grid
+from flows.reporting.samples.grid import generator_of
+from flows.reporting.samples.identity import report_identity, week_of
+from flows.reporting.samples.writing import Report
 from flows.storage import datasets, reports
 from flows.storage.open_run import OpenRun
 from flows.storage.report_schema import samples, summaries

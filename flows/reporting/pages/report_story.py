@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 import pyarrow as pa
 
 from flows.exceptions import DamagedObject, NewerFormat, ObjectMissing, UnknownObject
-from flows.reporting.excerpt import Excerpt, Sample, excerpt_of
+from flows.reporting.pages.excerpt import Excerpt, Sample, excerpt_of
+from flows.reporting.pages.summary_of_rows import Summary, summaries_of_rows
 from flows.reporting.story import Night, night_of
-from flows.reporting.summary_of_rows import Summary, summaries_of_rows
 from flows.storage import datasets, reports
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.profiles import Profile, find_profile

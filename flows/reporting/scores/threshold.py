@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from flows.reporting.scoring import Scorer
+from flows.reporting.scores.scorer import Scorer
 from flows.storage.open_run import OpenRun
 from flows.text.units import Part
 

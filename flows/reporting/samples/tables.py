@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from flows.reporting.drawing import Sampler, Texts
-from flows.reporting.grid import Grid
+from flows.reporting.samples.drawing import Sampler, Texts
+from flows.reporting.samples.grid import Grid
 from flows.storage import report_schema
 from flows.storage.checkpoints import CheckpointRecord
 from flows.storage.report_schema import Column

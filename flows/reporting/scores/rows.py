@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from flows.reporting.scoring import Scored
+from flows.reporting.scores.scorer import Scored
 from flows.storage.scores import (
     ScoredCheckpoint,
     SurprisingRow,

@@ -8,7 +8,7 @@ import pytest
 
 from flows.exceptions import CorpusError
 from flows.parameters import SamplingOptions
-from flows.reporting.priming import encode_primings
+from flows.reporting.samples.priming import encode_primings
 from flows.text import Vocabulary
 
 letters = Vocabulary.of_text(" abcefinABÀ'Ｗ")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
-from flows.reporting.markup import text
+from flows.reporting.pages.markup import text
 
 width, height = 900, 360
 left, right, top, bottom = 72, 16, 16, 48  # margins

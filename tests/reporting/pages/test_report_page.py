@@ -14,8 +14,13 @@ import pytest
 
 from flows.exceptions import UnknownObject
 from flows.lifecycle.profiling import profile_of
-from flows.reporting.excerpt import excerpt_of, most_characters, most_each_of_many, most_groups
-from flows.reporting.report_page import write_report_page
+from flows.reporting.pages.excerpt import (
+    excerpt_of,
+    most_characters,
+    most_each_of_many,
+    most_groups,
+)
+from flows.reporting.pages.report_page import write_report_page
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import tokenise
 from flows.storage.profiles import save_profile
@@ -156,7 +161,7 @@ def test_a_page_without_its_report_is_refused(store: Store) -> None:
 def test_a_report_of_the_first_format_has_a_page(tmp_path: Path) -> None:
     """Without what it lacks: copying, and a summary of its own."""
     store = open_store(str(tmp_path / "old"))
-    shutil.copytree(Path(__file__).parents[1] / "data/store-0.1.0", tmp_path / "old")
+    shutil.copytree(Path(__file__).parents[2] / "data/store-0.1.0", tmp_path / "old")
     old = "02712892e8f22054"
 
     write_report_page(store, "default", old)

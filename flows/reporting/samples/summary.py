@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from flows.reporting.grid import Grid
-from flows.reporting.statistics import Measures, Reference, quantiles, shorter_by, variety
-from flows.reporting.tables import Shared
+from flows.reporting.samples.grid import Grid
+from flows.reporting.samples.statistics import Measures, Reference, quantiles, shorter_by, variety
+from flows.reporting.samples.tables import Shared
 from flows.storage import report_schema
 from flows.text import Vocabulary
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flows.reporting.tables import text_column
+from flows.reporting.samples.tables import text_column
 from flows.text import Vocabulary
 
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from flows.reporting import markup
-from flows.reporting.addresses import index_path, model_page_path, relative, report_page_path
-from flows.reporting.excerpt import Group, Sample, most_characters
-from flows.reporting.page import drawn_on, replace_page
-from flows.reporting.report_facts import learning, numbers, origin, vocabulary
-from flows.reporting.report_story import ReportStory, report_story
+from flows.reporting.pages import markup
+from flows.reporting.pages.addresses import index_path, model_page_path, relative, report_page_path
+from flows.reporting.pages.excerpt import Group, Sample, most_characters
+from flows.reporting.pages.model_page import drawn_on, replace_page
+from flows.reporting.pages.report_facts import learning, numbers, origin, vocabulary
+from flows.reporting.pages.report_story import ReportStory, report_story
 from flows.reporting.story import bits, decided, minute
 from flows.storage.report_files import is_there, summary_folder
 from flows.storage.stores import Store

@@ -10,13 +10,13 @@ from functools import cached_property
 import pyarrow as pa
 
 from flows.parameters import SamplingOptions
-from flows.reporting.drawing import Sampler
-from flows.reporting.grid import Grid, widest
-from flows.reporting.identity import report_identity
-from flows.reporting.priming import encode_stop, starts_of
-from flows.reporting.statistics import Reference, likelihood, variety
-from flows.reporting.summary import columns_read, held_out_statistics, summary_table
-from flows.reporting.tables import (
+from flows.reporting.samples.drawing import Sampler
+from flows.reporting.samples.grid import Grid, widest
+from flows.reporting.samples.identity import report_identity
+from flows.reporting.samples.priming import encode_stop, starts_of
+from flows.reporting.samples.statistics import Reference, likelihood, variety
+from flows.reporting.samples.summary import columns_read, held_out_statistics, summary_table
+from flows.reporting.samples.tables import (
     Shared,
     place_columns,
     place_names,

@@ -6,8 +6,8 @@ import re
 from html import unescape
 
 from flows.lifecycle.choosing import roll_back
-from flows.reporting.index_page import write_index, write_pages
-from flows.reporting.report_page import write_report_page
+from flows.reporting.pages.index_page import write_index, write_pages
+from flows.reporting.pages.report_page import write_report_page
 from flows.storage import bounds
 from flows.storage.stores import Store
 from tests.support.decisions import decided

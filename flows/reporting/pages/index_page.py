@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from flows.exceptions import DamagedObject, ObjectMissing, StorageError
-from flows.reporting import markup
-from flows.reporting.addresses import (
+from flows.reporting.pages import markup
+from flows.reporting.pages.addresses import (
     index_path,
     model_page_path,
     relative,
     report_page_path,
     report_pages_folder,
 )
-from flows.reporting.markup import Cell
-from flows.reporting.page import drawn_on, replace_page, write_page
+from flows.reporting.pages.markup import Cell
+from flows.reporting.pages.model_page import drawn_on, replace_page, write_page
 from flows.reporting.story import bits, minute
 from flows.storage.log import Log
 from flows.storage.registry import Registry

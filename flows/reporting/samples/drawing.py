@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.parameters import SamplingOptions
-from flows.reporting.grid import Grid, Rows
-from flows.reporting.priming import Start
+from flows.reporting.samples.grid import Grid, Rows
+from flows.reporting.samples.priming import Start
 from flows.text.vocabulary import TokenArray
 from rnncore.parameters import Parameters
 from rnncore.sampling import draw

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.parameters import ScoringOptions
-from flows.reporting.score_rows import Rows
-from flows.reporting.scoring import Scorer
+from flows.reporting.scores.rows import Rows
+from flows.reporting.scores.scorer import Scorer
 from flows.storage.payload import Payload
 from flows.storage.scores import ScoredCheckpoint
 from flows.text import Unit, Vocabulary

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.reporting.drawing import Texts
+from flows.reporting.samples.drawing import Texts
 from flows.text import Vocabulary
 from flows.text.copying import copied
 from flows.text.variety import distinct_words, repetition

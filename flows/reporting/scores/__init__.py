@@ -1,0 +1,1 @@
+"""Texts that are scored row by row."""
