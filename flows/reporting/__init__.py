@@ -1,6 +1,7 @@
 """What people read of a model: samples, scores, pages, tables, exports, the loss curve. No Prefect."""
 
 __all__ = [  # modules and packages: each is imported by its name
+    "addresses",
     "curve",
     "exports",
     "pages",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 
 from flows.exceptions import DamagedObject, NewerFormat, UnknownObject
-from flows.reporting.pages.addresses import report_pages_folder
+from flows.reporting.addresses import report_pages_folder
 from flows.storage.profiles import entropies_of
 from flows.storage.registry import Registry
 from flows.storage.runs import load_run

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 chromium = Path("/usr/bin/chromium")
 flags = (
@@ -24,6 +27,8 @@ flags = (
 @contextmanager
 def opened() -> Iterator[Browser]:
     """The browser; tests are skipped where there is none."""
+    from playwright.sync_api import sync_playwright
+
     if not chromium.exists():
         pytest.skip("needs a browser: apt-get install chromium")
     with sync_playwright() as playwright:

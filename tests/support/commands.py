@@ -15,13 +15,13 @@ small = ("--training.hidden_size=8", "--training.epochs=4", "--sampling.length=2
 
 
 def start(
-    home: Path, *arguments: str, environment: dict[str, str] | None = None
+    home: Path, *arguments: str, flow: str = "retrain", environment: dict[str, str] | None = None
 ) -> subprocess.Popen[str]:
-    """Start a retraining whose Prefect database and cache are under `home`."""
+    """Start a retraining, or another flow, whose Prefect database and cache are under `home`."""
     clean = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
     places = {"PREFECT_HOME": str(home / "prefect"), "XDG_CACHE_HOME": str(home / "cache")}
     return subprocess.Popen(
-        [sys.executable, "-m", "flows.retrain", "--json", *arguments],
+        [sys.executable, "-m", f"flows.{flow}", "--json", *arguments],
         env=clean | places | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from flows.exceptions import DamagedObject, ObjectMissing, StorageError
-from flows.reporting.pages import markup
-from flows.reporting.pages.addresses import (
+from flows.reporting.addresses import (
     index_path,
     model_page_path,
     relative,
     report_page_path,
     report_pages_folder,
 )
+from flows.reporting.pages import markup
 from flows.reporting.pages.markup import Cell
 from flows.reporting.pages.model_page import drawn_on, replace_page, write_page
 from flows.reporting.story import bits, minute

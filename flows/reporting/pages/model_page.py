@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from flows.reporting.addresses import index_path, model_page_path, relative, report_page_path
 from flows.reporting.pages import markup
-from flows.reporting.pages.addresses import index_path, model_page_path, relative, report_page_path
 from flows.reporting.pages.charts import Series, line_chart
 from flows.reporting.pages.markup import Cell
 from flows.reporting.story import Night, Story, bits, decided, minute, story_of

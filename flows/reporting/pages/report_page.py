@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import partial
 
+from flows.reporting.addresses import index_path, model_page_path, relative, report_page_path
 from flows.reporting.pages import markup
-from flows.reporting.pages.addresses import index_path, model_page_path, relative, report_page_path
 from flows.reporting.pages.excerpt import Group, Sample, most_characters
 from flows.reporting.pages.model_page import drawn_on, replace_page
 from flows.reporting.pages.report_facts import learning, numbers, origin, vocabulary
