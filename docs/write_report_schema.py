@@ -7,7 +7,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from flows.storage.report_schema import Column, samples, summaries
+from flows.storage.parquet_columns import Column
+from flows.storage.report_schema import samples, summaries
 
 page = Path(__file__).parent / "report-schema.md"
 tables = {"samples": samples, "summaries": summaries}

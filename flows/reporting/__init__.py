@@ -11,5 +11,6 @@ __all__ = [  # modules and packages: each is imported by its name
     "selection",
     "snapshots",
     "story",
+    "strings",
     "training_tables",
 ]

@@ -14,8 +14,8 @@ from flows.storage.damage import warn
 from flows.storage.manifests import load_manifest
 from flows.storage.names import training_folder
 from flows.storage.open_run import OpenRun
+from flows.storage.parquet_columns import Column
 from flows.storage.registry import Registry
-from flows.storage.report_schema import Column
 from flows.storage.runs import Run, check_model, runs_of
 from flows.storage.stores import Store
 from flows.storage.token_files import BlockKind, load_blocks, no_tokens

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import pyarrow as pa
+
+from flows.storage import parquet_columns
+from flows.storage.parquet_columns import Column, instant, number, text, whole
 
 report_format = 2
 
-
-class Column(NamedTuple):
-    """A column; its meaning is in the file's metadata: a change of words changes bytes of reports."""
-
-    name: str
-    type: pa.DataType
-    meaning: str
-    nullable: bool = False
-
-
-text, whole, number, instant = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
 
 about_checkpoint = (
     Column("report_id", text, "Name of the report; equal for equal checkpoint and options"),
@@ -131,9 +121,5 @@ summaries = (
 
 
 def schema_of(columns: tuple[Column, ...], version: int = report_format) -> pa.Schema:
-    """The schema of a file with these columns."""
-    fields = [
-        pa.field(c.name, c.type, nullable=c.nullable, metadata={"description": c.meaning})
-        for c in columns
-    ]
-    return pa.schema(fields, metadata={"report_format": str(version)})
+    """The schema of a file of reports with these columns."""
+    return parquet_columns.schema_of(columns, version)

@@ -17,15 +17,10 @@ import pyarrow.parquet as pq
 from flows.exceptions import DamagedObject
 from flows.storage import bounds
 from flows.storage.damage import check_format
+from flows.storage.parquet_columns import Column
 from flows.storage.parquet_footer import Chunk, Footer, parse_footer
 from flows.storage.parquet_pages import unpacked_size
-from flows.storage.report_schema import (
-    Column,
-    of_first_format,
-    report_format,
-    samples,
-    schema_of,
-)
+from flows.storage.report_schema import of_first_format, report_format, samples, schema_of
 
 
 def parse_report(

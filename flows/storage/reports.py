@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 from flows.exceptions import DamagedObject, ObjectMissing, StoreError, UnknownObject
@@ -16,6 +14,7 @@ from flows.storage import bounds, report_schema
 from flows.storage.canonical import digest
 from flows.storage.damage import read_again_if_damaged, removable
 from flows.storage.log import Listing, Log, Record
+from flows.storage.parquet_columns import Column, parquet_bytes
 from flows.storage.report_files import (
     ReportPlace,
     is_there,
@@ -87,9 +86,7 @@ def save(
     `path` is one of `place`; `table` has all columns of samples or of summaries. One that exists is
     compared as `check_saved` does.
     """
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-    data = buffer.getvalue()
+    data = parquet_bytes(table)
     sizes = {"rows": table.num_rows, "file": len(data), "table": table.nbytes}
     for part in planned(store.location(path), **sizes):
         part.check()
@@ -229,7 +226,7 @@ def _verified(store: Store, path: str, expected: ReportManifest | None) -> bytes
     return data
 
 
-def _columns_at(path: str) -> tuple[report_schema.Column, ...]:
+def _columns_at(path: str) -> tuple[Column, ...]:
     is_summary = path.startswith(f"{summary_folder}/")
     return report_schema.summaries if is_summary else report_schema.samples
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.exceptions import ObjectMissing, UnknownObject
 from flows.storage.documents import Document, create_document, load_document
 from flows.storage.log import Log
-from flows.storage.report_schema import Column, instant, number, schema_of, text, whole
+from flows.storage.parquet_columns import Column, instant, number, schema_of, text, whole
 from flows.storage.runs import run_folder
 from flows.storage.stores import Store
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from flows.storage.report_schema import Column, instant, number, schema_of, text, whole
+from flows.storage.parquet_columns import (
+    Column,
+    instant,
+    number,
+    parquet_bytes,
+    schema_of,
+    text,
+    whole,
+)
 
 training_format = 1
 texts = pa.list_(pa.field("element", text, nullable=False))
@@ -82,7 +88,5 @@ decisions = (
 
 def parquet(columns: tuple[Column, ...], rows: Iterable[Mapping[str, Any]]) -> bytes:
     """A table of these columns as a Parquet file."""
-    table = pa.Table.from_pylist(list(rows), schema=schema_of(columns, training_format))
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
-    return buffer.getvalue()
+    schema = schema_of(columns, training_format)
+    return parquet_bytes(pa.Table.from_pylist(list(rows), schema=schema))

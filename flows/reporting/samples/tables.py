@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from flows.reporting.samples.drawing import Sampler, Texts
 from flows.reporting.samples.grid import Grid
+from flows.reporting.strings import adjacent_strings
 from flows.storage import report_schema
 from flows.storage.checkpoints import CheckpointRecord
-from flows.storage.report_schema import Column
+from flows.storage.parquet_columns import Column
 from flows.text import Vocabulary
 from flows.text.vocabulary import TokenArray
 
@@ -63,7 +64,6 @@ def sample_table(
     return table_of(report_schema.samples, columns, len(samples))
 
 
-ends_of_widths = (0x7F, 0x7FF, 0xFFFF)  # the last code points of one, two and three bytes in UTF-8
 place_names = ("priming", "seed", "sample_number", "temperature")
 
 
@@ -119,10 +119,4 @@ def text_column(vocabulary: Vocabulary, tokens: TokenArray, ends: NDArray[np.int
     if vocabulary.unit == "byte":  # each text alone: bytes that are no UTF-8 become U+FFFD
         parts = np.split(tokens, ends[:-1])
         return pa.array([vocabulary.decode(part) for part in parts], pa.string())
-    points = vocabulary.code_points
-    widths = 1 + np.searchsorted(ends_of_widths, points)  # bytes of each character
-    offsets = np.zeros(len(tokens) + 1, np.int64)
-    np.cumsum(widths[tokens], out=offsets[1:])
-    bounds = np.concatenate([[0], offsets[ends]]).astype(np.int32)
-    data = vocabulary.decode(tokens).encode("utf-8")
-    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(bounds), pa.py_buffer(data))
+    return adjacent_strings(vocabulary.code_points[tokens], ends)

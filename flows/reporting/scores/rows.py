@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from flows.reporting.scores.scorer import Scored
+from flows.reporting.strings import adjacent_strings
 from flows.storage.scores import (
     ScoredCheckpoint,
     SurprisingRow,
@@ -25,7 +25,6 @@ from flows.text import Vocabulary
 from flows.text.units import Indices, Points
 
 kept_worst = 20
-ascii_end, two_end, three_end = 0x80, 0x800, 0x10000  # from these code points UTF-8 is longer
 shown_text = 200  # characters of one of the worst rows
 
 
@@ -226,22 +225,6 @@ span_numbers = ("span_start", "span_nats_per_character")
 def strings(points: Points, starts: Indices, ends: Indices) -> pa.Array:
     """The text of each range of characters (N,), as an array of strings (R,)."""
     sizes = ends - starts
-    borders = np.concatenate([[0], np.cumsum(sizes)])
-    index = np.repeat(starts - borders[:-1], sizes) + np.arange(borders[-1])
-    chosen = points[index]
-    if not len(chosen) or chosen.max() < ascii_end:
-        data = chosen.astype(np.uint8).tobytes()
-    else:
-        widths = _widths(chosen)
-        borders = np.concatenate([[0], np.cumsum(widths)])[borders]
-        data = chosen.tobytes().decode("utf-32-le").encode()
-    offsets = pa.py_buffer(borders.astype(np.int32))
-    return pa.StringArray.from_buffers(len(sizes), offsets, pa.py_buffer(data))
-
-
-def _widths(points: Points) -> NDArray[np.int64]:
-    """Bytes of each character in UTF-8."""
-    widths = np.ones(len(points), np.int64)
-    for end in (ascii_end, two_end, three_end):
-        widths += points >= end
-    return widths
+    borders = np.cumsum(sizes)
+    index = np.repeat(starts - borders + sizes, sizes) + np.arange(borders[-1] if len(sizes) else 0)
+    return adjacent_strings(points[index], borders)
