@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from functools import partial
 from uuid import UUID
 
 from prefect import get_run_logger
 
 from flows.display.artifacts import artifact_key, patience_seconds, send_progress, start_progress
+from flows.display.now_and_then import NowAndThen
 from flows.display.terminal import live_training
 from flows.runtime.background import BackgroundCall
 from flows.storage.canonical import digest
@@ -23,16 +23,15 @@ class ReadingProgress:
     def __init__(self, store: str, corpus: tuple[str, ...]) -> None:
         self.size: int | None = None  # bytes of the corpus, where that is known
         self._key = artifact_key("reading", store, digest(" ".join(corpus).encode())[:16])
-        self._done, self._last = 0, time.monotonic()
+        self._done, self._turns = 0, NowAndThen(every_seconds)
         self._artifact: UUID | None = None
         self._call = BackgroundCall()
 
     def __call__(self, count: int) -> None:
         """So many more bytes were read."""
         self._done += count
-        if (now := time.monotonic()) - self._last < every_seconds:
+        if not self._turns.is_due():
             return
-        self._last = now
         of_all = f" of {2 * self.size / 1e6:,.0f}" if self.size else ""
         message = f"reading the corpus, in two passes: {self._done / 1e6:,.0f}{of_all} MB"
         get_run_logger().info(message)

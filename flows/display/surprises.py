@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from prefect import get_run_logger
 
 from flows.display.artifacts import artifact_key, publish
+from flows.display.now_and_then import NowAndThen
 from flows.display.terminal import live_training
 from flows.references import ScoreRef
 from flows.text.markdown import cell, code_span
@@ -18,13 +17,12 @@ class ScoringProgress:
     """Told how many characters were scored; says so now and then."""
 
     def __init__(self) -> None:
-        self._last = time.monotonic()
+        self._turns = NowAndThen(every_seconds)
 
     def __call__(self, done: int, total: int) -> None:
         """So many were scored, of all."""
-        if (now := time.monotonic()) - self._last < every_seconds:
+        if not self._turns.is_due():
             return
-        self._last = now
         message = f"scored {done / 1e6:,.1f} of {total / 1e6:,.1f} million characters"
         get_run_logger().info(message)
         live_training().announce(message)

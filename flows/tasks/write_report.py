@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 from prefect import get_run_logger
 
+from flows.display.now_and_then import NowAndThen
 from flows.parameters import SamplingOptions
 from flows.references import CheckpointRef, ReportRef
 from flows.reporting.samples.writing import Report
@@ -24,12 +23,10 @@ def write_report(
     run, logger = checkpoint.run, get_run_logger()
     opened = open_run(run.store, run.model, run.run_id)
     report = Report(opened, checkpoint.digest, sampling, week)
-    report_id, shown = report.place.report_id, time.monotonic()
+    report_id, turns = report.place.report_id, NowAndThen(seconds_between)
 
     def show(drawn: int) -> None:
-        nonlocal shown
-        if time.monotonic() - shown > seconds_between:
-            shown = time.monotonic()
+        if turns.is_due():
             logger.info("report %s: %s of %s samples", report_id, f"{drawn:,}", f"{total:,}")
 
     total = report.grid.samples
