@@ -19,6 +19,7 @@ __all__ = [  # modules: each is imported by its name
     "decorators",
     "deployment",
     "embedded",
+    "engines",
     "exclusive",
     "interruption",
     "logs",
