@@ -2,6 +2,7 @@
 
 from rnncore import lazy  # noqa: F401 - before any module that imports the kernels
 from rnncore.arithmetic import Arithmetic
+from rnncore.averaging import OuterStep, outer_step, weighted_mean
 from rnncore.evaluation import (
     bits_per_character,
     nats_of_characters,
@@ -18,6 +19,7 @@ from rnncore.exceptions import (
 from rnncore.growth import grow, warm_start
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import Hyperparameters, Parameters
+from rnncore.rounds import RoundOptions, Rounds, shard_bounds
 from rnncore.sampling import Drawn, draw, sample, sample_batch
 from rnncore.state import TrainingState
 from rnncore.streams import iterations_per_epoch, next_input
@@ -30,8 +32,11 @@ __all__ = [
     "Hyperparameters",
     "InvalidHyperparameter",
     "InvalidTokens",
+    "OuterStep",
     "Parameters",
     "RnncoreError",
+    "RoundOptions",
+    "Rounds",
     "TokenRanges",
     "Tokens",
     "TrainingDiverged",
@@ -44,10 +49,13 @@ __all__ = [
     "nats_of_characters",
     "nats_per_character",
     "next_input",
+    "outer_step",
     "read",
     "restrict",
     "sample",
     "sample_batch",
+    "shard_bounds",
     "train",
     "warm_start",
+    "weighted_mean",
 ]
