@@ -19,9 +19,9 @@ from rnncore.exceptions import (
 from rnncore.growth import grow, warm_start
 from rnncore.network import loss_and_gradients
 from rnncore.parameters import Hyperparameters, Parameters
-from rnncore.rounds import RoundOptions, Rounds, shard_bounds
+from rnncore.rounds import RoundOptions, begin_rounds, finish_round, shard_bounds, shard_states
 from rnncore.sampling import Drawn, draw, sample, sample_batch
-from rnncore.state import TrainingState
+from rnncore.state import Rounds, TrainingState
 from rnncore.streams import iterations_per_epoch, next_input
 from rnncore.text import TokenRanges, Tokens
 from rnncore.training import train
@@ -41,8 +41,10 @@ __all__ = [
     "Tokens",
     "TrainingDiverged",
     "TrainingState",
+    "begin_rounds",
     "bits_per_character",
     "draw",
+    "finish_round",
     "grow",
     "iterations_per_epoch",
     "loss_and_gradients",
@@ -55,6 +57,7 @@ __all__ = [
     "sample",
     "sample_batch",
     "shard_bounds",
+    "shard_states",
     "train",
     "warm_start",
     "weighted_mean",

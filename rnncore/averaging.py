@@ -50,7 +50,9 @@ def weighted_mean(parts: Sequence[Parameters], weights: Sequence[int]) -> Parame
     """
     shares = shares_of(weights)
     if len(parts) != len(shares):
-        raise ValueError(f"a mean of {len(parts)} networks needs as many weights, not {len(shares)}")
+        raise ValueError(
+            f"a mean of {len(parts)} networks needs as many weights, not {len(shares)}"
+        )
     return Parameters(*(_mean(arrays, shares) for arrays in zip(*parts, strict=True)))
 
 

@@ -50,5 +50,5 @@ def cut(
     befores = np.concatenate([[0], ends[:-1]])  # where each range starts in the text
     lows, highs = np.maximum(befores, start), np.minimum(ends, stop)
     shift = starts - befores
-    found = np.stack([lows + shift, np.maximum(lows, highs) + shift], axis=1)
-    return found[lows < highs]
+    keep = lows < highs
+    return np.stack([lows[keep] + shift[keep], highs[keep] + shift[keep]], axis=1)

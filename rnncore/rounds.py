@@ -3,79 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from rnncore.averaging import OuterStep, outer_step, rounded, shares_of, weighted_mean
-from rnncore.parameters import FloatArray, Parameters
-from rnncore.state import TrainingState
+from rnncore.state import Rounds, TrainingState
 
 
 @dataclass(frozen=True, slots=True)
 class RoundOptions:
-    """How a training in rounds is cut: all that decides its bytes besides its hyperparameters."""
+    """How a training is cut into shards and rounds: it decides bytes, as hyperparameters do."""
 
     shards: int  # K, at least 2
     iterations: int  # H, of each shard in a round
     outer: OuterStep
-
-
-@dataclass(slots=True, kw_only=True)
-class Rounds:
-    """What the next round depends on besides a `TrainingState` at the end of a round.
-
-    That state's hidden state and position are those of the first shard.
-    """
-
-    hidden: FloatArray  # (K, B, H) after the last iteration of each shard
-    positions: NDArray[np.int64]  # (K,) in each shard's part of the text
-    momentum: Parameters  # of the outer step
-    loss: float = 0.0  # of each iteration since the last checkpoint, summed; nats per sequence
-
-    @classmethod
-    def initial(cls, state: TrainingState, shards: int) -> Rounds:
-        """Before the first round: each shard starts as `state` does."""
-        return cls(
-            hidden=np.stack([state.hidden] * shards),
-            positions=np.full(shards, state.position, np.int64),
-            momentum=state.parameters.zeros_like(),
-        )
-
-    def shard(self, state: TrainingState, number: int) -> TrainingState:
-        """The state that a shard starts the next round from; it shares no memory with `state`."""
-        return TrainingState(
-            parameters=state.parameters.copy(),
-            adagrad=state.adagrad.copy(),
-            hidden=self.hidden[number].copy(),
-            position=int(self.positions[number]),
-            iteration=state.iteration,
-            smooth_loss=state.smooth_loss,
-            hyperparameters=state.hyperparameters,
-        )
-
-    def finish(
-        self,
-        state: TrainingState,
-        shards: Sequence[TrainingState],
-        weights: Sequence[int],
-        step: OuterStep,
-    ) -> None:
-        """End a round: advance this and `state`, in place, to what the shards make together.
-
-        `weights` are the tokens of each shard. Only their order matters, not where they trained.
-        """
-        mean = weighted_mean([shard.parameters for shard in shards], weights)
-        sums = weighted_mean([shard.adagrad for shard in shards], weights)
-        state.parameters, self.momentum = outer_step(state.parameters, mean, self.momentum, step)
-        state.adagrad = rounded(sums, state.adagrad)
-        state.iteration = shards[0].iteration
-        losses = zip(shares_of(weights), shards, strict=True)
-        state.smooth_loss = sum(share * shard.smooth_loss for share, shard in losses)
-        self.hidden = np.stack([shard.hidden for shard in shards])
-        self.positions = np.array([shard.position for shard in shards], np.int64)
-        state.hidden, state.position = self.hidden[0].copy(), shards[0].position
 
 
 def shard_bounds(characters: int, shards: int) -> list[tuple[int, int]]:
@@ -85,4 +28,56 @@ def shard_bounds(characters: int, shards: int) -> list[tuple[int, int]]:
     [(0, 3), (3, 6), (6, 10)]
     """
     cuts = [characters * number // shards for number in range(shards + 1)]
-    return list(zip(cuts, cuts[1:], strict=False))
+    return list(pairwise(cuts))
+
+
+def begin_rounds(state: TrainingState, shards: int) -> TrainingState:
+    """The same state, from which so many shards can start their first round."""
+    rounds = Rounds(
+        hidden=np.stack([state.hidden] * shards),
+        positions=np.full(shards, state.position, np.int64),
+        momentum=state.parameters.zeros_like(),
+    )
+    return replace(state, rounds=rounds)
+
+
+def shard_states(state: TrainingState) -> list[TrainingState]:
+    """What each shard starts the next round from: states for `train`, which share no memory."""
+    if (rounds := state.rounds) is None:
+        raise ValueError("the state has no rounds: call begin_rounds first")
+    return [
+        replace(
+            state,
+            parameters=state.parameters.copy(),
+            adagrad=state.adagrad.copy(),
+            hidden=hidden.copy(),
+            position=int(position),
+            rounds=None,
+        )
+        for hidden, position in zip(rounds.hidden, rounds.positions, strict=True)
+    ]
+
+
+def finish_round(
+    state: TrainingState, shards: Sequence[TrainingState], weights: Sequence[int], step: OuterStep
+) -> None:
+    """End a round: advance `state` in place to what its shards, in their order, make together.
+
+    `weights` are the tokens of each shard. Where and when they trained makes no difference.
+    """
+    if (rounds := state.rounds) is None or len(shards) != len(rounds.positions):
+        raise ValueError(f"the state has no round of {len(shards)} shards to end")
+    mean = weighted_mean([shard.parameters for shard in shards], weights)
+    sums = weighted_mean([shard.adagrad for shard in shards], weights)
+    state.parameters, momentum = outer_step(state.parameters, mean, rounds.momentum, step)
+    state.adagrad = rounded(sums, state.adagrad)
+    losses = zip(shares_of(weights), shards, strict=True)
+    state.smooth_loss = sum(share * shard.smooth_loss for share, shard in losses)
+    state.iteration = shards[0].iteration
+    state.hidden, state.position = shards[0].hidden.copy(), shards[0].position
+    state.rounds = Rounds(
+        hidden=np.stack([shard.hidden for shard in shards]),
+        positions=np.array([shard.position for shard in shards], np.int64),
+        momentum=momentum,
+        loss=rounds.loss,
+    )

@@ -13,9 +13,7 @@ from rnncore.text import TokenRanges, Tokens
 window_tokens = 2**20  # of a text of ranges, in memory at a time; or one iteration's, if more
 
 
-def iterations_per_epoch(
-    characters: int, hyperparameters: Hyperparameters, shards: int = 1
-) -> int:
+def iterations_per_epoch(characters: int, hyperparameters: Hyperparameters, shards: int = 1) -> int:
     """Iterations from one reset of the position to the next, over a text of `characters`.
 
     With `shards` those of its longest part, which all train at a time.
@@ -57,12 +55,13 @@ def wraps(position: int, stream_length: int, seq_length: int) -> bool:
     return position + seq_length + 1 >= stream_length
 
 
-def next_input(state: TrainingState, tokens: Tokens, shards: int = 1) -> tuple[FloatArray, int]:
+def next_input(state: TrainingState, tokens: Tokens) -> tuple[FloatArray, int]:
     """Hidden state (H,) and token with which the first stream starts its next iteration.
 
-    The notebook samples from these, after it has reset them if the text starts again. With
-    `shards`, `state` is that of the first of so many parts of the text.
+    The notebook samples from these, after it has reset them if the text starts again. Of a training
+    in shards, the first stream is of the first of them, whose part of the text is shorter.
     """
+    shards = len(state.rounds.positions) if state.rounds else 1
     length = stream_length(tokens, state) // shards
     if wraps(state.position, length, state.hyperparameters.seq_length):
         return np.zeros_like(state.hidden[0]), int(tokens[0])

@@ -40,6 +40,7 @@ class CheckpointRecord(BaseModel):
     snapshot: Snapshot | None
     corpus: tuple[str, ...]  # URLs, without secrets
     cpu: str
+    shard_cpus: tuple[str, ...] | None = None  # of each shard, where one is another than `cpu`
     versions: dict[str, str]
     commit: str | None = None  # of the program's code, where that is in git
     arithmetic: Arithmetic | None = None  # the order of its additions; None: of version 0.1.0
