@@ -21,7 +21,9 @@ from flows.storage.open_run import open_run
 
 
 @task()
-def train_chunk(work: WorkRef, goal: int, most: int, engine: Engine = default(Engine)) -> CheckpointRef:
+def train_chunk(
+    work: WorkRef, goal: int, most: int, engine: Engine = default(Engine)
+) -> CheckpointRef:
     """Train up to iteration `goal` and commit the next checkpoints: where the run is evaluated, on
     at most `most` characters, and at the end. The shards of a round run on `engine`.
     """

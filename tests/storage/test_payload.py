@@ -258,8 +258,8 @@ def test_a_hostile_file_is_refused_before_anything_is_allocated(data: bytes) -> 
 
 def test_a_newer_format_is_not_reported_as_damage() -> None:
     """The message names the format of the file and that of the program."""
-    with pytest.raises(NewerFormat, match=r"^name: format 2 is newer than this program \(1\)"):
-        read_payload("name", with_metadata(format=2))
+    with pytest.raises(NewerFormat, match=r"^name: format 3 is newer than this program \(2\)"):
+        read_payload("name", with_metadata(format=3))
 
 
 @given(st.lists(st.tuples(st.integers(0, len(intact) - 1), st.integers(0, 7)), max_size=4))
