@@ -14,7 +14,10 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.texts import Tokens, king_james
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.texts import king_james
 from flows.storage.datasets import tokenise
 from rnncore import (
     Hyperparameters,
@@ -37,9 +40,9 @@ usual = 100  # iterations of a round
 class Text(NamedTuple):
     """A text to train on, and one to measure on."""
 
-    training: Tokens
-    held_out: Tokens
-    ends: Tokens  # of the blocks of the held-out text
+    training: NDArray[np.integer]
+    held_out: NDArray[np.integer]
+    ends: NDArray[np.int64]  # of the blocks of the held-out text
     vocabulary_size: int
 
     def bits(self, parameters: Parameters) -> float:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from flows.parameters.section import Section, whole_number
 from flows.text import SplitMethod
@@ -103,16 +103,15 @@ class TrainingOptions(Section):
         " mean of the shards; if not given 0.3, or 0.7 for rounds of over 500 iterations",
     )
 
-    @model_validator(mode="after")
-    def _check_rounds(self) -> Self:
-        names = ("round_iterations", "outer_momentum", "outer_learning_rate")
-        given = [name for name in names if getattr(self, name) is not None]
-        if self.shards == 1 and given:
+    @field_validator("round_iterations", "outer_momentum", "outer_learning_rate")
+    @classmethod
+    def _needs_shards(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("shards") == 1:
             raise ValueError(
-                f"{' and '.join(given)} would change nothing, since there are rounds only with more"
-                " than 1 shard: set shards to 2 or more, or leave it out"
+                "there are no rounds with training.shards 1: set training.shards to 2 or more, or"
+                " leave this out"
             )
-        return self
+        return value
 
     @property
     def rounds(self) -> RoundOptions | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -41,6 +41,7 @@ from tests.support.stores import flipped, overwrite
 from tests.support.texts import make_text
 from tests.support.work import dataset_of, request, serve
 
+Found = TypeVar("Found")
 text = make_text([4000, 3000], seed=1)
 options: dict[str, Any] = {"shards": 3, "round_iterations": 7, "learning_rate": 0.05, "epochs": 1}
 
@@ -106,12 +107,19 @@ class DyingExecutor(Executor):
     def submit(self, *_: Any, **__: Any) -> Future[Any]:
         raise NotImplementedError
 
-    def map(self, function: Callable[..., Any], *items: Iterable[Any], **_: Any) -> Iterator[Any]:
-        for item in items[0]:
+    def map(
+        self,
+        fn: Callable[..., Found],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+    ) -> Iterator[Found]:
+        del timeout, chunksize
+        for item in iterables[0]:
             self.left -= 1
             if self.left < 0:
                 raise Killed
-            yield function(item)
+            yield fn(item)
 
 
 def processes() -> ProcessPoolExecutor:

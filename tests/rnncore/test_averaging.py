@@ -98,7 +98,7 @@ def test_an_outer_step_is_that_of_plain_numbers_to_the_last_bit(
     before, one, other, velocity = networks(4, dtype)
     mean, step = weighted_mean([one, other], [3, 5]), OuterStep(momentum, learning_rate)
     pairs = zip(*map(numbers, (before, mean, velocity)), strict=True)
-    expected = np.array([step_reference(*each, step) for each in pairs], dtype)
+    expected = np.array([step_reference(t, m, v, step) for t, m, v in pairs], dtype)
     after, moved = outer_step(before, mean, velocity, step)
     assert expected[:, 0].tolist() == numbers(after)
     assert expected[:, 1].tolist() == numbers(moved)
