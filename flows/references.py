@@ -34,6 +34,7 @@ class CheckpointRef(Reference):
     url: str  # of the payload
     characters_per_second: float | None  # while it was trained; None where that is unknown
     is_last: bool = False  # training ends here, since patience is exhausted
+    is_stopped: bool = False  # training was stopped, and goes on from here when it is run again
 
 
 class VersionRef(Reference):
@@ -68,6 +69,7 @@ class WorkRef(Reference):
     goal: int  # iterations
     checkpoint_every: int  # iterations
     evaluate_every: int | None  # epochs, where there is patience
+    round_iterations: int = 1  # where there are rounds
     is_done: bool  # trained and decided
     answer: AnswerRef | None = None
 
