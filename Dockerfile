@@ -9,9 +9,12 @@ RUN python3 -m venv /opt/venv
 
 # A layer for the dependencies, which change seldom, and one for the code.
 COPY constraints.txt pyproject.toml ./
-RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+RUN python3 -c "import tomllib; \
+    project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+    extras = project['optional-dependencies']; \
+    print(*project['dependencies'], *extras['dask'], *extras['s3'], sep='\n')" \
     > /tmp/requirements.txt \
-    && /opt/venv/bin/pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt s3fs
+    && /opt/venv/bin/pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt
 COPY . .
 # Bytecode that is not compared with its source, since the user of the image cannot write it again.
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps -e . \

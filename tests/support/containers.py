@@ -108,8 +108,10 @@ class Image:
         """A folder with the wheels that the Dockerfile installs; pip keeps most of them."""
         wheels = self.folder / "wheels"
         metadata = tomllib.loads((project / "pyproject.toml").read_text())
+        extras = metadata["project"]["optional-dependencies"]
         wanted = [*metadata["project"]["dependencies"], *metadata["build-system"]["requires"]]
-        wanted += ["s3fs", "async-timeout"]  # which redis needs on 3.11.2, not on this Python
+        wanted += [*extras["dask"], *extras["s3"]]
+        wanted += ["async-timeout"]  # which redis needs on 3.11.2, not on this Python
         subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", f"--dest={wheels}"),
