@@ -25,6 +25,8 @@ longest_address = 4096  # characters, as of a path
 longest_reason = 1000  # characters
 model_name_pattern = r"^[a-z0-9][a-z0-9-]{0,63}$"  # serves as folder, artifact key and limit name
 
+engine_pattern = r"^(threads(:[1-9][0-9]{0,2})?|(tcp|tls)://([\w.-]+|\[[\da-f:.]+\]):\d{1,5})$"
+
 
 def described(title: str, description: str, **schema: str) -> Any:
     """Title and description in the form and in `--help`, and more of the form's JSON schema.
@@ -182,6 +184,16 @@ WhenBusy = Annotated[
         "When busy", "What to do while another run trains the same model: wait for it, or stop"
     ),
     Default("wait"),
+]
+Engine = Annotated[
+    str,
+    Field(max_length=300, pattern=engine_pattern),
+    described(
+        "Engine",
+        "What runs the pieces of the work: threads (one a core), threads:N, or the address of a Dask"
+        " scheduler, such as tcp://127.0.0.1:8786",
+    ),
+    Default("threads"),
 ]
 Training = Annotated[
     TrainingOptions,

@@ -20,6 +20,7 @@ __all__ = [  # modules: each is imported by its name
     "decorators",
     "deployment",
     "embedded",
+    "engines",
     "exclusive",
     "interruption",
     "logs",

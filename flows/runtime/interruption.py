@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
-from contextvars import copy_context
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from functools import lru_cache, partial
-from threading import Event
+from threading import Event, Lock
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from prefect import State
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Running
 
@@ -23,8 +24,51 @@ from flows.runtime.background import BackgroundCall
 Result = TypeVar("Result")
 OrCancelled: TypeAlias = Result | State[Result]  # what a flow returns that may be cancelled
 
-ask_seconds = 15  # between questions to the server
+ask_seconds = 5  # between questions to the server
 answer_seconds = 5
+
+
+class Together:
+    """Works in progress in threads of a pool, which no signal reaches: they are stopped together."""
+
+    def __init__(self) -> None:
+        self._events: set[Event] = set()
+        self._is_stopped = False
+        self._lock = Lock()
+
+    def stop(self) -> None:
+        """Set the events of all works, and of those that begin later."""
+        with self._lock:
+            self._is_stopped = True
+            for event in self._events:
+                event.set()
+
+    @contextmanager
+    def joined(self, stop: Event) -> Iterator[None]:
+        """Let `stop` be set with the others."""
+        with self._lock:
+            self._events.add(stop)
+            if self._is_stopped:
+                stop.set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._events.discard(stop)
+
+
+_together: ContextVar[Together] = ContextVar("together", default=Together())  # noqa: B039
+
+
+@contextmanager
+def stopped_together() -> Iterator[Callable[[], None]]:
+    """A function that stops the works of tasks that are submitted to threads meanwhile."""
+    works = Together()
+    token = _together.set(works)
+    try:
+        yield works.stop
+    finally:
+        _together.reset(token)
 
 
 def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
@@ -36,7 +80,7 @@ def finish_when_interrupted(work: Callable[[Event], Result]) -> Result:
     then the work's result is returned.
     """
     stop, question = Event(), question_of(flow_run.get_id())
-    with ThreadPoolExecutor(max_workers=1) as pool:
+    with _together.get().joined(stop), ThreadPoolExecutor(max_workers=1) as pool:
         future = pool.submit(copy_context().run, work, stop)
         try:
             while not wait([future], timeout=_seconds_to_question()).done:
@@ -68,30 +112,62 @@ def _seconds_to_question() -> float:
 
 
 def is_cancelled() -> bool:
-    """Whether the server says that this flow run was cancelled; without an answer it was not.
+    """Whether the server says that this flow run, or one above it, was cancelled.
 
     Prefect's worker sends a signal within a second. But after its server did not answer for half a
     minute, it sends none to runs that had started before. A run that the server has marked as
     crashed meanwhile is set to Running again: else it could not be cancelled any more.
     """
     run_id = flow_run.get_id()
-    with suppress(Exception):  # a failed question must not end the run
-        if run_id and (state := _ask(UUID(run_id))):
-            return state.is_cancelling() or state.is_cancelled()
+    with suppress(
+        Exception
+    ):  # a failed question must not end the run; without an answer it goes on
+        return bool(run_id) and any(map(_was_cancelled, (UUID(run_id), *_above(UUID(run_id)))))
+    return False
+
+
+def _was_cancelled(run_id: UUID) -> bool:
+    if state := _ask(run_id):
+        return state.is_cancelling() or state.is_cancelled()
     return False
 
 
 def _ask(run_id: UUID) -> State[Any] | None:
-    # A client of its own: the flow run's is in use in another thread.
-    settings = {"timeout": answer_seconds}
-    with get_client(httpx_settings=settings, sync_client=True) as client:
+    with _client() as client:
         state = client.read_flow_run(run_id).state
-        if state and state.is_crashed():
+        if state and state.is_crashed() and _is_of_this_process(run_id):
             alive: State[Any] = Running(
                 message="The server did not answer for a while; the run went on."
             )
             client.set_flow_run_state(run_id, alive, force=True)
         return state
+
+
+def _is_of_this_process(run_id: UUID) -> bool:
+    """Whether that flow runs here: a task in a worker elsewhere must not revive a dead flow."""
+    here = FlowRunContext.get()
+    if here is None or here.flow_run is None:
+        return False
+    return here.flow_run.id == run_id and not here.detached
+
+
+def _above(run_id: UUID) -> Iterator[UUID]:
+    """The flow runs whose tasks called the flow."""
+    while above := _parent_of(run_id):
+        yield above
+        run_id = above
+
+
+@lru_cache(maxsize=1024)
+def _parent_of(run_id: UUID) -> UUID | None:
+    with _client() as client:
+        task_id = client.read_flow_run(run_id).parent_task_run_id
+        return client.read_task_run(task_id).flow_run_id if task_id else None
+
+
+def _client() -> SyncPrefectClient:
+    """A client of its own: the flow run's is in use in another thread."""
+    return get_client(httpx_settings={"timeout": answer_seconds}, sync_client=True)
 
 
 def cancelled(error: RunCancelled) -> State[Any]:

@@ -1,0 +1,52 @@
+"""From the parameter `engine` to the workers that it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows.runtime.engines.workers import Workers
+
+
+def thread_count(engine: str) -> int | None:
+    """How many threads an engine is; None where it is no threads.
+
+    >>> thread_count("threads:3"), thread_count("tcp://127.0.0.1:8786")
+    (3, None)
+    """
+    kind, _, number = engine.partition(":")
+    if kind != "threads":
+        return None
+    return int(number) if number else len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def engine_of(engine: str, *stores: str) -> Iterator[Workers]:
+    """The workers that `engine` names, for the tasks of a flow; each must reach the `stores`."""
+    if threads := thread_count(engine):
+        runner: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=threads)
+        with runner:
+            yield Workers(runner, threads)
+        return
+    from flows.runtime.engines.dask import dask_workers
+
+    with dask_workers(engine, stores) as workers:
+        yield workers
+
+
+@contextmanager
+def executor_of(engine: str) -> Iterator[Executor]:
+    """The same workers for small pieces inside one task, which are no tasks themselves."""
+    if threads := thread_count(engine):
+        with ThreadPoolExecutor(threads) as pool:
+            yield pool
+        return
+    from flows.runtime.engines.dask import dask_executor
+
+    with dask_executor(engine) as executor:
+        yield executor
