@@ -27,11 +27,13 @@ WORKDIR /opt/prefect/rnn-retraining
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/prefect/rnn-retraining ./
 
-# All that a run writes: temporary files, compiled kernels, and the store. Mount something at each.
+# All that a run writes: temporary files, compiled kernels, and the store. Mount something at each,
+# and at /var/lib/prefect where the container is a Prefect server.
 # The user is a number, so that Kubernetes can check that it is not root.
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp NUMBA_CACHE_DIR=/var/cache/rnn-kernels
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp rnn \
-    && install --directory --owner=rnn --group=rnn --mode=0700 "$NUMBA_CACHE_DIR" data/store
+    && install --directory --owner=rnn --group=rnn --mode=0700 "$NUMBA_CACHE_DIR" data/store \
+        /var/lib/prefect
 USER 10001:10001
 
 HEALTHCHECK --interval=1m --timeout=30s CMD test -w /tmp && python -m flows --version
