@@ -63,7 +63,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
 def _connecting(address: str) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:  # TypeError: tls without certificates
         raise EngineUnavailable(
             f"no Dask scheduler answers at {address} ({error}): start one, for example with `make"
             " cluster`, or choose threads as engine"
