@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -145,8 +146,11 @@ class Scoring:
             operations=self.characters * estimates.reading_operations(V, H),
         )
 
-    def write(self, on_characters: OnCharacters) -> ScoreRecord:
-        """Score all rows into a file, which appears whole or not at all; then record it."""
+    def write(self, executor: Executor, at_once: int, on_characters: OnCharacters) -> ScoreRecord:
+        """Score all rows into a file, which appears whole or not at all; then record it.
+
+        `executor` reads the text, `at_once` so many batches of it; the rows are the same for any.
+        """
         path = scores.score_path(self.store, self.checkpoint, self.score_id)
         rows = Rows(
             self._payload.vocabulary,
@@ -156,19 +160,26 @@ class Scoring:
             self._texts.names,
             self.threshold,
         )
-        scores.write(self.store, path, self._tables(rows, on_characters))
+        tables = self._tables(rows, executor, at_once, on_characters)
+        scores.write(self.store, path, tables)
         return scores.save(self.store, self.model, self._record(path, rows))
 
-    def _tables(self, rows: Rows, on_characters: OnCharacters) -> Iterator[pa.Table]:
-        """All rows, those of a batch at a time: one is read, one scored and one written at once."""
+    def _tables(
+        self, rows: Rows, executor: Executor, at_once: int, on_characters: OnCharacters
+    ) -> Iterator[pa.Table]:
+        """All rows, those of a batch at a time: one is cut, some are read and one is written at once."""
         scorer = Scorer(self._payload, self.options)
+
+        def tell() -> None:
+            # Line ends count too where they are scored.
+            on_characters(min(rows.totals.characters, self.characters), self.characters)
+
         batches = ahead(scorer.cutter(in_columns=self._in_columns).batches(self._parts()))
-        scored = ahead(map(scorer.score, batches))
+        scored = ahead(scorer.scored_on(executor, batches, at_once, tell))
         with closing(batches), closing(scored):
             for table in rows.tables(scored):
                 yield table
-                # Line ends count too where they are scored.
-                on_characters(min(rows.totals.characters, self.characters), self.characters)
+                tell()
         if not rows.totals.rows:
             raise CorpusError(
                 f"the text {self._texts.names[0]} has no row with a character: there is nothing to"
