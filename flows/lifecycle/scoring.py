@@ -18,6 +18,7 @@ from flows.corpus import CorpusRequest, Texts, check_outside, find_files
 from flows.exceptions import CorpusError, OptionConflict, StorageError
 from flows.lifecycle.estimates import Estimate, program_bytes
 from flows.lifecycle.ingestion import unchanged
+from flows.lifecycle.limits import memory_limit
 from flows.parameters import ScoringOptions
 from flows.references import ScoreRef, SurprisingRef
 from flows.reporting.scores.rows import Rows
@@ -36,7 +37,8 @@ from flows.text.units import Part, Points
 from rnncore import estimates
 
 row_bytes = 3  # on disk for each character of the text: the row, its span and its numbers
-batch_bytes = 300_000_000  # of memory for the batches that are in work
+batch_bytes = 100_000_000  # of memory for a batch that is in work
+other_batches = 2  # that are cut and written meanwhile
 OnCharacters = Callable[[int, int], None]  # scored so far, of all
 
 
@@ -133,14 +135,16 @@ class Scoring:
             )
         return found
 
-    def estimate(self) -> Estimate:
-        """What it takes."""
+    def estimate(self, at_once: int = 2) -> Estimate:
+        """What it takes with so many batches that are read at once."""
         if self.known():
             return Estimate(program_bytes)
         V, H = len(self._payload.vocabulary), self._payload.state.parameters.hidden_size
         network = self._payload.state.hyperparameters
         return Estimate(
-            memory=program_bytes + batch_bytes + estimates.reading_bytes(V, network),
+            memory=program_bytes
+            + (at_once + other_batches) * batch_bytes
+            + estimates.reading_bytes(V, network),
             disk=row_bytes * self.characters,
             files=2,
             operations=self.characters * estimates.reading_operations(V, H),
@@ -213,6 +217,16 @@ class Scoring:
                     yield Part(number, waiting, is_end=False)
                 waiting = points
             yield Part(number, waiting, is_end=True)
+
+
+def batches_at_once(workers: int, *, is_here: bool) -> int:
+    """How many batches are given to workers of an engine before the first one is read.
+
+    A batch has all cores of the process that reads it, so two are enough here; workers elsewhere
+    have one each, and one that is on its way. They are no more than half of the memory has room for.
+    """
+    room = memory_limit() // 2 // batch_bytes
+    return max(1, min(min(workers, 2) if is_here else 2 * workers, room))
 
 
 @contextmanager

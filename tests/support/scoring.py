@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from flows.corpus import CorpusRequest
-from flows.lifecycle.scoring import ScoreRequest, open_scoring
+from flows.lifecycle.scoring import ScoreRequest, batches_at_once, open_scoring
 from flows.parameters import ReadingOptions, ScoringOptions
 from flows.storage.scores import ScoreRecord
 from flows.storage.stores import Store
@@ -28,4 +28,4 @@ def write(
         if known := opened.known():
             return known
         with ThreadPoolExecutor(threads) as executor:
-            return opened.write(executor, threads + 1, on_characters)
+            return opened.write(executor, batches_at_once(threads, is_here=True), on_characters)
