@@ -84,8 +84,8 @@ class Scoring:
     def files(self) -> tuple[ScannedFile, ...]:
         """The files, read once: their bytes are known to be text."""
         with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - blocks are not asked for
-            scanner = Scanner(self._unit, cast("BinaryIO", nothing))
-            found = tuple(scanner.scan(pieces, name) for name, pieces in self._texts.read())
+            scanner, sink = Scanner(self._unit), cast("BinaryIO", nothing)
+            found = tuple(scanner.scan(pieces, name, sink) for name, pieces in self._texts.read())
         if not any(file.characters for file in found):
             names = self._texts.names
             more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""

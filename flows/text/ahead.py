@@ -37,14 +37,19 @@ def in_order(
 ) -> Generator[tuple[Item, Made], None, None]:
     """What calls of an executor return, in their order; so many are submitted before the first ends.
 
-    Each call comes with what belongs to it; errors come in their place. `on_wait` may raise. At the
-    end, whatever it is, those that have not begun are cancelled.
+    Each call comes with what belongs to it; errors come in their place, those of making a call too.
+    `on_wait` may raise. At the end, whatever it is, those that have not begun are cancelled.
     """
     waiting: deque[tuple[Item, Future[Made]]] = deque()
-    remaining = iter(calls)
+    remaining, problem = iter(calls), None
     try:
         while True:
-            waiting.extend(islice(remaining, at_once - len(waiting)))
+            try:
+                waiting.extend(islice(remaining, at_once - len(waiting)))
+            except Exception as error:  # raised when the calls before it have returned
+                remaining, problem = iter(()), error
+            if not waiting and problem:
+                raise problem
             if not waiting:
                 return
             while not wait([waiting[0][1]], timeout=seconds_between).done:
