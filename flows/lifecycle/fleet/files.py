@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flows.corpus import find_files
 from flows.corpus.reading.budget import Budget
@@ -22,6 +22,14 @@ class TableFile(NamedTuple):
 
     name: str  # its address, for people
     data: bytes
+
+
+class RawRow(NamedTuple):
+    """A row as it was written."""
+
+    place: str  # such as "row 3", for people
+    given: Mapping[Any, Any]
+    is_text: bool = False  # its cells are texts, as those of a command line
 
 
 def read_table_file(url: str) -> TableFile:

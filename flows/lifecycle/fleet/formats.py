@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import yaml
 
 from flows.corpus.tables.kinds import compressions
 from flows.exceptions import BadModels
-from flows.lifecycle.fleet.files import TableFile, what
+from flows.lifecycle.fleet.files import RawRow, TableFile, what
 from flows.storage import bounds
 from flows.storage.canonical import strict_json
 
@@ -21,14 +21,6 @@ most_reason = 300  # characters
 YamlLoader: Any = getattr(
     yaml, "CSafeLoader", yaml.SafeLoader
 )  # ten times as fast, where it is built
-
-
-class RawRow(NamedTuple):
-    """A row as it was written."""
-
-    place: str  # such as "row 3", for people
-    given: Mapping[Any, Any]
-    is_text: bool = False  # its cells are texts, as those of a command line
 
 
 def rows_of(table: TableFile) -> list[RawRow]:

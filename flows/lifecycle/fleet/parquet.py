@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flows.lifecycle.fleet.formats import RawRow
+from flows.lifecycle.fleet.files import RawRow
 from flows.storage import bounds
 from flows.storage.parquet_footer import parse_footer
 from flows.storage.parquet_pages import unpacked_size

@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from flows.corpus.finding.local import start_of, wildcards
 from flows.exceptions import BadModels, CorpusError, StorageError
 from flows.lifecycle.fleet import options
-from flows.lifecycle.fleet.files import TableFile, read_table_file, what
-from flows.lifecycle.fleet.formats import RawRow, defaults, rows_of
+from flows.lifecycle.fleet.files import RawRow, TableFile, read_table_file, what
+from flows.lifecycle.fleet.formats import defaults, rows_of
 from flows.parameters import RetrainOptions
 from flows.parameters.given import first_wrong
 from flows.references import ModelRow
