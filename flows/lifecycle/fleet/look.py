@@ -88,8 +88,12 @@ def _decision(
         OpenRun(store, options.model, work.run.run_id),
         options.evaluation.maximum_characters,
     )
+    newest = opened.log.newest()
+    if newest is None or newest.record.iteration < opened.log.records()[-1].iteration:
+        return None  # the end of the run is corrupt: it is trained again
     best = best_checkpoint(opened, work.schedule, most, known_evaluation)
     known_evaluation(opened, best.digest, most)
+    opened.log.read(best)
     report_id = report_identity(
         opened.run_id, best.digest, options.sampling, week_of(options.sampling)
     )
