@@ -25,6 +25,7 @@ from flows.parameters.flow_parameters import (
     Seed,
     SingleWriter,
     StoreUrl,
+    Sweep,
     Training,
     VersionNumber,
     WhenBusy,
@@ -42,6 +43,7 @@ from flows.parameters.sections import (
     RetentionOptions,
     TrainingOptions,
 )
+from flows.parameters.sweeping import SweepOptions
 
 __all__ = [
     "CheckpointDigest",
@@ -77,6 +79,8 @@ __all__ = [
     "Seed",
     "SingleWriter",
     "StoreUrl",
+    "Sweep",
+    "SweepOptions",
     "Training",
     "TrainingOptions",
     "VersionNumber",
