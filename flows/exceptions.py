@@ -21,7 +21,9 @@ FlowError
 ├── GateFailed              the text is not like the champion's, so nothing was trained
 ├── OptionConflict          options that do not go together, or one that is missing
 ├── LimitExceeded           a request that takes more memory, disk, files or time than there is
-└── ServerUnavailable       Prefect's server does not answer, or refuses the connection
+├── ServerUnavailable       Prefect's server does not answer, or refuses the connection
+└── EngineUnavailable       a Dask cluster that cannot be used as it is
+    └── EngineLost          its scheduler or a worker has gone (transient)
 """
 
 from flows.visible import visible
@@ -141,6 +143,14 @@ class LimitExceeded(FlowError):
 
 class ServerUnavailable(FlowError):
     """Prefect's server does not answer, or refuses the connection."""
+
+
+class EngineUnavailable(FlowError):
+    """A Dask cluster cannot be used: no scheduler answers, or its workers are not like this process."""
+
+
+class EngineLost(EngineUnavailable, TransientError):
+    """The scheduler of a Dask cluster, or a worker, has gone in the middle of the work."""
 
 
 expected_errors = (FlowError, StorageError, RnncoreError)  # each message is for people

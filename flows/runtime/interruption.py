@@ -14,9 +14,10 @@ from uuid import UUID
 
 from prefect import State
 from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Running
+from prefect.states import Cancelled, Cancelling, Running
 
 from flows.exceptions import RunCancelled
 from flows.runtime.background import BackgroundCall
@@ -124,6 +125,20 @@ def is_cancelled() -> bool:
     ):  # a failed question must not end the run; without an answer it goes on
         return bool(run_id) and any(map(_was_cancelled, (UUID(run_id), *_above(UUID(run_id)))))
     return False
+
+
+@contextmanager
+def while_cancelling() -> Iterator[None]:
+    """Let the flow run be Cancelling meanwhile, so that its tasks in other processes see it."""
+    run_id = flow_run.get_id()
+    with _client() as client:
+        before = client.read_flow_run(UUID(run_id)).state
+        client.set_flow_run_state(UUID(run_id), Cancelling(), force=True)
+        try:
+            yield
+        finally:
+            if before and before.type is StateType.RUNNING:  # what ends the run sets its state
+                client.set_flow_run_state(UUID(run_id), Running(), force=True)
 
 
 def _was_cancelled(run_id: UUID) -> bool:

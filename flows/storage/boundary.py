@@ -10,6 +10,9 @@ import os
 import posixpath
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from urllib.parse import quote
 
 from flows.exceptions import StorageError
@@ -27,6 +30,7 @@ default_ports = {"http": "80", "https": "443", "sftp": "22"}
 configured = {"s3", "gs", "abfs", "github", "memory"}
 
 Place = tuple[str, str, str]  # protocol, host and path, in normal form
+_elsewhere: ContextVar[bool] = ContextVar("elsewhere", default=False)
 
 
 class LocalAddress(OSError):
@@ -129,7 +133,22 @@ local_address = (
 
 def refuses_local_addresses(what: str) -> bool:
     """Whether this is the run of a deployment, on a worker whose operator has made no list."""
-    return run_variable in os.environ and not os.environ.get(allow_variables[what], "").strip()
+    return is_of_deployment() and not os.environ.get(allow_variables[what], "").strip()
+
+
+def is_of_deployment() -> bool:
+    """Whether this process runs a deployment, or a task of one that runs elsewhere."""
+    return run_variable in os.environ or _elsewhere.get()
+
+
+@contextmanager
+def of_deployment(value: bool) -> Iterator[None]:
+    """Work for the run of a deployment, if `value`, which runs in another process."""
+    token = _elsewhere.set(value)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
 
 
 def is_local(address: str) -> bool:

@@ -2,26 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import CancelledError, Executor
+from contextlib import contextmanager, suppress
+from typing import Any
+from uuid import UUID, uuid4
 
-from distributed import Client
-from prefect_dask.task_runners import DaskTaskRunner
+import cloudpickle  # type: ignore[import-untyped]
+from distributed import Client, KilledWorker, wait
+from distributed.client import Future, FutureCancelledError
+from distributed.comm import CommClosedError
+from prefect import Task
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.context import serialize_context
+from prefect.futures import PrefectFuture
+from prefect.states import Crashed
+from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
-from flows.runtime.engines.workers import Workers
+from flows.exceptions import EngineLost, EngineUnavailable
+from flows.runtime.engines.dask_checks import check_cluster
+from flows.runtime.engines.dask_piece import run_piece
+from flows.runtime.engines.places import check_engine_allowed, check_reach
+from flows.runtime.engines.workers import Outcome, Piece, Workers
+from flows.runtime.interruption import while_cancelling
+
+connect_seconds = 8
+last_seconds = 30  # for pieces in progress to write their checkpoints
+
+lost = (KilledWorker, CommClosedError, CancelledError, FutureCancelledError)
 
 
 @contextmanager
 def dask_workers(address: str, stores: Sequence[str]) -> Iterator[Workers]:
     """The workers of the scheduler at `address`, for tasks; each must reach the `stores`."""
-    with DaskTaskRunner(address=address) as runner:
-        del stores
-        yield Workers(runner, len(runner.client.scheduler_info()["workers"]))
+    check_engine_allowed(address)
+    check_reach(address, stores)
+    with DaskTaskRunner(address=address, client_kwargs={"timeout": connect_seconds}) as runner:
+        with _connecting(address):
+            client = runner.client
+        yield DaskWorkers(runner, client, address, stores)
 
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
     """The same, for small pieces inside one task."""
-    with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-        yield client.get_executor(pure=False)
+    check_engine_allowed(address)
+    with _connecting(address):
+        client = Client(address, timeout=connect_seconds, set_as_default=False)
+    with client:
+        try:
+            yield client.get_executor(pure=False)
+        except lost as error:
+            raise EngineLost(_lost(address)) from error
+
+
+@contextmanager
+def _connecting(address: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        raise EngineUnavailable(
+            f"no Dask scheduler answers at {address} ({error}): start one, for example with `make"
+            " cluster`, or choose threads as engine"
+        ) from error
+
+
+def _lost(address: str) -> str:
+    return f"the Dask scheduler at {address} has gone: start it, and run again to go on"
+
+
+class DaskWorkers(Workers):
+    """The workers of a Dask cluster, behind Prefect's task runner for it."""
+
+    def __init__(
+        self, runner: DaskTaskRunner, client: Client, address: str, stores: Sequence[str]
+    ) -> None:
+        self._client, self._address, self._stores = client, address, tuple(stores)
+        self._checked: set[str] = set()  # addresses of workers
+        # Prefect's runner makes it anew for each task, which takes most of the time of a submission.
+        self._context = cloudpickle.dumps(serialize_context())
+        self._check()
+        super().__init__(runner, sum(map(int, client.nthreads().values())))
+
+    def _check(self) -> None:
+        """Check the workers that have come since the last time."""
+        if self._client.status != "running":
+            raise EngineLost(_lost(self._address))
+        self._checked |= check_cluster(self._client, self._address, self._stores, self._checked)
+
+    def _submit(self, task: Task[..., Any], piece: Piece) -> tuple[Any, PrefectFuture[Any]]:
+        function, task_run_id = task.fn, uuid4()
+        future = self._client.submit(
+            run_piece,
+            module=function.__module__,
+            name=function.__name__,
+            run_name=piece.name,
+            task_run_id=task_run_id,
+            parameters=piece.arguments,
+            context=self._context,
+            pure=False,
+            key=f"{function.__name__}-{task_run_id}",
+        )
+        return future, PrefectDaskFuture(task_run_id=task_run_id, wrapped_future=future)
+
+    def _outcome(self, piece: Piece, submitted: PrefectFuture[Any]) -> Outcome:
+        try:
+            return super()._outcome(piece, submitted)
+        except KilledWorker as error:
+            _set_crashed(submitted.task_run_id, str(error))
+            lost_worker = EngineLost(
+                f"{piece.name}: {error.allowed_failures + 1} workers died while they ran it, the"
+                f" last one {error.last_worker.address}: look at its memory and its log"
+            )
+            return Outcome(piece, None, lost_worker)
+        except lost as error:
+            _set_crashed(submitted.task_run_id, _lost(self._address))
+            raise EngineLost(_lost(self._address)) from error
+
+    def _end(self, waiting: Iterable[Any]) -> None:
+        """Cancel what no worker has begun; the others see that the flow run is being cancelled."""
+        left: list[Future] = list(waiting)
+        if self._client.status == "running":
+            with suppress(*lost, OSError), while_cancelling():
+                begun = {key for keys in self._client.processing().values() for key in keys}
+                self._client.cancel([each for each in left if each.key not in begun], force=True)
+                wait([each for each in left if each.key in begun], timeout=last_seconds)
+
+
+def _set_crashed(task_run_id: UUID, message: str) -> None:
+    """Say in Prefect what became of a task whose worker cannot say it any more."""
+    with suppress(Exception), get_client(sync_client=True) as client:  # it is for display only
+        found = client.read_task_run(task_run_id).state
+        if found and found.type is StateType.RUNNING:
+            client.set_task_run_state(task_run_id, Crashed(message=message), force=True)

@@ -1,0 +1,88 @@
+"""What runs in a Dask worker: one task of a flow that is elsewhere."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import State, Task
+from prefect.context import SettingsContext
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
+from prefect.settings import get_current_settings
+from prefect.task_engine import run_task_sync
+
+from flows.exceptions import StorageError
+from flows.runtime.engines.places import place_of
+from flows.storage import boundary
+
+drain_seconds = 30  # for a server that answers slowly
+ask_seconds = 5
+
+
+def run_piece(
+    module: str,
+    name: str,
+    run_name: str,
+    task_run_id: UUID,
+    parameters: dict[str, Any],
+    context: bytes,
+) -> State[Any] | None:
+    """Run a task of this worker's own code, as a task of the flow run that `context` is of.
+
+    What it reports has reached the server when this returns: a later piece may be of another
+    server, whose clients Prefect would not make anew.
+    """
+    task: Task[..., Any] = getattr(import_module(module), name)
+    surroundings = _loaded(context)
+    try:
+        with boundary.of_deployment(bool(surroundings["deployment_id"])):
+            return run_task_sync(
+                task.with_options(task_run_name=run_name),
+                task_run_id=task_run_id,
+                parameters=parameters,
+                context=surroundings,
+                return_type="state",
+            )
+    finally:
+        EventsWorker.drain_all(timeout=drain_seconds)
+        APILogWorker.drain_all(timeout=drain_seconds)
+
+
+@lru_cache(maxsize=4)
+def _loaded(context: bytes) -> dict[str, Any]:
+    loaded: dict[str, Any] = pickle.loads(context)  # noqa: S301 - Dask sent it, which can run code
+    return loaded
+
+
+def look_around(settings: dict[str, Any], stores: tuple[str, ...]) -> dict[str, Any]:
+    """What a worker sees: the server that it would report to, whether that answers, the stores."""
+    with SettingsContext(**settings):
+        url = get_current_settings().api.url
+    return {
+        "api_url": url,
+        "server": _trouble_with_server(url),
+        "folder": os.getcwd(),  # noqa: PTH109 - as text, for a message
+        "stores": {store: _seen(store) for store in stores},
+    }
+
+
+def _trouble_with_server(url: str | None) -> str | None:
+    try:
+        httpx.get(f"{url}/health", timeout=ask_seconds).raise_for_status()
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return str(error)
+    return None
+
+
+def _seen(store: str) -> Any:
+    """Which folder a local store is here; an error as text where another cannot be read."""
+    try:
+        return place_of(store)
+    except StorageError as error:
+        return str(error)
