@@ -16,7 +16,7 @@ Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
 class SweepOptions(Section):
     """The grid of options, how much of it is trained, and successive halving."""
 
-    options: dict[str, list[Value]] = Field(
+    options: dict[str, Annotated[list[Value], Field(max_length=most_cells)]] = Field(
         {},
         max_length=100,
         title="Options",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any
 
 from flows.reporting.curve import as_png, blue, empty_figure, green, muted, red, text
@@ -29,13 +30,14 @@ def sweep_png(rows: Sequence[Mapping[str, Any]], title: str) -> bytes:
     _legend(axes, [row for line in lines.values() for row in line], cost)
     axes.set_title(title, color=text, loc="left")
     axes.set_xlabel("seconds of training" if cost == "seconds" else cost, color=text)
-    axes.set_ylabel("bits per character, held-out blocks of even digest", color=text)
+    axes.set_ylabel("bits per character, even blocks", color=text)
     if lines:
         axes.set_xscale("log")
         axes.set_yscale("log")
+        ticker: Any = import_module("matplotlib.ticker")  # its types leave these out
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter("{x:g}")
-            axis.set_minor_formatter("{x:g}" if axis is axes.yaxis else "")
+            axis.set_minor_formatter(ticker.LogFormatter(minor_thresholds=(1.5, 0.5)))
     axes.grid(alpha=0.35, which="both")
     axes.spines[["right", "top"]].set_visible(False)
     return as_png(figure)
