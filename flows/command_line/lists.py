@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -24,30 +25,25 @@ def listed(
     """
     names = {*alone, *(f"{group}.{field}" for group in groups for field in fields.get(group, ()))}
     given: dict[str, list[str]] = {}
-    rest, kept = iter(arguments), []
-    for argument in rest:
+    rest, kept = deque(arguments), []
+    while rest:
+        argument = rest.popleft()
         name, separator, value = argument.removeprefix("--").partition("=")
         if not argument.startswith("--") or name not in names:
             kept.append(argument)
-            continue
-        given.setdefault(name, [])
-        if separator:
-            given[name].append(value)
+        elif separator:
+            given.setdefault(name, []).append(value)
+        elif rest and not rest[0].startswith("--"):
+            given.setdefault(name, []).append(rest.popleft())
         else:
-            given[name] += [following for following in [next(rest, None)] if following is not None]
-    found: dict[str, list[Any]] = {}
+            kept.append(argument)  # whose value is missing: argparse says so
+    found = {}
     for name, texts in given.items():
-        if len(texts) == 1 and not _is_list(texts[0]):
+        if len(texts) == 1 and "," not in texts[0] and not texts[0].startswith("["):
             kept.append(f"--{name}={texts[0]}")
-        elif not texts:
-            kept.append(f"--{name}")
         else:
             found[name] = [value for text in texts for value in _values(text)]
     return found, kept
-
-
-def _is_list(text: str) -> bool:
-    return "," in text or text.startswith("[")
 
 
 def _values(text: str) -> list[Any]:

@@ -37,5 +37,6 @@ def choose(store: Store, sweep: SweepRef, rungs: Sequence[RungRef], most: int) -
             train_bits_per_character=measured.train_bits_per_character,
             held_out_bits_per_character=measured.held_out_bits_per_character,
         )
-    why = next(iter(failed.values()), "no checkpoint is intact")
-    raise TrainingStopped(f"all {len(runs)} runs of the sweep failed, the first: {why}")
+    reasons = [f"cell {runs[run_id].number}: {error}" for run_id, error in failed.items()]
+    why = reasons[0] if reasons else "no checkpoint is intact"
+    raise TrainingStopped(f"all {len(runs)} runs of the sweep failed, {why}")
