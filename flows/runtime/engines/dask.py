@@ -12,11 +12,13 @@ import cloudpickle  # type: ignore[import-untyped]
 from distributed import Client, KilledWorker, wait
 from distributed.client import Future, FutureCancelledError
 from distributed.comm import CommClosedError
-from prefect import Task
+from prefect import State, Task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.context import serialize_context
+from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
+from prefect.runtime import flow_run
 from prefect.states import Crashed
 from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
@@ -106,18 +108,21 @@ class DaskWorkers(Workers):
         )
         return future, PrefectDaskFuture(task_run_id=task_run_id, wrapped_future=future)
 
-    def _outcome(self, piece: Piece, submitted: PrefectFuture[Any]) -> Outcome:
+    def _outcome(
+        self, task: Task[..., Any], piece: Piece, submitted: PrefectFuture[Any]
+    ) -> Outcome:
         try:
-            return super()._outcome(piece, submitted)
+            return super()._outcome(task, piece, submitted)
         except KilledWorker as error:
-            _set_crashed(submitted.task_run_id, str(error))
-            lost_worker = EngineLost(
-                f"{piece.name}: {error.allowed_failures + 1} workers died while they ran it, the"
-                f" last one {error.last_worker.address}: look at its memory and its log"
+            failures, worker = error.allowed_failures + 1, error.last_worker.address
+            message = (
+                f"{piece.name}: {failures} workers died while they ran it, the last one {worker}:"
+                " look at its memory and its log"
             )
-            return Outcome(piece, None, lost_worker)
+            _set_crashed(task, piece, submitted.task_run_id, message)
+            return Outcome(piece, None, EngineLost(message))
         except lost as error:
-            _set_crashed(submitted.task_run_id, _lost(self._address))
+            _set_crashed(task, piece, submitted.task_run_id, _lost(self._address))
             raise EngineLost(_lost(self._address)) from error
 
     def _end(self, waiting: Iterable[Any]) -> None:
@@ -127,12 +132,17 @@ class DaskWorkers(Workers):
             with suppress(*lost, OSError), while_cancelling():
                 begun = {key for keys in self._client.processing().values() for key in keys}
                 self._client.cancel([each for each in left if each.key not in begun], force=True)
-                wait([each for each in left if each.key in begun], timeout=last_seconds)
+                with self._client.as_current():
+                    wait([each for each in left if each.key in begun], timeout=last_seconds)
 
 
-def _set_crashed(task_run_id: UUID, message: str) -> None:
-    """Say in Prefect what became of a task whose worker cannot say it any more."""
+def _set_crashed(task: Task[..., Any], piece: Piece, task_run_id: UUID, message: str) -> None:
+    """Say in Prefect what became of a task whose worker cannot say it, and may never have."""
+    state: State[Any] = Crashed(message=message)
     with suppress(Exception), get_client(sync_client=True) as client:  # it is for display only
-        found = client.read_task_run(task_run_id).state
-        if found and found.type is StateType.RUNNING:
-            client.set_task_run_state(task_run_id, Crashed(message=message), force=True)
+        try:
+            if client.read_task_run(task_run_id).state_type is StateType.RUNNING:
+                client.set_task_run_state(task_run_id, state, force=True)
+        except ObjectNotFound:
+            key, of_flow = str(task_run_id), UUID(flow_run.get_id())
+            client.create_task_run(task, of_flow, key, task_run_id, piece.name, state=state)

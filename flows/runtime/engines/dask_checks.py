@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from distributed import Client
-from prefect.context import SettingsContext
+from prefect.settings import get_current_settings
 
 from flows.exceptions import EngineUnavailable
 from flows.runtime.engines.dask_piece import look_around
@@ -34,11 +34,9 @@ def check_cluster(
         return set()
     if checked:
         _check_versions(client.get_versions(packages=[*more_packages]), address)
-    context = SettingsContext.get()
-    assert context
-    seen = _asked(client, new, context, tuple(stores))
-    for worker, found in seen.items():
-        _check_server(worker, found, context)
+    server = get_current_settings().api.url or ""
+    for worker, found in _asked(client, new, server, tuple(stores)).items():
+        _check_server(worker, found, server)
         _check_stores(worker, found, stores)
     return set(new)
 
@@ -76,11 +74,11 @@ def _versions(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _asked(
-    client: Client, workers: Iterable[str], context: SettingsContext, stores: tuple[str, ...]
+    client: Client, workers: Iterable[str], server: str, stores: tuple[str, ...]
 ) -> dict[str, dict[str, Any]]:
     """What each of `workers` sees."""
     seen: dict[str, dict[str, Any]] = client.run(
-        look_around, context.serialize(), stores, workers=list(workers), on_error="return"
+        look_around, server, stores, workers=list(workers), on_error="return"
     )
     for worker, found in seen.items():
         if isinstance(found, BaseException):
@@ -91,17 +89,16 @@ def _asked(
     return seen
 
 
-def _check_server(worker: str, found: Mapping[str, Any], context: SettingsContext) -> None:
-    ours, theirs = context.settings.api.url, found["api_url"]
-    if ours != theirs:
+def _check_server(worker: str, found: Mapping[str, Any], ours: str) -> None:
+    if found["own_server"] not in {None, ours}:
         raise EngineUnavailable(
-            f"the worker {worker} reports to the Prefect server {public_url(str(theirs))}, and this"
-            f" run to {public_url(str(ours))}: start the worker without PREFECT_API_URL, or with"
-            " this one"
+            f"the worker {worker} reports to the Prefect server {public_url(found['own_server'])},"
+            f" and this run to {public_url(ours)}: start the worker without PREFECT_API_URL, or"
+            " with this one"
         )
     if found["server"]:
         raise EngineUnavailable(
-            f"the worker {worker} cannot reach the Prefect server {public_url(str(ours))}"
+            f"the worker {worker} cannot reach the Prefect server {public_url(ours)}"
             f" ({found['server']}): set PREFECT_API_URL to an address that reaches it from there too"
         )
 

@@ -11,10 +11,8 @@ from uuid import UUID
 
 import httpx
 from prefect import State, Task
-from prefect.context import SettingsContext
 from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
-from prefect.settings import get_current_settings
 from prefect.task_engine import run_task_sync
 
 from flows.exceptions import StorageError
@@ -60,19 +58,17 @@ def _loaded(context: bytes) -> dict[str, Any]:
     return loaded
 
 
-def look_around(settings: dict[str, Any], stores: tuple[str, ...]) -> dict[str, Any]:
-    """What a worker sees: the server that it would report to, whether that answers, the stores."""
-    with SettingsContext(**settings):
-        url = get_current_settings().api.url
+def look_around(server: str, stores: tuple[str, ...]) -> dict[str, Any]:
+    """What a worker sees: the server of its own environment, whether `server` answers, the stores."""
     return {
-        "api_url": url,
-        "server": _trouble_with_server(url),
+        "own_server": os.environ.get("PREFECT_API_URL"),
+        "server": _trouble_with_server(server),
         "folder": os.getcwd(),  # noqa: PTH109 - as text, for a message
         "stores": {store: _seen(store) for store in stores},
     }
 
 
-def _trouble_with_server(url: str | None) -> str | None:
+def _trouble_with_server(url: str) -> str | None:
     try:
         httpx.get(f"{url}/health", timeout=ask_seconds).raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL) as error:

@@ -61,7 +61,7 @@ class Workers:
                         future.add_done_callback(ended.put)
                     if not waiting:
                         return
-                    yield self._outcome(*waiting.pop(self._next(ended)))
+                    yield self._outcome(task, *waiting.pop(self._next(ended)))
             except BaseException:
                 stop()
                 self._end(waiting)
@@ -91,7 +91,12 @@ class Workers:
         """Cancel the futures that have not begun, and wait for the others."""
         wait([future for future in waiting if not future.cancel()])
 
-    def _outcome(self, piece: Piece, submitted: PrefectFuture[Any]) -> Outcome:
+    def _outcome(
+        self,
+        task: Task[..., Any],  # noqa: ARG002 - for other engines
+        piece: Piece,
+        submitted: PrefectFuture[Any],
+    ) -> Outcome:
         """What came of a piece that has ended."""
         value = submitted.result(raise_on_failure=False)
         if isinstance(value, BaseException):
