@@ -13,6 +13,7 @@ from flows.display.artifacts import artifact_key
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.stores import open_store
 from tests.support.commands import kill, outcome, start
+from tests.support.dask_cluster import running_cluster
 from tests.support.s3 import happens
 from tests.support.site import Site, eventually
 
@@ -125,3 +126,23 @@ def test_a_killed_sweep_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     assert bytes_of == {
         name: each[ends[name]] for name, each in trained(tmp_path / "killed").items()
     }
+
+
+def test_dask_workers_train_the_bytes_of_threads(tmp_path: Path) -> None:
+    pytest.importorskip("distributed", reason="needs the extra dask")
+    asked = (
+        "--training.hidden_size=8,12",
+        "--epochs=4",
+        "--rungs=2",
+        "--factor=2",
+        "--sampling.length=20",
+    )
+    here, there = (f"--store={tmp_path / name}" for name in ("threads", "dask"))
+    expected = outcome(start(tmp_path, *asked, here, flow="sweep"))
+    (tmp_path / "cluster").mkdir()
+    with running_cluster(tmp_path / "cluster") as cluster:
+        found = outcome(start(tmp_path, *asked, there, f"--engine={cluster.address}", flow="sweep"))
+
+    assert trained(tmp_path / "threads") == trained(tmp_path / "dask")
+    same = ("sweep_id", "run_id", "trained_iterations", "bits_per_character_even", "reason")
+    assert {name: expected[name] for name in same} == {name: found[name] for name in same}
