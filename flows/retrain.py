@@ -40,6 +40,7 @@ from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
+from flows.runtime.part import is_part_of_many
 from flows.runtime.run_names import of_model
 from flows.tasks.check_text import check_text
 from flows.tasks.draw_pages import draw_pages
@@ -129,11 +130,12 @@ def retrain(
     with suppress(StorageError):
         result = with_page(result, publish_samples(model, written, again=has_changed))
     publish_page(measured.checkpoint, decided, written, result)
+    is_alone = not is_part_of_many()
     with suppress(StorageError):
-        if has_changed:
+        if has_changed and is_alone:
             retain_store(store)
     with suppress(StorageError):
         if has_changed:
-            draw_pages(store, model)
+            draw_pages(store, model, index=is_alone)
     publish_model_page(store, model)
     return completed(result, result.outcome, result.sentence, result.warnings)

@@ -79,7 +79,7 @@ def estimate_report(
     opened: OpenRun, record: CheckpointRecord, sampling: SamplingOptions
 ) -> Estimate:
     """What it takes to report on a checkpoint; a report that exists takes nothing."""
-    if _is_reported(opened.store, opened.model, opened.run_id, record, sampling):
+    if is_reported(opened.store, opened.model, opened.run_id, record, sampling):
         return Estimate(program_bytes)
     from flows.reporting.samples.writing import Report  # as below
 
@@ -111,7 +111,7 @@ def _training(
     if request.sampling and (
         record is None
         or record.iteration < work.schedule.goal
-        or not _is_reported(store, request.model, work.run.run_id, record, request.sampling)
+        or not is_reported(store, request.model, work.run.run_id, record, request.sampling)
     ):
         network, snapshots = request.training.network(), len(records) + checkpoints
         characters = request.divide(dataset).training.characters
@@ -192,9 +192,10 @@ def _drawing(grid: Grid, character: float) -> float:
     return sum(map(len, grid.primings)) * character + drawn * (character + measuring_operations)
 
 
-def _is_reported(
+def is_reported(
     store: Store, model: str, run_id: str, record: CheckpointRecord, sampling: SamplingOptions
 ) -> bool:
+    """Whether the report on a checkpoint is in the store."""
     from flows.storage import reports  # as above
 
     log = CheckpointLog(store, model, run_id)
