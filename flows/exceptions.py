@@ -31,9 +31,10 @@ FlowError
 
 from flows.visible import visible
 from rnncore import RnncoreError
+from rnncore.exceptions import Travelling
 
 
-class ExpectedError(Exception):
+class ExpectedError(Travelling):
     """Base of all: names of files, replies of servers and records cannot hide in its message."""
 
     def __init__(self, message: str = "") -> None:

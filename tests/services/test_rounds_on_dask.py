@@ -16,8 +16,8 @@ from flows.lifecycle import rounds
 from flows.runtime.engines import executor_of
 from flows.storage.stores import open_store
 from rnncore import TrainingState
-from tests.lifecycle.test_rounds import asked, begun, digests, go_on
 from tests.support.dask_cluster import Cluster, running_cluster
+from tests.support.rounds import asked, begun, digests, go_on
 
 distributed = pytest.importorskip("distributed", reason="needs the extra dask")
 
