@@ -155,7 +155,7 @@ class OpenCorpus:
 
     def _lanes(self, threads: int) -> Lanes:
         """Threads that read the files; a single file has the caller's."""
-        return Lanes(threads if len(self._texts.texts) > 1 else 1, self._texts.stop)
+        return Lanes(threads, len(self._texts.texts), self._texts.stop)
 
     def _scanned(self) -> ScannedText:
         scan = self._scan()
