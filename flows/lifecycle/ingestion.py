@@ -61,7 +61,7 @@ class OpenCorpus:
         self._stored = files
         self._state = strong_fingerprints(files)
         self._source = ReadSource(store, corpus, encoding, options.shaping())
-        self._is_known = False
+        self.is_known = False  # from the state of its files: it was not read
         self._closing = ExitStack()
         self.files: tuple[ProfiledFile, ...] = ()  # of a corpus that was read
 
@@ -94,7 +94,7 @@ class OpenCorpus:
             tokens = None if isinstance(text, Dataset) else self.tokens(text)
             datasets.save(self._store, text, tokens)
         datasets.complete(self._store, text, method)
-        if self._state is None or self._is_known:
+        if self._state is None or self.is_known:
             return
         # What changed between the look and the reading gave another dataset than its state says.
         if self._state == strong_fingerprints(self._stored):
@@ -135,7 +135,7 @@ class OpenCorpus:
             return None
         if len(known.vocabulary) > self._options.maximum_vocabulary:
             return None  # reading tells which characters are the rarest
-        self._is_known = True
+        self.is_known = True
         return known
 
     def _scan(self) -> Scan:

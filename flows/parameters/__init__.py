@@ -10,7 +10,9 @@ from flows.parameters.flow_parameters import (
     ExportFolder,
     Force,
     Gates,
+    MinimumSuccess,
     ModelName,
+    Models,
     Promotion,
     Reading,
     Reason,
@@ -25,12 +27,14 @@ from flows.parameters.flow_parameters import (
     Seed,
     SingleWriter,
     StoreUrl,
+    Sweep,
     Training,
     VersionNumber,
     WhenBusy,
     default,
 )
 from flows.parameters.reading import ReadingOptions
+from flows.parameters.retraining import RetrainOptions
 from flows.parameters.sampling import SamplingOptions
 from flows.parameters.scoring import ScoringOptions
 from flows.parameters.section import Section
@@ -42,6 +46,7 @@ from flows.parameters.sections import (
     RetentionOptions,
     TrainingOptions,
 )
+from flows.parameters.sweeping import SweepOptions
 
 __all__ = [
     "CheckpointDigest",
@@ -56,7 +61,9 @@ __all__ = [
     "GateAction",
     "GateOptions",
     "Gates",
+    "MinimumSuccess",
     "ModelName",
+    "Models",
     "Promotion",
     "PromotionOptions",
     "Reading",
@@ -67,6 +74,7 @@ __all__ = [
     "ReportedVersion",
     "Retention",
     "RetentionOptions",
+    "RetrainOptions",
     "RunId",
     "RunOfOrigin",
     "Sampling",
@@ -77,6 +85,8 @@ __all__ = [
     "Seed",
     "SingleWriter",
     "StoreUrl",
+    "Sweep",
+    "SweepOptions",
     "Training",
     "TrainingOptions",
     "VersionNumber",

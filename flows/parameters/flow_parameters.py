@@ -19,6 +19,7 @@ from flows.parameters.sections import (
     RetentionOptions,
     TrainingOptions,
 )
+from flows.parameters.sweeping import SweepOptions
 from flows.storage.url_pattern import address_pattern, query_names
 
 longest_address = 4096  # characters, as of a path
@@ -195,6 +196,26 @@ Engine = Annotated[
     ),
     Default("threads"),
 ]
+Models = Annotated[
+    str,
+    Field(min_length=1, max_length=longest_address),
+    described(
+        "Models",
+        "Path or fsspec URL of a table of models, in YAML, JSON, CSV or Parquet: a row each, with model,"
+        " corpus and any option of retrain by its dotted name",
+        **no_secret,
+    ),
+    Default("models.yaml"),
+]
+MinimumSuccess = Annotated[
+    float,
+    Field(ge=0, le=1),
+    described(
+        "Minimum success",
+        "Share of the models that must be retrained or unchanged, 0 to 1: with fewer the run has failed",
+    ),
+    Default(1.0),
+]
 Training = Annotated[
     TrainingOptions,
     described("Training", "The network, and how long and in what steps it is trained"),
@@ -214,6 +235,11 @@ Scoring = Annotated[
     ScoringOptions,
     described("Scoring", "What a row of the scores is, and which rows are surprising"),
     Default(ScoringOptions()),
+]
+Sweep = Annotated[
+    SweepOptions,
+    described("Sweep", "Which cells are trained, and how the best of them is found"),
+    Default(SweepOptions()),
 ]
 Promotion = Annotated[
     PromotionOptions,

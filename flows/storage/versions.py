@@ -70,6 +70,7 @@ class Version(BaseModel):
     champion: int | None  # number of the version that it was measured against
     champion_bits_per_character: float | None  # of that, on the same text
     rule: str | None = None  # by which both were measured, as in `EvaluationRecord`
+    best_of: int | None = None  # runs of a sweep, which the other half of the text compared
     order: Order | None = None  # among the model's runs and decisions
     champion_now: int | None = None  # number of the champion after this decision
     to_version: int | None = None  # of a rollback
@@ -87,6 +88,14 @@ class Version(BaseModel):
     corpus: tuple[str, ...] = ()  # URLs, without secrets
     characters: int | None = None  # of the dataset
     vocabulary_size: int | None = None
+
+    @property
+    def gain(self) -> float | None:
+        """Bits per character that the checkpoint was better by than the champion of then."""
+        if self.comparisons:
+            return self.comparisons[0].gain
+        before, after = self.champion_bits_per_character, self.bits_per_character
+        return None if before is None or after is None else before - after
 
 
 class Entry(NamedTuple):
