@@ -27,6 +27,7 @@ from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import EvaluationOptions, SamplingOptions
 from flows.reporting.samples.grid import Grid
+from flows.reporting.samples.identity import week_of
 from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
 from flows.runtime.engines.choice import thread_count
@@ -311,10 +312,20 @@ def resources(request: Request) -> Lines:
 
 
 def resources_of_report(request: Request) -> Lines:
-    """What sampling a checkpoint takes, beside the limits."""
-    selected = request.selected
+    """What sampling a checkpoint takes, beside the limits, and in how many pieces it is drawn."""
+    from flows.lifecycle.report_pieces import pieces_of  # pyarrow takes 40 MB
+    from flows.reporting.samples.writing import Report
+
+    selected, sampling = request.selected, request["sampling"]
     opened = OpenRun(request.store, request["model"], selected.run_id)
-    return _resources(request, estimate_report(opened, selected.record, request["sampling"]))
+    lines = _resources(request, estimate_report(opened, selected.record, sampling))
+    report = Report(opened, selected.record.digest, sampling, week_of(sampling))
+    if len(pieces := pieces_of(report)) > 1:
+        files = sum(map(len, pieces))
+        lines["parts"] = (
+            f"{files:,} files to draw, in {len(pieces):,} pieces on {request['engine']}"
+        )
+    return lines
 
 
 def _resources(request: Request, found: Estimate) -> Lines:

@@ -34,6 +34,7 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
+from flows.report_parts import draw_report
 from flows.reporting.samples.identity import week_of
 from flows.results import RetrainResult, answered_result, retrain_result, with_page
 from flows.runtime.decorators import flow
@@ -55,7 +56,6 @@ from flows.tasks.publish_page import publish_page
 from flows.tasks.publish_samples import publish_samples
 from flows.tasks.retain_model import retain_model
 from flows.tasks.retain_store import retain_store
-from flows.tasks.write_report import write_report
 
 
 @flow(
@@ -116,10 +116,10 @@ def retrain(
         start = prepare_run(work, request)
         try:
             end = train_run(start, most, engine)
+            measured = evaluate_checkpoint(work, end, most)
+            written = draw_report(engine, measured.checkpoint, sampling, week)
         except RunCancelled as stopped:
             return cancelled(stopped)
-        measured = evaluate_checkpoint(work, end, most)
-        written = write_report(measured.checkpoint, sampling, week)
         decided = promote_checkpoint(work, measured, judging, findings, written)
         seconds = time.monotonic() - started
         result = retrain_result(dataset, start, end, measured, decided, written, seconds)

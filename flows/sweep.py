@@ -35,6 +35,7 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
+from flows.report_parts import draw_report
 from flows.reporting.samples.identity import week_of
 from flows.runtime.decorators import flow
 from flows.runtime.engines import engine_of
@@ -55,7 +56,6 @@ from flows.tasks.publish_samples import publish_samples
 from flows.tasks.publish_sweep import publish_sweep
 from flows.tasks.retain_model import retain_model
 from flows.tasks.retain_store import retain_store
-from flows.tasks.write_report import write_report
 
 
 @flow(
@@ -104,16 +104,17 @@ def sweep(
             findings = check_text(planned.cells[0].work, gates, most)
             try:
                 rungs = train_cells(planned, workers, most)
+                chosen = choose_cell(planned, rungs, most)
+                week = week_of(sampling)
+                written = draw_report(workers, chosen.checkpoint, sampling, week)
             except RunCancelled as stopped:
                 return cancelled(stopped)
-            chosen = choose_cell(planned, rungs, most)
             judging = Judging(
                 options=promotion,
                 most=most,
                 kept_versions=retention.versions,
                 best_of=len(planned.runs),
             )
-            written = write_report(chosen.checkpoint, sampling, week_of(sampling))
             work = planned.runs[chosen.checkpoint.run.run_id].work
             decided = promote_checkpoint(work, chosen, judging, findings, written)
             table = publish_sweep(planned, rungs, chosen, decided)
