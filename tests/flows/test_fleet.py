@@ -7,16 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
 
+from flows import retrain_model
 from flows.command_line.entry import run
 from flows.display.artifacts import artifact_key
 from flows.exceptions import BadModels, FleetFailed
 from flows.fleet import fleet
 from flows.fleet_result import FleetResult
+from flows.retrain import retrain
 from flows.storage import Registry, open_store
 from flows.storage.fleets import columns
 from tests.support.artifacts import newest_artifact
@@ -148,6 +151,24 @@ def test_a_model_that_fails_stops_no_other(table: Table, store: Path, tmp_path: 
     )
     assert found.failures == {"bad": rows["bad"]["error"]}
     assert (1, 2, 0) == (mended.promoted, mended.unchanged, mended.failed)
+
+
+def test_a_model_is_tried_again_where_the_server_did_not_answer(
+    table: Table, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is not the model's fault."""
+    calls = []
+
+    def call(**parameters: Any) -> Any:
+        calls.append(parameters["model"])
+        if len(calls) == 1:
+            raise httpx.ConnectError("no answer")
+        return retrain(**parameters)
+
+    monkeypatch.setattr(retrain_model, "retrain", call)
+    found = retrained(table("a"), store)
+
+    assert (["a", "a"], 1) == (calls, found.promoted)
 
 
 def test_too_few_successes_are_a_failure_that_names_them(
