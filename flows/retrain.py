@@ -18,6 +18,7 @@ from flows.lifecycle.request import TrainingRequest
 from flows.parameters import (
     Corpus,
     Encoding,
+    Engine,
     Evaluation,
     Force,
     Gates,
@@ -82,6 +83,7 @@ def retrain(
     sampling: Sampling = default(Sampling),
     retention: Retention = default(Retention),
     force: Force = default(Force),
+    engine: Engine = default(Engine),
     store: StoreUrl = default(StoreUrl),
     single_writer: SingleWriter = default(SingleWriter),
 ) -> OrCancelled[RetrainResult]:
@@ -113,7 +115,7 @@ def retrain(
         findings = check_text(work, gates, most)
         start = prepare_run(work, request)
         try:
-            end = train_run(start, most)
+            end = train_run(start, most, engine)
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from flows.lifecycle.evaluation import shortest_training_sample
@@ -123,27 +124,30 @@ def _chunks(
 ) -> Estimate:
     """The iterations after `iteration`, `checkpoints` and evaluations."""
     network, V = request.training.network(), len(work.vocabulary)
-    left = max(0, work.schedule.goal - iteration)
-    state = estimates.state_bytes(V, network)
+    left, shards = max(0, work.schedule.goal - iteration), request.training.shards
+    state = estimates.state_bytes(V, network, shards)
+    trained = estimates.training_bytes(V, network)
+    if shards > 1:
+        trained = estimates.rounds_bytes(V, network, shards, os.cpu_count() or 1)
     held_out = request.divide(dataset).held_out.characters
     read = min(held_out, request.evaluation.maximum_characters)
     evaluated = sum(1 for at in work.schedule.evaluations(work.schedule.goal) if at > iteration)
     both = (evaluated + 2) * (read + max(read, shortest_training_sample))
     payload = state + 16 * V + record_bytes
-    smaller = "make hidden_size or batch_size smaller"
+    smaller = f"make hidden_size{', shards' if shards > 1 else ''} or batch_size smaller"
     planned = bounds.Planned("a checkpoint", payload, bounds.payload, "bytes", smaller)
     return Estimate(
         memory=max(
-            estimates.training_bytes(V, network),
+            trained,
             estimates.initial_bytes(V, network),
             estimates.reading_bytes(V, network),
             state_copies * state,
         )
         + min(window_bytes, 8 * dataset.characters)
         + read_bytes * read,
-        disk=checkpoints * payload,
+        disk=(checkpoints + (shards > 1)) * payload,  # and the end of a round
         files=2 * checkpoints + evaluated + 5 * (checkpoints > 0),  # and run, lock, decision
-        operations=left * estimates.training_operations(V, network)
+        operations=left * shards * estimates.training_operations(V, network)
         + checkpoints * checkpoint_operations
         + both * estimates.reading_operations(V, network.hidden_size),
         objects=(planned,) if checkpoints else (),
