@@ -16,6 +16,8 @@ from flows.retrain import retrain
 from flows.runtime.decorators import task
 from flows.runtime.part import part_of_many
 
+one_thread = "threads:1"  # models are trained side by side, not parts of one
+
 
 @task()
 def retrain_model(store: str, single_writer: bool, row: ModelRow) -> OutcomeRef:
@@ -27,12 +29,16 @@ def retrain_model(store: str, single_writer: bool, row: ModelRow) -> OutcomeRef:
     started = time.monotonic()
     try:
         with part_of_many():
-            state = cast(
-                "State[Any]",
-                retrain(**row.options, store=store, single_writer=single_writer, return_state=True),
+            found = retrain(
+                **row.options,
+                store=store,
+                single_writer=single_writer,
+                engine=one_thread,
+                return_state=True,
             )
     except HTTPError as error:  # it could not even be begun
         raise _failure(error) from error
+    state = cast("State[Any]", found)
     seconds, flow_run_id = time.monotonic() - started, str(state.state_details.flow_run_id)
     result = _result(state, seconds, flow_run_id)
     return outcome_of_version(store, row, result.version, result.outcome, seconds, flow_run_id)
