@@ -37,13 +37,18 @@ def listed(
             given.setdefault(name, []).append(rest.popleft())
         else:
             kept.append(argument)  # whose value is missing: argparse says so
+    return _lists(given, kept), kept
+
+
+def _lists(given: Mapping[str, list[str]], kept: list[str]) -> dict[str, list[Any]]:
+    """The options whose texts are a list, by name; one with a single value is `kept` as it is."""
     found = {}
     for name, texts in given.items():
         if len(texts) == 1 and "," not in texts[0] and not texts[0].startswith("["):
             kept.append(f"--{name}={texts[0]}")
         else:
             found[name] = [value for text in texts for value in _values(text)]
-    return found, kept
+    return found
 
 
 def _values(text: str) -> list[Any]:

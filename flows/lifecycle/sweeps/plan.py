@@ -58,14 +58,14 @@ def _find(store: Store, dataset: ScannedText, request: TrainingRequest) -> Work:
 
 def _check_halves(dataset: ScannedText, request: TrainingRequest) -> None:
     """Refuse a text whose held-out blocks cannot both select and judge."""
-    held_out = request.divide(dataset).held_out
+    held_out, most = request.divide(dataset).held_out, request.evaluation.maximum_characters
     halves = [half_of(held_out, "even"), half_of(held_out, "odd")]
-    if not all((half.lengths > 1).any() for half in halves):
+    if not all((half.smallest(most).lengths > 1).any() for half in halves):
         even, odd = map(len, halves)
         raise CorpusError(
             f"a sweep selects on the held-out blocks of even digest and decides on those of odd digest:"
-            f" the text has {even} and {odd}, at least one of each expected: give a longer corpus or"
-            " a larger evaluation.held_out"
+            f" the text has {even} and {odd}, at least one of each expected: give a longer corpus,"
+            " or a larger evaluation.held_out"
         )
 
 

@@ -70,10 +70,8 @@ def _rungs(
         before = [found for found in records if found[1].iteration <= (one.iteration or 0)]
         speed = _speed([record for _, record in before], characters)
         times = [entry.created_at for entry, found in before if found.digest == one.digest]
-        is_chosen = (one.run_id, one.digest) == (
-            chosen.checkpoint.run.run_id,
-            chosen.checkpoint.digest,
-        )
+        best = chosen.checkpoint
+        is_chosen = (one.run_id, one.digest) == (best.run.run_id, best.digest)
         iterations = one.iteration
         yield {
             "rung": one.rung,
