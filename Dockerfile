@@ -9,9 +9,12 @@ RUN python3 -m venv /opt/venv
 
 # A layer for the dependencies, which change seldom, and one for the code.
 COPY constraints.txt pyproject.toml ./
-RUN python3 -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
+RUN python3 -c "import tomllib; \
+    project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+    extras = project['optional-dependencies']; \
+    print(*project['dependencies'], *extras['dask'], *extras['s3'], sep='\n')" \
     > /tmp/requirements.txt \
-    && /opt/venv/bin/pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt s3fs
+    && /opt/venv/bin/pip install --no-cache-dir -c constraints.txt -r /tmp/requirements.txt
 COPY . .
 # Bytecode that is not compared with its source, since the user of the image cannot write it again.
 RUN /opt/venv/bin/pip install --no-cache-dir --no-deps -e . \
@@ -24,11 +27,13 @@ WORKDIR /opt/prefect/rnn-retraining
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /opt/prefect/rnn-retraining ./
 
-# All that a run writes: temporary files, compiled kernels, and the store. Mount something at each.
+# All that a run writes: temporary files, compiled kernels, and the store. Mount something at each,
+# and at /var/lib/prefect where the container is a Prefect server.
 # The user is a number, so that Kubernetes can check that it is not root.
 ENV PATH=/opt/venv/bin:$PATH HOME=/tmp NUMBA_CACHE_DIR=/var/cache/rnn-kernels
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp rnn \
-    && install --directory --owner=rnn --group=rnn --mode=0700 "$NUMBA_CACHE_DIR" data/store
+    && install --directory --owner=rnn --group=rnn --mode=0700 "$NUMBA_CACHE_DIR" data/store \
+        /var/lib/prefect
 USER 10001:10001
 
 HEALTHCHECK --interval=1m --timeout=30s CMD test -w /tmp && python -m flows --version

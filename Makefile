@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help retrain server deploy worker test test-services faults soak test-arm check format docs bench clean
+.PHONY: help retrain server deploy worker cluster test test-services faults soak test-arm check format docs bench clean
 
 # Prefect's own variables decide where its server is; these are for when they are not set.
 PREFECT_SERVER_API_PORT ?= 4200
@@ -24,6 +24,12 @@ deploy: .venv/runtime  ## send prefect.yaml to the server; again after each chan
 
 worker: .venv/runtime  ## run what the server schedules
 	$(BIN)/python -m flows.worker
+
+# How many workers share the cores, and where the scheduler listens.
+CLUSTER_WORKERS ?= 2
+CLUSTER_PORT ?= 8786
+cluster: .venv/runtime .venv/dask  ## a Dask scheduler and workers on this machine, for `--engine tcp://127.0.0.1:8786`
+	$(BIN)/python -m flows.cluster --workers $(CLUSTER_WORKERS) --port $(CLUSTER_PORT)
 
 test: .venv/dev  ## all tests that need only Python
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -90,6 +96,6 @@ clean:  ## remove environment and caches; the store stays
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-.venv/dev .venv/services .venv/bench: .venv/%: pyproject.toml constraints.txt | .venv/bin/python
+.venv/dev .venv/services .venv/bench .venv/dask: .venv/%: pyproject.toml constraints.txt | .venv/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch .venv/runtime $@

@@ -15,14 +15,7 @@ if TYPE_CHECKING:
 
 program = "rnn-retraining"
 flow_names = (
-    "retrain",
-    "ingest",
-    "train",
-    "report",
-    "score",
-    "watch",
-    "sweep",
-    "registry",
+    *("retrain", "fleet", "sweep", "ingest", "train", "report", "score", "watch", "registry"),
     "retention",
 )
 

@@ -129,6 +129,6 @@ def sweep(
     with suppress(StorageError):
         if has_changed:
             retain_store(store)
-            draw_pages(store, model)
+            draw_pages(store, model, index=True)
     publish_model_page(store, model)
     return completed(result, result.outcome, result.sentence, result.warnings)

@@ -39,7 +39,8 @@ import {module}
 """
 without_extras = """
 import importlib, pkgutil, sys
-sys.modules.update(dict.fromkeys(["botocore", "s3fs", "paramiko", "onnx"]))
+extras = ["botocore", "dask", "distributed", "onnx", "paramiko", "prefect_dask", "s3fs"]
+sys.modules.update(dict.fromkeys(extras))
 import flows, rnncore
 for package in flows, rnncore:
     for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.exceptions import DamagedObject
+from flows.exceptions import DamagedObject, UnknownObject
 from flows.lifecycle.schedule import Schedule
 from flows.storage.checkpoints import CheckpointRecord, EvaluationRecord
 from flows.storage.damage import warn
@@ -18,6 +18,7 @@ from flows.storage.registry import Registry
 from flows.text import Blocks, Half, TokenArray, half_of
 from rnncore import Parameters, bits_per_character
 
+Evaluate = Callable[[OpenRun, str, int], EvaluationRecord]
 by_blocks = "blocks"  # the rule: each block is read from a hidden state of zeros
 # The same, of the blocks of even or odd digest alone: a sweep selects on one half, and is judged on
 # the other.
@@ -35,6 +36,14 @@ def evaluate(opened: OpenRun, digest: str, most: int, half: Half | None = None) 
     record = opened.log.record(digest)
     measured = measure(opened, digest, opened.log.read(record), text)
     return opened.log.add_evaluation(measured)
+
+
+def known_evaluation(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
+    """As `evaluate`, but nothing is measured: `UnknownObject` where that is left to do."""
+    text = text_to_read(opened, digest, most, None)
+    if known := opened.log.evaluation(digest, text.rule, text.characters):
+        return known
+    raise UnknownObject(f"checkpoint {digest} of run {opened.run_id} was not evaluated yet")
 
 
 class ReadText(NamedTuple):
@@ -95,13 +104,15 @@ def held_out_bits(
     return bits_per_character(parameters, held_out, ends)
 
 
-def best_checkpoint(opened: OpenRun, schedule: Schedule, most: int) -> CheckpointRecord:
+def best_checkpoint(
+    opened: OpenRun, schedule: Schedule, most: int, by: Evaluate = evaluate
+) -> CheckpointRecord:
     """The checkpoint to judge: of those evaluated on schedule, and the last, the intact one
     that predicts at most `most` of the held-out text best; where nothing is held out, the last.
     """
     records = {record.iteration: record for record in opened.log.records()}
     last = max(records)
-    bits = evaluate_all(opened, {*schedule.evaluations(last), last}, most)
+    bits = evaluate_all(opened, {*schedule.evaluations(last), last}, most, by)
     for iteration in sorted(bits, key=lambda iteration: (bits[iteration], -iteration)):
         try:
             opened.log.read(records[iteration])
@@ -112,7 +123,9 @@ def best_checkpoint(opened: OpenRun, schedule: Schedule, most: int) -> Checkpoin
     return records[last]
 
 
-def evaluate_all(opened: OpenRun, iterations: Collection[int], most: int) -> dict[int, float]:
+def evaluate_all(
+    opened: OpenRun, iterations: Collection[int], most: int, by: Evaluate = evaluate
+) -> dict[int, float]:
     """Held-out bits per character of the checkpoints at some iterations that are there.
 
     What a kill left out, or was measured on another part of the text, is measured now.
@@ -122,7 +135,7 @@ def evaluate_all(opened: OpenRun, iterations: Collection[int], most: int) -> dic
         if record.iteration not in iterations or record.digest in retired:
             continue
         try:
-            measured = evaluate(opened, record.digest, most)
+            measured = by(opened, record.digest, most)
         except DamagedObject as error:
             warn(error, "not evaluated")
             continue

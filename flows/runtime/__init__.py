@@ -16,6 +16,7 @@ os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
 __all__ = [  # modules: each is imported by its name
     "automations",
     "background",
+    "cluster",
     "decorators",
     "deployment",
     "embedded",

@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
+from tests.support.containers import Image, can_build, needed
 from tests.support.s3 import bucket, gateway, owner, s3, unsafe_server  # noqa: F401 - fixtures
 from tests.support.site import Site, password, started
 
-longest = ("test_lost_worker", "test_stopping", "test_container")
+longest = ("test_container", "test_compose", "test_lost_worker", "test_stopping")
+of_the_image = ("test_container", "test_compose")
+
+
+class OneImage(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """A file's tests in one process, and those of the image too, which is built once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file: str = super()._split_scope(nodeid)
+        return "image" if Path(file).stem in of_the_image else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneImage | None:
+    """What shares tests out between processes."""
+    return OneImage(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest files first, so that nothing has to wait for them at the end."""
     items.sort(key=lambda item: item.path.stem not in longest)
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """The project's image, built once."""
+    if not can_build():
+        pytest.skip(needed)
+    image = Image(tmp_path_factory.mktemp("image"))
+    try:
+        image.build()
+        yield image
+    finally:
+        image.remove()
+
+
+@pytest.fixture(scope="session")
+def kernels(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A volume for compiled kernels, of all containers: they are compiled once."""
+    return image.own(tmp_path_factory.mktemp("kernels"))
 
 
 @pytest.fixture(scope="session")

@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.commands import small
-from tests.support.containers import Image, can_build, needed
+from tests.support.containers import Image
 
-kernels = "/var/cache/rnn-kernels"
+compiled = "/var/cache/rnn-kernels"
 retrain = ("python", "-m", "flows.retrain", "--json", *small)
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """The image, built once."""
-    if not can_build():
-        pytest.skip(needed)
-    image = Image(tmp_path_factory.mktemp("image"))
-    try:
-        image.build()
-        yield image
-    finally:
-        image.remove()
-
-
-@pytest.fixture(scope="module")
-def mounts(image: Image, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+def mounts(
+    image: Image, kernels: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
     """Empty folders of the image's user, at the places that it writes to."""
     store = f"{image.config['WorkingDir']}/data/store"
-    folders = {place: tmp_path_factory.mktemp("mount") for place in ("/tmp", kernels, store)}
-    for folder in folders.values():
-        os.chown(folder, *map(int, image.config["User"].split(":")))
-    return folders
+    empty = {place: image.own(tmp_path_factory.mktemp("mount")) for place in ("/tmp", store)}
+    return {compiled: kernels, **empty}
 
 
 def result(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -57,7 +42,7 @@ def files(folder: Path) -> dict[Path, int]:
 def test_the_main_job_runs_as_the_images_user(image: Image, mounts: dict[str, Path]) -> None:
     """Store and compiled kernels are in the mounts; a second container compiles nothing."""
     first = result(image.run(*retrain, mounts=mounts))
-    compiled = files(mounts[kernels])
+    before = files(mounts[compiled])
     shutil.rmtree(mounts["/tmp"] / ".prefect")
     again = image.run(*retrain, "--seed=1", mounts=mounts)
 
@@ -65,8 +50,8 @@ def test_the_main_job_runs_as_the_images_user(image: Image, mounts: dict[str, Pa
     assert result(again)["trained_iterations"] > 0
     store = mounts[f"{image.config['WorkingDir']}/data/store"]
     assert {10001} == {path.stat().st_uid for path in store.rglob("*")}
-    assert compiled
-    assert compiled == files(mounts[kernels])
+    assert before
+    assert before == files(mounts[compiled])
     assert "cannot be" not in again.stderr
 
 

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 project = Path(__file__).parents[2]
@@ -65,24 +67,44 @@ class Image:
             self._buildah("inspect", "--type=image", "localhost/rnn")
         )["Docker"]["config"]
 
-    def run(self, *command: str, mounts: dict[str, Path]) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *command: str, mounts: Mapping[str, Path], **place: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command as the image's user, on a read-only root with folders mounted in it."""
-        bound = [str(part) for place, folder in mounts.items() for part in (folder, place)]
-        user, _, group = self.config["User"].partition(":")
-        rights = ("--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs")
-        inside = [
-            *("setpriv", f"--reuid={user}", f"--regid={group}", *rights),
-            *("env", "--ignore-environment", f"--chdir={self.config['WorkingDir']}"),
-            *(*self.config["Env"], *command),
-        ]
-        outside = ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "sh", "-ec"]
         return subprocess.run(
-            [*outside, isolation, str(self.root), str(len(mounts)), *bound, *inside],
+            self.command(*command, mounts=mounts, **place),
             capture_output=True,
             text=True,
             check=False,
             timeout=300,
         )
+
+    def command(
+        self,
+        *command: str,
+        mounts: Mapping[str, Path],
+        environment: Mapping[str, str] = MappingProxyType({}),
+        network: Sequence[str] = (),
+    ) -> list[str]:
+        """What runs a command so; `network` is a command that enters a network's namespace."""
+        bound = [str(part) for place, folder in mounts.items() for part in (folder, place)]
+        user, _, group = self.config["User"].partition(":")
+        rights = ["--clear-groups", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]
+        rights += ["--pdeathsig=KILL"]  # of --kill-child below, which a change of user clears
+        inside = [
+            *("setpriv", f"--reuid={user}", f"--regid={group}", *rights),
+            *("env", "--ignore-environment", f"--chdir={self.config['WorkingDir']}"),
+            *self.config["Env"],
+            *(f"{name}={value}" for name, value in environment.items()),
+            *command,
+        ]
+        outside = ["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child", "sh", "-ec"]
+        return [*network, *outside, isolation, str(self.root), str(len(mounts)), *bound, *inside]
+
+    def own(self, folder: Path) -> Path:
+        """A folder, made the image's user's, as a named volume is."""
+        os.chown(folder, *map(int, self.config["User"].split(":")))
+        return folder
 
     def remove(self) -> None:
         """Unmount and remove everything."""
@@ -108,8 +130,10 @@ class Image:
         """A folder with the wheels that the Dockerfile installs; pip keeps most of them."""
         wheels = self.folder / "wheels"
         metadata = tomllib.loads((project / "pyproject.toml").read_text())
+        extras = metadata["project"]["optional-dependencies"]
         wanted = [*metadata["project"]["dependencies"], *metadata["build-system"]["requires"]]
-        wanted += ["s3fs", "async-timeout"]  # which redis needs on 3.11.2, not on this Python
+        wanted += [*extras["dask"], *extras["s3"]]
+        wanted += ["async-timeout"]  # which redis needs on 3.11.2, not on this Python
         subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", f"--dest={wheels}"),
