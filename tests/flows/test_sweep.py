@@ -362,8 +362,8 @@ def test_a_gate_that_fails_ends_it_before_anything_is_trained(
     ("arguments", "named"),
     [
         (["--hidden_size", "8,8"], "hidden_size has the value 8 twice"),
-        (["--hidden_size", "8,0"], "training.hidden_size 0: input should be greater"),
-        (["--hidden_size", "8,,16"], "training.hidden_size ''"),
+        (["--hidden_size", "8,0"], "training.hidden_size: input should be greater"),
+        (["--hidden_size", "8,,16"], "found ''"),
         (["--hidden_size", "[]"], "has no values"),
         (["--seed", "0"], "at least one option"),
         (["--epochs", "1,2"], "sweep.rungs"),

@@ -8,6 +8,7 @@ from flows.exceptions import CorpusError, ExpectedError, LimitExceeded, OptionCo
 from flows.lifecycle.estimates import Estimate, estimate
 from flows.lifecycle.referring import work_reference
 from flows.lifecycle.request import TrainingRequest
+from flows.lifecycle.schedule import round_up
 from flows.lifecycle.sweeps.cells import Cell
 from flows.lifecycle.sweeps.rungs import rung_epochs
 from flows.lifecycle.work import Work, find_work
@@ -42,7 +43,8 @@ def plan_cells(
             epochs = rung_epochs(sweep, cell.request.epochs(work.run))
         except (CorpusError, OptionConflict) as error:
             raise type(error)(f"{cell.name}: {error}") from error
-        goals = tuple(each * work.schedule.per_epoch for each in epochs)
+        schedule = work.schedule
+        goals = tuple(round_up(each * schedule.per_epoch, schedule.round) for each in epochs)
         planned.append(PlannedCell(cell, work, goals))
     return planned
 
