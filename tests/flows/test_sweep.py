@@ -213,6 +213,22 @@ def test_a_run_that_was_halved_has_the_bytes_of_one_that_was_not(
     ][-1]
 
 
+def test_cells_with_shards_are_the_runs_of_rounds_that_they_are_by_hand(
+    asked: Options, options: Options, store: Path, tmp_path: Path
+) -> None:
+    """Rungs end at ends of rounds."""
+    rounds = {"shards": 2, "round_iterations": 100}
+    result = swept(asked({"training.shards": [2, 3]}, training=rounds, rungs=[1, 2], factor=2))
+
+    last = rows_of(result)[-1]
+    training = rounds | {"start_from": "scratch", "shards": last["training.shards"]}
+    by_hand = retrained(
+        options(evaluation=share, training=training) | {"store": str(tmp_path / "other")}
+    )
+    assert all(row["iterations"] % 100 == 0 for row in rows_of(result))
+    assert digests(tmp_path / "other")[by_hand.run_id][-1] in digests(store)[last["run_id"]]
+
+
 def test_the_number_of_threads_changes_no_byte(asked: Options, store: Path, tmp_path: Path) -> None:
     chosen = asked(rungs=2, factor=2)
     one = swept(chosen | {"engine": "threads:1"})
