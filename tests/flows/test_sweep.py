@@ -20,6 +20,7 @@ from flows.dry_run import make_plan
 from flows.exceptions import CorpusError, OptionConflict, TrainingStopped
 from flows.lifecycle import slices
 from flows.lifecycle.evaluation import evaluate
+from flows.lifecycle.sweeps.cells import cells_of
 from flows.parameters import GateOptions, SweepOptions
 from flows.results import RetrainResult
 from flows.runtime.decorators import dry_run_steps
@@ -30,6 +31,7 @@ from flows.sweep import sweep
 from flows.sweep_result import SweepResult
 from tests.support.flows import files_below, retrained
 from tests.support.texts import some_lines
+from tests.support.work import request
 
 Options = Callable[..., dict[str, Any]]
 grid = {"training.hidden_size": [4, 8], "seed": [0, 1]}
@@ -419,6 +421,12 @@ def test_options_take_lists_on_the_command_line() -> None:
     assert listed == command.sweep.options
     assert (4, "float64", 0) == (command.training.epochs, command.training.dtype, command.seed)
     assert (2, 4) == command.sweep.rungs
+
+
+def test_a_range_is_a_list_on_the_command_line() -> None:
+    command: Any = parse(sweep, ["--learning_rate", "1e-3..0.1", "--random", "2"])
+    assert {"training.learning_rate": ["1e-3..0.1"]} == command.sweep.options
+    assert 2 == len(cells_of(request(), command.sweep))
 
 
 def test_lists_stay_what_they_are_for_other_options() -> None:
