@@ -24,7 +24,7 @@ from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from flows.exceptions import EngineLost, EngineUnavailable
 from flows.runtime.engines.dask_checks import check_cluster
-from flows.runtime.engines.dask_piece import run_piece
+from flows.runtime.engines.dask_piece import keys_begun, run_piece
 from flows.runtime.engines.places import check_engine_allowed, check_reach
 from flows.runtime.engines.workers import Outcome, Piece, Waiting, Workers
 from flows.runtime.interruption import while_cancelling
@@ -137,7 +137,7 @@ class DaskWorkers(Workers):
                 _set_crashed(task, piece, submitted.task_run_id, _lost(self._address))
             return
         with suppress(*lost, OSError), while_cancelling(), self._client.as_current():
-            begun = {key for keys in self._client.processing().values() for key in keys}
+            begun = {key for keys in self._client.run(keys_begun).values() for key in keys}
             self._client.cancel([each for each in waiting if each.key not in begun], force=True)
             wait([each for each in waiting if each.key in begun], timeout=last_seconds)
 
