@@ -10,7 +10,7 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
 import time
 from contextlib import suppress
 
-from flows import dry_run
+from flows import dry_run, dry_run_of_sweep
 from flows.exceptions import RunCancelled, StorageError
 from flows.halving import train_cells
 from flows.lifecycle.promotion import Judging
@@ -60,7 +60,7 @@ from flows.tasks.retain_store import retain_store
 
 @flow(
     run_name=of_model("sweep"),
-    dry_run=(dry_run.corpus, dry_run.sweep, dry_run.decision, dry_run.report_of_run),
+    dry_run=(dry_run.corpus, dry_run_of_sweep.sweep, dry_run.decision, dry_run.report_of_run),
 )
 def sweep(
     corpus: Corpus = default(Corpus),
