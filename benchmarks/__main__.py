@@ -15,6 +15,7 @@ from benchmarks import (
     copying,
     growth,
     learning,
+    many_files,
     one_stream,
     orchestration,
     reading,
@@ -35,6 +36,7 @@ tables = {
     "sampling": sampling,
     "scoring": scoring,
     "reading": reading,
+    "many_files": many_files,
     "copying": copying,
 }
 sentences = {"learning": learning, "orchestration": orchestration}

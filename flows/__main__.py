@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 program = "rnn-retraining"
-flow_names = ("retrain", "ingest", "train", "report", "score", "watch", "registry", "retention")
+flow_names = (
+    *("retrain", "fleet", "ingest", "train", "report", "score", "watch", "registry", "retention"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

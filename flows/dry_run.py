@@ -37,6 +37,7 @@ from flows.storage.registry import Registry
 from flows.storage.runs import check_model
 from flows.storage.stores import Store, check_store, open_store
 from flows.storage.versions import Finding
+from rnncore import RoundOptions
 
 Lines = dict[str, str]
 
@@ -163,13 +164,25 @@ def training(request: Request) -> Lines:
     elif iteration < goal:
         left = f"{goal - iteration:,} iterations to train"
     every = work.schedule.checkpoint_every
+    cut = work.run.rounds
     return {
         "held out": f"{held_out:,} characters",
         "run": f"{work.run.run_id} of model {wanted.model}: at iteration {iteration:,},"
         f" {goal:,} asked for, {left}",
         "start": work.starts_from,
+        **(_rounds(cut, wanted.divide(text).training.characters) if cut else {}),
         "checkpoints": f"{work.schedule.checkpoints(iteration) if iteration < goal else 0:,}"
         f" to write, one at least every {every:,} iterations",
+    }
+
+
+def _rounds(options: RoundOptions, characters: int) -> Lines:
+    """How the training text is cut into shards and rounds."""
+    momentum, learning_rate = options.outer
+    return {
+        "rounds": f"of {options.iterations:,} iterations, {options.shards:,} shards of"
+        f" {characters // options.shards:,} characters; outer momentum {momentum:g},"
+        f" learning rate {learning_rate:g}"
     }
 
 

@@ -19,6 +19,9 @@ FlowError
 ├── TrainingStopped         training diverged; the last good checkpoint is kept
 ├── RunCancelled            the run was cancelled, and a checkpoint was written
 ├── GateFailed              the text is not like the champion's, so nothing was trained
+├── BadModels               a table of models that cannot be used
+├── ModelFailed             one model of a fleet was not retrained; the others go on
+├── FleetFailed             fewer models of a fleet were retrained than was asked for
 ├── OptionConflict          options that do not go together, or one that is missing
 ├── LimitExceeded           a request that takes more memory, disk, files or time than there is
 ├── ServerUnavailable       Prefect's server does not answer, or refuses the connection
@@ -135,6 +138,21 @@ class GateFailed(FlowError):
 
 class OptionConflict(FlowError):
     """Options that do not go together, or one that is missing."""
+
+
+class BadModels(FlowError):
+    """A table of models that cannot be used: names its row and option, and what is expected."""
+
+
+class ModelFailed(FlowError):
+    """One model of a fleet was not retrained; the others go on."""
+
+    flow_run_id: str | None = None  # of its retraining
+    seconds = 0.0  # that it took
+
+
+class FleetFailed(FlowError):
+    """Fewer models of a fleet were retrained, or found unchanged, than was asked for."""
 
 
 class LimitExceeded(FlowError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -34,6 +34,7 @@ class CheckpointRef(Reference):
     url: str  # of the payload
     characters_per_second: float | None  # while it was trained; None where that is unknown
     is_last: bool = False  # training ends here, since patience is exhausted
+    is_stopped: bool = False  # training was stopped, and goes on from here when it is run again
 
 
 class VersionRef(Reference):
@@ -68,6 +69,7 @@ class WorkRef(Reference):
     goal: int  # iterations
     checkpoint_every: int  # iterations
     evaluate_every: int | None  # epochs, where there is patience
+    round_iterations: int = 1  # where there are rounds
     is_done: bool  # trained and decided
     answer: AnswerRef | None = None
 
@@ -164,3 +166,41 @@ class TidiedRef(Reference):
     datasets: int
     files: int  # that interrupted runs left
     obstacles: tuple[str, ...]
+
+
+class ModelRow(Reference):
+    """A row of a table of models: what its retraining is given."""
+
+    place: str  # in its file, such as "row 3"
+    options: dict[str, Any]  # of `RetrainOptions`, as JSON has them
+
+    @property
+    def model(self) -> str:
+        """Its name."""
+        return str(self.options["model"])
+
+
+ModelOutcome = Literal["promoted", "rejected", "unchanged", "failed", "cancelled"]
+
+
+class OutcomeRef(Reference):
+    """What came of a model of a fleet: the columns of its file, which say what each is."""
+
+    model: str
+    place: str
+    outcome: ModelOutcome
+    version: int | None = None
+    decision: str | None = None
+    reason: str | None = None
+    held_out_bits_before: float | None = None
+    held_out_bits_after: float | None = None
+    gain: float | None = None
+    warnings: tuple[str, ...] = ()
+    seconds: float = 0.0
+    characters: int | None = None
+    bytes: int | None = None
+    error: str | None = None
+    run_id: str | None = None
+    checkpoint_digest: str | None = None
+    dataset_id: str | None = None
+    flow_run_id: str | None = None

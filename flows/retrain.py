@@ -18,6 +18,7 @@ from flows.lifecycle.request import TrainingRequest
 from flows.parameters import (
     Corpus,
     Encoding,
+    Engine,
     Evaluation,
     Force,
     Gates,
@@ -39,6 +40,7 @@ from flows.runtime.decorators import flow
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
+from flows.runtime.part import is_part_of_many
 from flows.runtime.run_names import of_model
 from flows.tasks.check_text import check_text
 from flows.tasks.draw_pages import draw_pages
@@ -81,6 +83,7 @@ def retrain(
     sampling: Sampling = default(Sampling),
     retention: Retention = default(Retention),
     force: Force = default(Force),
+    engine: Engine = default(Engine),
     store: StoreUrl = default(StoreUrl),
     single_writer: SingleWriter = default(SingleWriter),
 ) -> OrCancelled[RetrainResult]:
@@ -112,7 +115,7 @@ def retrain(
         findings = check_text(work, gates, most)
         start = prepare_run(work, request)
         try:
-            end = train_run(start, most)
+            end = train_run(start, most, engine)
         except RunCancelled as stopped:
             return cancelled(stopped)
         measured = evaluate_checkpoint(work, end, most)
@@ -127,11 +130,12 @@ def retrain(
     with suppress(StorageError):
         result = with_page(result, publish_samples(model, written, again=has_changed))
     publish_page(measured.checkpoint, decided, written, result)
+    is_alone = not is_part_of_many()
     with suppress(StorageError):
-        if has_changed:
+        if has_changed and is_alone:
             retain_store(store)
     with suppress(StorageError):
         if has_changed:
-            draw_pages(store, model)
+            draw_pages(store, model, index=is_alone)
     publish_model_page(store, model)
     return completed(result, result.outcome, result.sentence, result.warnings)

@@ -12,6 +12,7 @@ from flows.exceptions import RunCancelled
 from flows.parameters import (
     Corpus,
     Encoding,
+    Engine,
     ModelName,
     Reading,
     ReportedVersion,
@@ -21,6 +22,7 @@ from flows.parameters import (
     default,
 )
 from flows.runtime.decorators import flow
+from flows.runtime.engines import engine_of
 from flows.runtime.interruption import OrCancelled, cancelled, unless_cancelled
 from flows.runtime.outcome import completed
 from flows.runtime.run_names import of_model
@@ -37,14 +39,17 @@ def score(
     run_id: RunId = default(RunId),
     version: ReportedVersion = default(ReportedVersion),
     scoring: Scoring = default(Scoring),
+    engine: Engine = default(Engine),
     store: StoreUrl = default(StoreUrl),
 ) -> OrCancelled[ScoreResult]:
     """Score each line of a text: how many nats per character a model needs, and where most.
 
     Rows above a threshold are surprising; too many of them are an alert, and emit `text.surprising`.
     """
+    what = store, model, run_id, version, corpus, encoding, reading, scoring
     try:
-        scored = score_text(store, model, run_id, version, corpus, encoding, reading, scoring)
+        with engine_of(engine) as workers:
+            scored = score_text(*what, engine, workers.count)
     except RunCancelled as stopped:
         return cancelled(stopped)
     result = score_result(scored)

@@ -17,6 +17,7 @@ from flows.lifecycle.request import TrainingRequest
 from flows.parameters import (
     Corpus,
     Encoding,
+    Engine,
     Evaluation,
     ModelName,
     Reading,
@@ -49,6 +50,7 @@ def train(
     when_busy: WhenBusy = default(WhenBusy),
     training: Training = default(Training),
     evaluation: Evaluation = default(Evaluation),
+    engine: Engine = default(Engine),
     store: StoreUrl = default(StoreUrl),
     single_writer: SingleWriter = default(SingleWriter),
 ) -> OrCancelled[TrainResult]:
@@ -73,7 +75,7 @@ def train(
             )
         start = prepare_run(work, request)
         try:
-            end = train_run(start, evaluation.maximum_characters)
+            end = train_run(start, evaluation.maximum_characters, engine)
         except RunCancelled as stopped:
             return cancelled(stopped)
     trained = end.iteration - start.checkpoint.iteration

@@ -11,6 +11,7 @@ from flows import dry_run
 from flows.parameters import (
     Corpus,
     Encoding,
+    Engine,
     Evaluation,
     Gates,
     ModelName,
@@ -42,6 +43,7 @@ def watch(
     promotion: Promotion = default(Promotion),
     sampling: Sampling = default(Sampling),
     retention: Retention = default(Retention),
+    engine: Engine = default(Engine),
     store: StoreUrl = default(StoreUrl),
 ) -> WatchResult:
     """Check whether a corpus has changed since the last check; emit `corpus.updated` if so.
@@ -60,6 +62,7 @@ def watch(
         "promotion": promotion.model_dump(mode="json"),
         "sampling": sampling.model_dump(mode="json"),
         "retention": retention.model_dump(mode="json"),
+        "engine": engine,
         "store": store,
     }
     return check_corpus(corpus, request)

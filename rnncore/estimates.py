@@ -19,10 +19,25 @@ def weight_count(vocabulary_size: int, hidden_size: int) -> int:
     return hidden_size * (2 * vocabulary_size + hidden_size + 1) + vocabulary_size
 
 
-def state_bytes(vocabulary_size: int, options: Hyperparameters) -> int:
-    """Bytes of a `TrainingState`, which are also those of a checkpoint, but for its header."""
+def state_bytes(vocabulary_size: int, options: Hyperparameters, shards: int = 1) -> int:
+    """Bytes of a `TrainingState`, which are also those of a checkpoint, but for its header.
+
+    With `shards` at the end of a round, with the momentum of the outer step.
+    """
     H, B = options.hidden_size, options.batch_size
-    return options.float_type.itemsize * (2 * weight_count(vocabulary_size, H) + B * H)
+    parts = 2 if shards == 1 else 3
+    weights = parts * weight_count(vocabulary_size, H)
+    return options.float_type.itemsize * (weights + shards * B * H)
+
+
+def rounds_bytes(vocabulary_size: int, options: Hyperparameters, shards: int, workers: int) -> int:
+    """Most memory that a round takes here: a state of each shard, as many in training as workers,
+    and means in 64 bits.
+    """
+    weights = weight_count(vocabulary_size, options.hidden_size)
+    states = shards * state_bytes(vocabulary_size, options)
+    training = min(shards, workers) * training_bytes(vocabulary_size, options)
+    return states + training + 4 * 8 * weights
 
 
 def initial_bytes(vocabulary_size: int, options: Hyperparameters) -> int:

@@ -6,8 +6,19 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rnncore.parameters import FloatArray, Hyperparameters, Parameters
+
+
+@dataclass(slots=True, kw_only=True)
+class Rounds:
+    """What a training in shards depends on at the end of a round, besides the rest of its state."""
+
+    hidden: FloatArray  # (K, B, H) after the last iteration of each shard
+    positions: NDArray[np.int64]  # (K,) of the next character of each shard, in its part
+    momentum: Parameters  # of the outer step
+    loss: float = 0.0  # of each iteration since the last checkpoint, summed; nats per sequence
 
 
 @dataclass(slots=True, kw_only=True)
@@ -28,6 +39,7 @@ class TrainingState:
     iteration: int  # number of iterations so far
     smooth_loss: float  # nats per sequence, 0.999 × old + 0.001 × new
     hyperparameters: Hyperparameters
+    rounds: Rounds | None = None  # of a training in shards; the rest is then of the first shard
 
     @classmethod
     def initial(

@@ -13,13 +13,15 @@ from rnncore.text import TokenRanges, Tokens
 window_tokens = 2**20  # of a text of ranges, in memory at a time; or one iteration's, if more
 
 
-def iterations_per_epoch(characters: int, hyperparameters: Hyperparameters) -> int:
+def iterations_per_epoch(characters: int, hyperparameters: Hyperparameters, shards: int = 1) -> int:
     """Iterations from one reset of the position to the next, over a text of `characters`.
+
+    With `shards` those of its longest part, which all train at a time.
 
     >>> iterations_per_epoch(6661, Hyperparameters(seq_length=10))
     665
     """
-    stream = characters // hyperparameters.batch_size
+    stream = -(-characters // shards) // hyperparameters.batch_size
     return max(0, (stream - 2) // hyperparameters.seq_length)
 
 
@@ -56,9 +58,12 @@ def wraps(position: int, stream_length: int, seq_length: int) -> bool:
 def next_input(state: TrainingState, tokens: Tokens) -> tuple[FloatArray, int]:
     """Hidden state (H,) and token with which the first stream starts its next iteration.
 
-    The notebook samples from these, after it has reset them if the text starts again.
+    The notebook samples from these, after it has reset them if the text starts again. Of a training
+    in shards, the first stream is of the first of them, whose part of the text is shorter.
     """
-    if wraps(state.position, stream_length(tokens, state), state.hyperparameters.seq_length):
+    shards = len(state.rounds.positions) if state.rounds else 1
+    length = stream_length(tokens, state) // shards
+    if wraps(state.position, length, state.hyperparameters.seq_length):
         return np.zeros_like(state.hidden[0]), int(tokens[0])
     return state.hidden[0], int(tokens[state.position])
 

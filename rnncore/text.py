@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnncore.exceptions import InvalidTokens
+from rnncore.ranges import checked, cut, merged
 
 # A step of reading, after which the pages of the map are given back. Linux may map all pages of a
 # folio, up to 2 MB, when one is read: so 16 ranges are at most 32 MB.
@@ -48,7 +49,7 @@ class TokenRanges:
         self._map = _read_only_map(tokens)
         self._places = places
         # Of each range (R,): where it starts in `tokens`, and where it ends in this text.
-        self._starts, self._ends = _merged(_checked(ranges, len(tokens)))
+        self._starts, self._ends = merged(checked(ranges, len(tokens)))
         self._whole: NDArray[np.integer] | None = None
 
     def __len__(self) -> int:
@@ -80,6 +81,11 @@ class TokenRanges:
         if not -len(self) <= at < len(self):
             raise IndexError(f"token {at} of a text of {len(self)}")
         return int(self.rows([at % len(self)], 1)[0, 0])
+
+    def part(self, start: int, stop: int) -> TokenRanges:
+        """The text from one of its tokens up to another, in which nothing is copied either."""
+        ranges = cut(self._starts, self._ends, start, stop)
+        return TokenRanges(self._tokens, ranges, self._places)
 
     def whole(self) -> NDArray[np.integer]:
         """All of the text as a read-only array, which is kept: for a text that is short."""
@@ -152,35 +158,6 @@ def _replaced(tokens: NDArray[np.integer], places: NDArray[np.integer]) -> NDArr
             f"there are places for tokens from 0 to {len(places) - 1}, found {lowest} to {highest}"
         )
     return np.take(places, tokens)
-
-
-def _checked(ranges: NDArray[np.integer], length: int) -> NDArray[np.int64]:
-    """Ranges (R, 2) that are within `length` tokens; `InvalidTokens` names the first that is not."""
-    if ranges.ndim != 2 or ranges.shape[1] != 2 or ranges.dtype.kind not in "iu":  # noqa: PLR2004
-        raise InvalidTokens(
-            f"ranges must be whole numbers of shape (R, 2), not {ranges.dtype} {ranges.shape}"
-        )
-    bounds = ranges.astype(np.int64, copy=False)
-    starts, ends = bounds[:, 0], bounds[:, 1]
-    wrong = (starts < 0) | (ends < starts) | (ends > length)
-    if wrong.any():
-        at = int(wrong.argmax())
-        raise InvalidTokens(
-            f"range {at}, from {starts[at]} up to {ends[at]}, is not within {length} tokens"
-        )
-    return bounds
-
-
-def _merged(bounds: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Starts (R,) and cumulative lengths (R,): no range is empty, or begins where the last one ends."""
-    full = bounds[:, 0] < bounds[:, 1]
-    if not full.all():
-        bounds = bounds[full]
-    is_cut = np.ones(len(bounds) + 1, bool)  # before each range, and at the end
-    is_cut[1:-1] = bounds[1:, 0] != bounds[:-1, 1]
-    starts, ends = bounds[:, 0][is_cut[:-1]], bounds[:, 1][is_cut[1:]]
-    ends -= starts  # in place: there may be millions
-    return starts, np.cumsum(ends, out=ends)
 
 
 def _read_only_map(tokens: NDArray[np.integer]) -> tuple[mmap.mmap, int] | None:

@@ -48,6 +48,8 @@ def train(
     """
     if iterations < 0:
         raise ValueError(f"iterations must be at least 0, not {iterations}")
+    if state.rounds:
+        raise ValueError("a state of shards is trained as rnncore.shard_states, not as a whole")
     loop, losses = _loop(backend, arithmetic, state.hyperparameters), np.empty(iterations)
     if isinstance(tokens, TokenRanges) and len(tokens) > whole_tokens:
         completed = _train_by_windows(state, tokens, losses, loop)

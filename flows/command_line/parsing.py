@@ -11,21 +11,19 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
-from pydantic import Field, TypeAdapter, ValidationError, create_model
+from pydantic import Field, ValidationError, create_model
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from flows.command_line.output import standard_output
 from flows.exceptions import CorpusError, StoreError
-from flows.parameters.flow_parameters import longest_address
-from flows.storage.urls import check_url, public_url, urls_of
+from flows.parameters.given import addresses, first_wrong, texts
+from flows.storage.urls import check_url, urls_of
 
 if TYPE_CHECKING:  # the command `registry` needs no Prefect
     from prefect import Flow
-    from pydantic_core import ErrorDetails
 
 priming = "sampling.priming"  # its values are texts, which pydantic-settings would read as JSON
-longest_shown = 200  # characters of a value, in a message
 words = {"true": "", "false": "no-"}  # after a flag, and what stands before its name then
 
 
@@ -63,6 +61,8 @@ def check_addresses(parameters: dict[str, Any]) -> None:
     """Refuse addresses that are malformed or hold secrets, before Prefect stores them."""
     for url in urls_of(parameters.get("corpus", [])):
         check_url(url, "corpus", CorpusError)
+    if table := parameters.get("models"):
+        check_url(table, "table of models", CorpusError)
     for name in ("store", "folder"):
         if address := parameters.get(name):
             check_url(address, name, StoreError)
@@ -127,10 +127,10 @@ def parse_form(form: Form, arguments: Sequence[str], prog: str | None = None) ->
     about = f"{form.about}\n\nGive an option several times where it takes several values."
     model = create_model(form.name, __base__=Command, __doc__=about, **fields)
     corpora, others = _take_out("corpus", arguments) if "corpus" in fields else ([], arguments)
-    given: dict[str, Any] = {"corpus": _addresses(corpora)} if corpora else {}
+    given: dict[str, Any] = {"corpus": addresses(corpora)} if corpora else {}
     primings, others = _take_out(priming, list(_with_sections(others, hints)))
     if primings and "sampling" in fields:
-        given["sampling"] = {"priming": _texts(primings)}
+        given["sampling"] = {"priming": texts(primings)}
     # pydantic-settings takes the arguments by names that a created model's type does not show
     return model(
         _cli_parse_args=list(_with_all_lines(_with_flags(others, _flags(hints)))),
@@ -218,57 +218,10 @@ def _with_all_lines(arguments: Iterable[str]) -> Iterator[str]:
         yield from [name, value] if name.startswith("--") and "\n" in value else [argument]
 
 
-def _addresses(values: Sequence[str]) -> str | list[str]:
-    """The addresses of a corpus: JSON lists, names with commas between them, or names as they are.
-
-    pydantic-settings would read `[draft] notes.txt`, `{x}.txt` and `null` as JSON.
-
-    >>> _addresses(["[draft] notes.txt"]), _addresses(["a,b", '["c,d"]'])
-    ('[draft] notes.txt', ['a', 'b', 'c,d'])
-    """
-    found: list[str] = []
-    for value in values:
-        try:
-            found += TypeAdapter(list[str]).validate_json(value, strict=True)
-        except ValidationError:
-            found += [value] if value.startswith(("[", "{", '"')) else value.split(",")
-    return found[0] if len(found) == 1 else found
-
-
-def _texts(values: Sequence[str]) -> list[str]:
-    """Priming texts: JSON lists, or texts as they are.
-
-    >>> _texts(["a, b", "null", "[a", '["c", "d"]'])
-    ['a, b', 'null', '[a', 'c', 'd']
-    """
-    found: list[str] = []
-    for value in values:
-        try:
-            found += TypeAdapter(list[str]).validate_json(value, strict=True)
-        except ValidationError:
-            found.append(value)
-    return found
-
-
 def describe_validation(error: ValidationError, meanings: Mapping[str, str]) -> str:
     """One sentence for the first thing that is wrong: where, what was expected, what was found."""
-    # Of a value that may be of several kinds, each kind has an error: what has the right one is meant.
-    first = min(error.errors(), key=_likelihood)
-    name = ".".join(str(part) for part in first["loc"] if _is_name(part))
-    expected = first["msg"][0].lower() + first["msg"][1:]
-    meaning = meanings.get(name)
-    about = f" ({name}: {meaning[0].lower()}{meaning[1:]})" if meaning else ""
-    given = first["input"]
-    found = given
-    if isinstance(given, str):  # a part of a longer one could end within a password
-        found = public_url(given)[:longest_shown] if len(given) <= longest_address else "…"
-    return f"--{name}: {expected}, found {found!r}{about}; see --help"
-
-
-def _likelihood(error: ErrorDetails) -> tuple[bool, bool]:
-    """How unlikely an error is meant: one of the wrong kind, or of a list whose values are wrong."""
-    kind = error["type"]
-    return kind == "too_short" and bool(error["input"]), kind.endswith("_type")
+    wrong = first_wrong(error, meanings)
+    return f"--{wrong.option}: {wrong.sentence}; see --help"
 
 
 def describe_settings(error: SettingsError) -> str:
@@ -280,8 +233,3 @@ def describe_settings(error: SettingsError) -> str:
         section = message.partition('"')[2].partition('"')[0]
         message = f"--{section}: cannot read {error.__cause__.doc!r} as numbers or JSON"
     return f"{message}; see --help"
-
-
-def _is_name(part: str | int) -> bool:
-    """Whether a part of an error's location is a field's name, not a branch of a union."""
-    return isinstance(part, int) or part.replace("_", "").isalnum()

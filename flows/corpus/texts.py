@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import chain
+from threading import Event, Lock
 from typing import TypeVar
 
 import numpy as np
@@ -25,12 +26,14 @@ from flows.corpus.reading.compression import decompressed, magic
 from flows.corpus.reading.spool import Place, Spool
 from flows.corpus.reading.streams import raw_pieces
 from flows.corpus.tables.kinds import Nulls, table_kind
+from flows.exceptions import CorpusError
 from flows.parameters import ReadingOptions
 from flows.storage.copies import cache_folder
 from flows.text.decoding import Problems, to_utf8
 from flows.text.encodings import encoding_of
 from flows.text.kinds import check_is_text, head_size
 from flows.text.scanning import piece_bytes
+from flows.text.spares import Spares
 
 Piece = TypeVar("Piece", bytes, memoryview)
 Pieces = Iterator[bytes | memoryview]
@@ -65,7 +68,9 @@ class Texts:
         self._options = options
         self._on_bytes = on_bytes
         self._budget = Budget(options.maximum_bytes, cache_folder)
-        self._spool = Spool()
+        self._spools = Spares(Spool)
+        self._telling = Lock()
+        self.stop = Event()  # readers in other threads end with an error when it is set
 
     @property
     def names(self) -> list[str]:
@@ -73,20 +78,49 @@ class Texts:
         return [text.file.url for text in self.texts]
 
     def close(self) -> None:
-        """Remove the temporary file."""
-        self._spool.close()
+        """Remove the temporary files."""
+        for spool in self._spools.all:
+            spool.close()
+
+    @property
+    def is_over_budget(self) -> bool:
+        """Whether the files had more bytes than they may."""
+        return self._budget.is_exceeded
+
+    def start_again(self) -> None:
+        """Forget what was read."""
+        self.close()
+        self.texts = [Text(text.file) for text in self.texts]
+        self._budget = Budget(self._options.maximum_bytes, cache_folder)
+        self._spools = Spares(Spool)
+        self.stop = Event()
 
     def read(self) -> Iterator[tuple[str, Pieces]]:
-        """Name and bytes of each file. All bytes of one are to be read before the next one."""
+        """Name and bytes of each file; several may be read at once, each in a thread of its own.
+
+        What is elsewhere, or is a zip, is copied to this disk first, in the caller's thread: there
+        a signal ends it at once.
+        """
         for text in self.texts:
-            yield text.file.url, iter(self._pieces(text))
+            pieces = self._pieces(text) if self._is_elsewhere(text) else self._lazily(text)
+            yield text.file.url, iter(pieces)
+
+    @staticmethod
+    def _is_elsewhere(text: Text) -> bool:
+        filesystem = text.file.filesystem
+        is_here = isinstance(filesystem, LocalFileSystem) or filesystem.protocol == "tar"
+        return not (text.place or is_here)
+
+    def _lazily(self, text: Text) -> Pieces:
+        yield from self._pieces(text)
 
     def replace(self, characters: str, replacement: str) -> None:
         """Let the texts be read with other characters replaced."""
         is_rare = np.zeros(sys.maxunicode + 1, bool)
         is_rare[[ord(character) for character in characters]] = True
         for text in self.texts:
-            text.place = self._spool.add(self._replaced(text, is_rare, ord(replacement)))
+            with self._spools.taken() as spool:
+                text.place = spool.add(self._replaced(text, is_rare, ord(replacement)))
 
     def _replaced(
         self, text: Text, is_rare: NDArray[np.bool_], replacement: int
@@ -101,7 +135,10 @@ class Texts:
 
     def _counted(self, pieces: Iterable[Piece]) -> Iterator[Piece]:
         for piece in pieces:
-            self._on_bytes(len(piece))
+            if self.stop.is_set():
+                raise CorpusError("the reading of the corpus was stopped: run it again")
+            with self._telling:
+                self._on_bytes(len(piece))
             yield piece
 
     def _pieces(self, text: Text) -> Iterable[bytes | memoryview]:
@@ -112,7 +149,8 @@ class Texts:
         text.is_plain = self._is_plain(text.file, head)
         if text.is_plain:
             return _without_mark(raw) if self._options.unit == "character" else raw
-        text.place = self._spool.add(self._converted(text, raw))
+        with self._spools.taken() as spool:
+            text.place = spool.add(self._converted(text, raw))
         return text.place.pieces(piece_bytes)
 
     def _is_plain(self, file: SourceFile, head: bytes) -> bool:

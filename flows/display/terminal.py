@@ -16,6 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from flows.runtime.part import is_part_of_many
 from flows.storage.checkpoints import CheckpointRecord
 from flows.visible import visible
 from rnncore import TrainingState
@@ -76,8 +77,8 @@ _live: ContextVar[LiveTraining] = ContextVar("live_training")
 
 
 def live_training() -> LiveTraining:
-    """The live line of this terminal; one that shows nothing where there is none."""
-    return _live.get(LiveTraining(None))
+    """The live line of this terminal; one that shows nothing where there is none, or many train."""
+    return LiveTraining(None) if is_part_of_many() else _live.get(LiveTraining(None))
 
 
 @contextmanager
@@ -127,6 +128,8 @@ class _OwnMessages(logging.Filter):
         self._level = level
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if is_part_of_many():  # its lines do not say whose they are; its flow run has them
+            return False
         if record.pathname.startswith(self._prefect):
             return record.levelno == logging.WARNING
         return record.levelno >= self._level

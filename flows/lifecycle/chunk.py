@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable
+from concurrent.futures import Executor
 from threading import Event
 from typing import NamedTuple
 
@@ -16,6 +18,7 @@ from flows.lifecycle.evaluation import (
     is_exhausted,
 )
 from flows.lifecycle.machine import arithmetic_of, code_commit, cpu_model, library_versions
+from flows.lifecycle.rounds import RoundTrainer
 from flows.lifecycle.schedule import Schedule
 from flows.lifecycle.slices import ChunkStatistics, OnSlice, train_until
 from flows.lifecycle.start import initial_payload
@@ -26,6 +29,7 @@ from flows.storage.order import next_order
 from flows.storage.payload import Payload
 from rnncore import Arithmetic, TrainingDiverged, TrainingState
 
+logger = logging.getLogger(__name__)
 curve_characters = 10_000  # of the held-out text, read at each checkpoint for the loss curve
 
 
@@ -37,11 +41,12 @@ class Kept(NamedTuple):
 
 
 class Watcher(NamedTuple):
-    """What is told of a training while it goes on, and what stops it."""
+    """What is told of a training while it goes on, what stops it, and what its shards run on."""
 
     on_slice: OnSlice
     on_checkpoint: Callable[[CheckpointRecord], None]
     stop: Event
+    executor: Executor | None = None
 
 
 def advance_on_schedule(
@@ -65,7 +70,9 @@ def advance_on_schedule(
         return record
     evaluated = {at for at in schedule.evaluations(goal) if at > record.iteration}
     for step in sorted({*evaluated, goal}):
-        record = advance(opened, newest, step, corpus, watcher.on_slice, watcher.stop)
+        record = advance(
+            opened, newest, step, corpus, watcher.on_slice, watcher.stop, watcher.executor
+        )
         watcher.on_checkpoint(record)
         if record.iteration < step:
             break
@@ -84,24 +91,57 @@ def advance(
     corpus: tuple[str, ...],
     on_slice: OnSlice,
     stop: Event,
+    executor: Executor | None = None,
 ) -> CheckpointRecord:
     """Train from `newest` to iteration `goal`, or until `stop` is set, and commit that.
 
-    `corpus` are URLs for the record. Raises `TrainingStopped` when training diverges.
+    `corpus` are URLs for the record; `executor` runs the shards of a round, one after the other if
+    it is None. Where no round was completed there is nothing to commit. Raises `TrainingStopped`
+    when training diverges.
     """
     state, vocabulary = newest.payload
-    arithmetic = arithmetic_of(newest.record, state.hyperparameters)
+    arithmetic, options = arithmetic_of(newest.record, state.hyperparameters), opened.run.rounds
     training = opened.split_for(vocabulary).training
     try:
-        trained = train_until(state, training, goal, on_slice, stop, arithmetic)
+        if options:
+            shards = RoundTrainer(opened, vocabulary, options, arithmetic, executor)
+            state, trained = _train_rounds(opened, newest, goal, shards, on_slice, stop)
+        else:
+            trained = train_until(state, training, goal, on_slice, stop, arithmetic)
         check_loss(state)
     except TrainingDiverged as error:
         good = newest.record.iteration
         message = f"{error}; the last good checkpoint, of iteration {good}, is kept"
         raise TrainingStopped(message) from error
+    if options and state.iteration == newest.record.iteration:
+        return newest.record
     kept, planned = Kept(newest.record.rule, arithmetic), state.iteration == goal
     payload = newest.payload._replace(state=state)
     return _commit(opened, payload, trained, corpus, kept, after=newest.after, planned=planned)
+
+
+def _train_rounds(
+    opened: OpenRun,
+    newest: Checkpoint,
+    goal: int,
+    shards: RoundTrainer,
+    on_slice: OnSlice,
+    stop: Event,
+) -> tuple[TrainingState, ChunkStatistics]:
+    """The state after the last round up to `goal`, from the newest end of a round that was kept."""
+    state, first = newest.payload.state, newest.record.iteration
+    if kept := opened.kept_rounds.newest(after=first, until=goal):
+        state = kept.state
+        logger.info(
+            "going on from the end of a round, iteration %d, that was kept", state.iteration
+        )
+    shards.train_until(state, goal, on_slice, stop)
+    loss = None
+    if state.rounds and state.iteration > first:
+        loss = state.rounds.loss / ((state.iteration - first) * state.hyperparameters.seq_length)
+        state.rounds.loss = 0.0
+    speed = shards.characters_per_second(state) or None
+    return state, ChunkStatistics(loss, speed, shards.other_cpus())
 
 
 def check_loss(state: TrainingState) -> None:
@@ -172,7 +212,11 @@ def _commit(
         "corpus": corpus,
         "order": order,
         "cpu": cpu_model(),
+        "shard_cpus": trained.shard_cpus,
         "versions": library_versions(),
         "commit": code_commit(),
     }
-    return opened.log.commit(state, vocabulary, facts, after=after)
+    record = opened.log.commit(state, vocabulary, facts, after=after)
+    if state.rounds:
+        opened.kept_rounds.remove(until=record.iteration)
+    return record

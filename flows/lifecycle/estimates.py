@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import NamedTuple
 
 from flows.lifecycle.evaluation import shortest_training_sample
@@ -78,7 +79,7 @@ def estimate_report(
     opened: OpenRun, record: CheckpointRecord, sampling: SamplingOptions
 ) -> Estimate:
     """What it takes to report on a checkpoint; a report that exists takes nothing."""
-    if _is_reported(opened.store, opened.model, opened.run_id, record, sampling):
+    if is_reported(opened.store, opened.model, opened.run_id, record, sampling):
         return Estimate(program_bytes)
     from flows.reporting.samples.writing import Report  # as below
 
@@ -110,7 +111,7 @@ def _training(
     if request.sampling and (
         record is None
         or record.iteration < work.schedule.goal
-        or not _is_reported(store, request.model, work.run.run_id, record, request.sampling)
+        or not is_reported(store, request.model, work.run.run_id, record, request.sampling)
     ):
         network, snapshots = request.training.network(), len(records) + checkpoints
         characters = request.divide(dataset).training.characters
@@ -123,27 +124,30 @@ def _chunks(
 ) -> Estimate:
     """The iterations after `iteration`, `checkpoints` and evaluations."""
     network, V = request.training.network(), len(work.vocabulary)
-    left = max(0, work.schedule.goal - iteration)
-    state = estimates.state_bytes(V, network)
+    left, shards = max(0, work.schedule.goal - iteration), request.training.shards
+    state = estimates.state_bytes(V, network, shards)
+    trained = estimates.training_bytes(V, network)
+    if shards > 1:
+        trained = estimates.rounds_bytes(V, network, shards, os.cpu_count() or 1)
     held_out = request.divide(dataset).held_out.characters
     read = min(held_out, request.evaluation.maximum_characters)
     evaluated = sum(1 for at in work.schedule.evaluations(work.schedule.goal) if at > iteration)
     both = (evaluated + 2) * (read + max(read, shortest_training_sample))
     payload = state + 16 * V + record_bytes
-    smaller = "make hidden_size or batch_size smaller"
+    smaller = f"make hidden_size{', shards' if shards > 1 else ''} or batch_size smaller"
     planned = bounds.Planned("a checkpoint", payload, bounds.payload, "bytes", smaller)
     return Estimate(
         memory=max(
-            estimates.training_bytes(V, network),
+            trained,
             estimates.initial_bytes(V, network),
             estimates.reading_bytes(V, network),
             state_copies * state,
         )
         + min(window_bytes, 8 * dataset.characters)
         + read_bytes * read,
-        disk=checkpoints * payload,
+        disk=(checkpoints + (shards > 1)) * payload,  # and the end of a round
         files=2 * checkpoints + evaluated + 5 * (checkpoints > 0),  # and run, lock, decision
-        operations=left * estimates.training_operations(V, network)
+        operations=left * shards * estimates.training_operations(V, network)
         + checkpoints * checkpoint_operations
         + both * estimates.reading_operations(V, network.hidden_size),
         objects=(planned,) if checkpoints else (),
@@ -188,9 +192,10 @@ def _drawing(grid: Grid, character: float) -> float:
     return sum(map(len, grid.primings)) * character + drawn * (character + measuring_operations)
 
 
-def _is_reported(
+def is_reported(
     store: Store, model: str, run_id: str, record: CheckpointRecord, sampling: SamplingOptions
 ) -> bool:
+    """Whether the report on a checkpoint is in the store."""
     from flows.storage import reports  # as above
 
     log = CheckpointLog(store, model, run_id)

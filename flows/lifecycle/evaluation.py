@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.exceptions import DamagedObject
+from flows.exceptions import DamagedObject, UnknownObject
 from flows.lifecycle.schedule import Schedule
 from flows.storage.checkpoints import CheckpointRecord, EvaluationRecord
 from flows.storage.damage import warn
@@ -17,6 +17,7 @@ from flows.text import TokenArray, Vocabulary
 from rnncore import Parameters, bits_per_character
 
 by_blocks = "blocks"  # the rule: each block is read from a hidden state of zeros
+Measure = Callable[[OpenRun, str, int], EvaluationRecord]
 shortest_training_sample = 100_000  # characters of the training text, or all where it has fewer
 
 
@@ -26,11 +27,7 @@ def evaluate(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
 
     Where a decision about the checkpoint was made by an earlier rule, that rule stays with it.
     """
-    decided = Registry(opened.store, opened.model).history().standing(opened.run_id, digest)
-    rule = decided.version.rule if decided else by_blocks
-    characters = None
-    if rule is not None and opened.division.held_out.characters > most:
-        characters = opened.division.held_out.smallest(most).characters
+    rule, characters = _asked(opened, digest, most)
     if known := opened.log.evaluation(digest, rule, characters):
         return known
     record = opened.log.record(digest)
@@ -54,6 +51,22 @@ def evaluate(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
     )
 
 
+def known_evaluation(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
+    """As `evaluate`, but nothing is measured: `UnknownObject` where that is left to do."""
+    if known := opened.log.evaluation(digest, *_asked(opened, digest, most)):
+        return known
+    raise UnknownObject(f"checkpoint {digest} of run {opened.run_id} was not evaluated yet")
+
+
+def _asked(opened: OpenRun, digest: str, most: int) -> tuple[str | None, int | None]:
+    """The rule of an evaluation, and the characters to read; None for all."""
+    decided = Registry(opened.store, opened.model).history().standing(opened.run_id, digest)
+    rule = decided.version.rule if decided else by_blocks
+    if rule is not None and opened.division.held_out.characters > most:
+        return rule, opened.division.held_out.smallest(most).characters
+    return rule, None
+
+
 def held_out_bits(
     parameters: Parameters, held_out: TokenArray, block_ends: NDArray[np.int64], rule: str | None
 ) -> float | None:
@@ -67,13 +80,15 @@ def held_out_bits(
     return bits_per_character(parameters, held_out, ends)
 
 
-def best_checkpoint(opened: OpenRun, schedule: Schedule, most: int) -> CheckpointRecord:
+def best_checkpoint(
+    opened: OpenRun, schedule: Schedule, most: int, measure: Measure = evaluate
+) -> CheckpointRecord:
     """The checkpoint to judge: of those evaluated on schedule, and the last, the intact one
     that predicts at most `most` of the held-out text best; where nothing is held out, the last.
     """
     records = {record.iteration: record for record in opened.log.records()}
     last = max(records)
-    bits = evaluate_all(opened, {*schedule.evaluations(last), last}, most)
+    bits = evaluate_all(opened, {*schedule.evaluations(last), last}, most, measure)
     for iteration in sorted(bits, key=lambda iteration: (bits[iteration], -iteration)):
         try:
             opened.log.read(records[iteration])
@@ -84,7 +99,9 @@ def best_checkpoint(opened: OpenRun, schedule: Schedule, most: int) -> Checkpoin
     return records[last]
 
 
-def evaluate_all(opened: OpenRun, iterations: Collection[int], most: int) -> dict[int, float]:
+def evaluate_all(
+    opened: OpenRun, iterations: Collection[int], most: int, measure: Measure = evaluate
+) -> dict[int, float]:
     """Held-out bits per character of the checkpoints at some iterations that are there.
 
     What a kill left out, or was measured on another part of the text, is measured now.
@@ -94,7 +111,7 @@ def evaluate_all(opened: OpenRun, iterations: Collection[int], most: int) -> dic
         if record.iteration not in iterations or record.digest in retired:
             continue
         try:
-            measured = evaluate(opened, record.digest, most)
+            measured = measure(opened, record.digest, most)
         except DamagedObject as error:
             warn(error, "not evaluated")
             continue

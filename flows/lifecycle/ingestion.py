@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property
@@ -29,9 +30,11 @@ from flows.storage.datasets import Dataset, Scan, ScannedText
 from flows.storage.profiles import ProfiledFile, bounded_files
 from flows.storage.sources import ReadSource
 from flows.storage.stores import Store
-from flows.text import Encoder, ScannedFile, SplitMethod, TokenArray
+from flows.text import ScannedFile, SplitMethod, TokenArray
+from flows.text.side_by_side import Lanes, encode_all
 
 logger = logging.getLogger(__name__)
+most_threads = 8  # that read files: more wait for the disk, and for each other
 shown_files = 10  # with problems, in the log; all are in the profile
 shown_rare = 10  # characters, where there are too many
 rare_character = "\u25a1"  # a white square, for characters under `minimum_count`
@@ -41,7 +44,11 @@ class OpenCorpus:
     """A corpus whose files were found; it is read when its text is asked for."""
 
     def __init__(
-        self, store: Store, request: CorpusRequest, on_bytes: Callable[[int], None]
+        self,
+        store: Store,
+        request: CorpusRequest,
+        on_bytes: Callable[[int], None],
+        threads: int | None = None,
     ) -> None:
         corpus, encoding, options, storage_options = request
         check_outside(store, request)
@@ -50,10 +57,11 @@ class OpenCorpus:
         self._request = request
         self._options = options
         self._on_bytes = on_bytes
+        self._threads = threads or min(most_threads, len(os.sched_getaffinity(0)))
         self._stored = files
         self._state = strong_fingerprints(files)
         self._source = ReadSource(store, corpus, encoding, options.shaping())
-        self._is_known = False
+        self.is_known = False  # from the state of its files: it was not read
         self._closing = ExitStack()
         self.files: tuple[ProfiledFile, ...] = ()  # of a corpus that was read
 
@@ -74,9 +82,11 @@ class OpenCorpus:
 
     def tokens(self, text: ScannedText) -> Iterator[TokenArray]:
         """The tokens of all files, in pieces; each is valid until the next one is asked for."""
-        encoder = Encoder(text.vocabulary)
-        for (name, pieces), file in zip(self._texts.read(), text.files, strict=True):
-            yield from encoder.encode(unchanged(pieces, file.sha256, name))
+        files = (
+            (file.characters, unchanged(pieces, file.sha256, name))
+            for (name, pieces), file in zip(self._texts.read(), text.files, strict=True)
+        )
+        yield from encode_all(files, text.vocabulary, self._lanes(self._threads))
 
     def save(self, text: ScannedText, method: SplitMethod = "content") -> None:
         """Store the text, unless an intact dataset is there; remember that these files gave it."""
@@ -84,7 +94,7 @@ class OpenCorpus:
             tokens = None if isinstance(text, Dataset) else self.tokens(text)
             datasets.save(self._store, text, tokens)
         datasets.complete(self._store, text, method)
-        if self._state is None or self._is_known:
+        if self._state is None or self.is_known:
             return
         # What changed between the look and the reading gave another dataset than its state says.
         if self._state == strong_fingerprints(self._stored):
@@ -125,12 +135,27 @@ class OpenCorpus:
             return None
         if len(known.vocabulary) > self._options.maximum_vocabulary:
             return None  # reading tells which characters are the rarest
-        self._is_known = True
+        self.is_known = True
         return known
 
     def _scan(self) -> Scan:
+        try:
+            return self._scan_on(self._threads)
+        except CorpusError:
+            if not (self._threads > 1 and self._texts.is_over_budget):
+                raise
+        # Which of the files that were read at once is one too many is told by their order.
+        self._texts.start_again()
+        return self._scan_on(1)
+
+    def _scan_on(self, threads: int) -> Scan:
         file = TemporaryFile(dir=cache_folder())  # noqa: SIM115 - it is open as long as it is mapped
-        return datasets.scan(self._texts.read(), self._options.unit, cast("BinaryIO", file))
+        read, unit = self._texts.read(), self._options.unit
+        return datasets.scan(read, unit, cast("BinaryIO", file), self._lanes(threads))
+
+    def _lanes(self, threads: int) -> Lanes:
+        """Threads that read the files; a single file has the caller's."""
+        return Lanes(threads if len(self._texts.texts) > 1 else 1, self._texts.stop)
 
     def _scanned(self) -> ScannedText:
         scan = self._scan()
@@ -146,10 +171,13 @@ class OpenCorpus:
 
 @contextmanager
 def open_corpus(
-    store: Store, request: CorpusRequest, on_bytes: Callable[[int], None]
+    store: Store,
+    request: CorpusRequest,
+    on_bytes: Callable[[int], None],
+    threads: int | None = None,
 ) -> Iterator[OpenCorpus]:
-    """A corpus, closed at the end."""
-    opened = OpenCorpus(store, request, on_bytes)
+    """A corpus, closed at the end; its files are read in as many threads as there are cores."""
+    opened = OpenCorpus(store, request, on_bytes, threads)
     try:
         yield opened
     finally:

@@ -65,7 +65,11 @@ def arithmetic_of(record: CheckpointRecord, options: Hyperparameters) -> Arithme
 
     A processor whose registers are too small for its vectors uses its own.
     """
-    kept = record.arithmetic or Arithmetic.of_first_version(options)
+    return fitting(record.arithmetic or Arithmetic.of_first_version(options), options)
+
+
+def fitting(kept: Arithmetic, options: Hyperparameters) -> Arithmetic:
+    """That order of additions, or the nearest that this processor has."""
     return kept if kept.fits(options) else replace(kept, lanes=Arithmetic.fastest(options).lanes)
 
 

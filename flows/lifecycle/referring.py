@@ -29,6 +29,7 @@ def work_reference(dataset: DatasetRef, model: str, store: Store, work: Work) ->
         goal=work.schedule.goal,
         checkpoint_every=work.schedule.checkpoint_every,
         evaluate_every=work.schedule.evaluate_every,
+        round_iterations=work.schedule.round,
         is_done=work.is_done,
         answer=_answer(run, store, work),
     )
@@ -57,7 +58,11 @@ def _answer(run: RunRef, store: Store, work: Work) -> AnswerRef | None:
 def schedule_of_work(work: WorkRef) -> Schedule:
     """The schedule that a reference carries."""
     return Schedule(
-        work.iterations_per_epoch, work.goal, work.checkpoint_every, work.evaluate_every
+        work.iterations_per_epoch,
+        work.goal,
+        work.checkpoint_every,
+        work.evaluate_every,
+        work.round_iterations,
     )
 
 
@@ -73,9 +78,16 @@ def run_reference(store: str, opened: OpenRun, corpus: tuple[str, ...]) -> RunRe
 
 
 def checkpoint_reference(
-    run: RunRef, opened: OpenRun, record: CheckpointRecord, *, is_last: bool = False
+    run: RunRef,
+    opened: OpenRun,
+    record: CheckpointRecord,
+    *,
+    is_last: bool = False,
+    is_stopped: bool = False,
 ) -> CheckpointRef:
-    """The reference to a checkpoint of `run`; `is_last` if training ends there."""
+    """The reference to a checkpoint of `run`; `is_last` if training ends there, `is_stopped` if it
+    was stopped.
+    """
     return CheckpointRef(
         run=run,
         iteration=record.iteration,
@@ -83,6 +95,7 @@ def checkpoint_reference(
         url=opened.store.location(opened.log.payload_path(record.digest)),
         characters_per_second=record.characters_per_second,
         is_last=is_last,
+        is_stopped=is_stopped,
     )
 
 

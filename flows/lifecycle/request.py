@@ -33,7 +33,7 @@ class TrainingRequest(BaseModel):
         """The texts to train on and to hold out; `CorpusError` for a corpus that cannot serve."""
         self.check_vocabulary(dataset.vocabulary)
         texts = dataset.divide(self.evaluation.held_out, self.evaluation.split)
-        check_split(texts, self.training.network(), self.evaluation.held_out)
+        check_split(texts, self.training.network(), self.evaluation.held_out, self.training.shards)
         return texts
 
     def check_priming(self, vocabulary: Vocabulary) -> None:
@@ -71,6 +71,7 @@ class TrainingRequest(BaseModel):
             order="interleaved" if order == "interleaved" else None,
             patience=patience,
             evaluate_every=self.evaluation.evaluate_every if patience else None,
+            rounds=self.training.rounds,
         )
 
     def epochs(self, run: Run) -> int:

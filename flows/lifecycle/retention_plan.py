@@ -180,7 +180,8 @@ class _Look:
         skipped = {path(record.number) for record in listing.intact() if record.kind in ours}
         records = self.store.written(f"{folder}/log").items()
         times = [at for name, at in records if f"{folder}/log/{name}" not in skipped]
-        return max(last_write(self.store, folder, f"{folder}/data"), *times, -math.inf)
+        others = last_write(self.store, folder, f"{folder}/data", f"{folder}/rounds")
+        return max(others, *times, -math.inf)
 
     def _whole(self, run_id: str, listing: Listing, reason: str) -> Removal:
         with suppress(DamagedObject, UnknownObject):

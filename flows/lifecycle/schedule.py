@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from itertools import count, takewhile
+from itertools import count, groupby, takewhile
 from typing import NamedTuple
 
 from flows.lifecycle.request import TrainingRequest
@@ -18,12 +18,13 @@ longest_chunk = 1800.0
 
 
 class Schedule(NamedTuple):
-    """Where a run stops for a moment, in iterations."""
+    """Where a run stops for a moment, in iterations: where there are rounds, at ends of rounds."""
 
     per_epoch: int
     goal: int  # the end of the present request
     checkpoint_every: int
     evaluate_every: int | None  # epochs, where there is patience
+    round: int = 1
 
     def evaluations(self, until: int) -> Iterator[int]:
         """Iterations up to `until` after which the run is evaluated: whole epochs, since other
@@ -33,7 +34,8 @@ class Schedule(NamedTuple):
             epochs: Iterator[int] = count(self.evaluate_every, self.evaluate_every)
         else:
             epochs = _doubling_epochs()
-        iterations = (self.per_epoch * epoch for epoch in epochs)
+        ends = (round_up(self.per_epoch * epoch, self.round) for epoch in epochs)
+        iterations = (at for at, _ in groupby(ends))  # a long round may end several epochs
         return takewhile(lambda iteration: iteration <= until, iterations)
 
     def chunk_end(self, iteration: int) -> int:
@@ -53,14 +55,26 @@ def schedule_of(
     request: TrainingRequest, run: Run, vocabulary_size: int, iterations_per_epoch: int
 ) -> Schedule:
     """The schedule of a run over so many characters, for what `request` asks of it."""
-    goal = request.epochs(run) * iterations_per_epoch
+    length, shards = run.round_iterations or 1, run.shards or 1
+    goal = goal_of(request, run, iterations_per_epoch)
     every = request.training.checkpoint_every
     if every is None:
-        operations = estimates.training_operations(vocabulary_size, run.network())
+        operations = shards * estimates.training_operations(vocabulary_size, run.network())
         speed = operations_per_second / operations  # iterations per second
         shortest, longest = math.ceil(shortest_chunk * speed), math.ceil(longest_chunk * speed)
         every = min(max(math.ceil(goal / checkpoints_a_run), shortest), longest)
-    return Schedule(iterations_per_epoch, goal, every, run.evaluate_every)
+    every = round_up(every, length)
+    return Schedule(iterations_per_epoch, goal, every, run.evaluate_every, length)
+
+
+def goal_of(request: TrainingRequest, run: Run, iterations_per_epoch: int) -> int:
+    """The iteration that `request` trains a run to: the end of its last epoch, and of a round."""
+    return round_up(request.epochs(run) * iterations_per_epoch, run.round_iterations or 1)
+
+
+def round_up(iteration: int, length: int) -> int:
+    """The end of the round, of `length` iterations, that `iteration` is in."""
+    return -(-iteration // length) * length
 
 
 def _doubling_epochs() -> Iterator[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
@@ -17,6 +18,7 @@ from flows.corpus import CorpusRequest, Texts, check_outside, find_files
 from flows.exceptions import CorpusError, OptionConflict, StorageError
 from flows.lifecycle.estimates import Estimate, program_bytes
 from flows.lifecycle.ingestion import unchanged
+from flows.lifecycle.limits import memory_limit
 from flows.parameters import ScoringOptions
 from flows.references import ScoreRef, SurprisingRef
 from flows.reporting.scores.rows import Rows
@@ -35,7 +37,8 @@ from flows.text.units import Part, Points
 from rnncore import estimates
 
 row_bytes = 3  # on disk for each character of the text: the row, its span and its numbers
-batch_bytes = 300_000_000  # of memory for the batches that are in work
+batch_bytes = 100_000_000  # of memory for a batch that is in work
+other_batches = 2  # that are cut and written meanwhile
 OnCharacters = Callable[[int, int], None]  # scored so far, of all
 
 
@@ -81,8 +84,8 @@ class Scoring:
     def files(self) -> tuple[ScannedFile, ...]:
         """The files, read once: their bytes are known to be text."""
         with open(os.devnull, "wb") as nothing:  # noqa: PTH123 - blocks are not asked for
-            scanner = Scanner(self._unit, cast("BinaryIO", nothing))
-            found = tuple(scanner.scan(pieces, name) for name, pieces in self._texts.read())
+            scanner, sink = Scanner(self._unit), cast("BinaryIO", nothing)
+            found = tuple(scanner.scan(pieces, name, sink) for name, pieces in self._texts.read())
         if not any(file.characters for file in found):
             names = self._texts.names
             more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
@@ -132,21 +135,26 @@ class Scoring:
             )
         return found
 
-    def estimate(self) -> Estimate:
-        """What it takes."""
+    def estimate(self, at_once: int = 2) -> Estimate:
+        """What it takes with so many batches that are read at once."""
         if self.known():
             return Estimate(program_bytes)
         V, H = len(self._payload.vocabulary), self._payload.state.parameters.hidden_size
         network = self._payload.state.hyperparameters
         return Estimate(
-            memory=program_bytes + batch_bytes + estimates.reading_bytes(V, network),
+            memory=program_bytes
+            + (at_once + other_batches) * batch_bytes
+            + estimates.reading_bytes(V, network),
             disk=row_bytes * self.characters,
             files=2,
             operations=self.characters * estimates.reading_operations(V, H),
         )
 
-    def write(self, on_characters: OnCharacters) -> ScoreRecord:
-        """Score all rows into a file, which appears whole or not at all; then record it."""
+    def write(self, executor: Executor, at_once: int, on_characters: OnCharacters) -> ScoreRecord:
+        """Score all rows into a file, which appears whole or not at all; then record it.
+
+        `executor` reads the text, `at_once` so many batches of it; the rows are the same for any.
+        """
         path = scores.score_path(self.store, self.checkpoint, self.score_id)
         rows = Rows(
             self._payload.vocabulary,
@@ -156,19 +164,26 @@ class Scoring:
             self._texts.names,
             self.threshold,
         )
-        scores.write(self.store, path, self._tables(rows, on_characters))
+        tables = self._tables(rows, executor, at_once, on_characters)
+        scores.write(self.store, path, tables)
         return scores.save(self.store, self.model, self._record(path, rows))
 
-    def _tables(self, rows: Rows, on_characters: OnCharacters) -> Iterator[pa.Table]:
-        """All rows, those of a batch at a time: one is read, one scored and one written at once."""
+    def _tables(
+        self, rows: Rows, executor: Executor, at_once: int, on_characters: OnCharacters
+    ) -> Iterator[pa.Table]:
+        """All rows, those of a batch at a time: one is cut, some are read and one is written at once."""
         scorer = Scorer(self._payload, self.options)
+
+        def tell() -> None:
+            # Line ends count too where they are scored.
+            on_characters(min(rows.totals.characters, self.characters), self.characters)
+
         batches = ahead(scorer.cutter(in_columns=self._in_columns).batches(self._parts()))
-        scored = ahead(map(scorer.score, batches))
+        scored = ahead(scorer.scored_on(executor, batches, at_once, tell))
         with closing(batches), closing(scored):
             for table in rows.tables(scored):
                 yield table
-                # Line ends count too where they are scored.
-                on_characters(min(rows.totals.characters, self.characters), self.characters)
+                tell()
         if not rows.totals.rows:
             raise CorpusError(
                 f"the text {self._texts.names[0]} has no row with a character: there is nothing to"
@@ -202,6 +217,16 @@ class Scoring:
                     yield Part(number, waiting, is_end=False)
                 waiting = points
             yield Part(number, waiting, is_end=True)
+
+
+def batches_at_once(workers: int, *, is_here: bool) -> int:
+    """How many batches are given to workers of an engine before the first one is read.
+
+    A batch has all cores of the process that reads it, so two are enough here; workers elsewhere
+    have one each, and one that is on its way. They are no more than half of the memory has room for.
+    """
+    room = memory_limit() // 2 // batch_bytes
+    return max(1, min(min(workers, 2) if is_here else 2 * workers, room))
 
 
 @contextmanager

@@ -23,6 +23,7 @@ class ChunkStatistics:
 
     loss: float | None  # mean, nats per character
     characters_per_second: float | None  # None where it was too short to measure
+    shard_cpus: tuple[str, ...] | None = None  # of each shard, where they differ
 
 
 def train_until(
@@ -41,7 +42,7 @@ def train_until(
     characters = options.seq_length * options.batch_size  # that one iteration trains
     first = state.iteration
     loss = 0.0
-    speed = _Speed()
+    speed = Speed(slice_seconds)
     while state.iteration < iteration and not (stop.is_set() and state.iteration > first):
         size = min(speed.next_slice(), iteration - state.iteration)
         started = time.perf_counter()
@@ -54,10 +55,12 @@ def train_until(
     return ChunkStatistics(mean, speed.per_second * characters or None)
 
 
-class _Speed:
+class Speed:
     """Iterations per second, and so how many make a slice."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        """`seconds` are those of a slice."""
+        self._allowed = seconds
         self._size = 0  # of the last slice
         self._iterations = 0
         self._seconds = 0.0
@@ -77,5 +80,5 @@ class _Speed:
     def next_slice(self) -> int:
         """Iterations of the next slice: twice the last one's, up to what the time allows."""
         doubled = 2 * self._size or 1
-        allowed = int(slice_seconds * self.per_second) if self._seconds else doubled
+        allowed = int(self._allowed * self.per_second) if self._seconds else doubled
         return max(1, min(doubled, allowed))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flows.storage.open_run import OpenRun
 from flows.storage.payload import Payload
 from flows.storage.registry import Registry
-from rnncore import TrainingState, warm_start
+from flows.storage.runs import Run
+from rnncore import TrainingState, begin_rounds, warm_start
 
 
 def initial_payload(opened: OpenRun) -> Payload:
@@ -16,7 +17,8 @@ def initial_payload(opened: OpenRun) -> Payload:
     run, characters = opened.run, opened.dataset.vocabulary
     options = run.network()
     if run.parent is None:
-        return Payload(TrainingState.initial(len(characters), options, seed=run.seed), characters)
+        state = TrainingState.initial(len(characters), options, seed=run.seed)
+        return Payload(_in_shards(run, state), characters)
     parent = Registry(opened.store, opened.model).find_checkpoint(run.parent).payload
     vocabulary = parent.vocabulary.union(characters)
     state = warm_start(
@@ -27,4 +29,8 @@ def initial_payload(opened: OpenRun) -> Payload:
         seed=run.seed,
         decay=1.0 if run.adagrad_decay is None else run.adagrad_decay,
     )
-    return Payload(state, vocabulary)
+    return Payload(_in_shards(run, state), vocabulary)
+
+
+def _in_shards(run: Run, state: TrainingState) -> TrainingState:
+    return begin_rounds(state, run.shards) if run.shards else state

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from flows.exceptions import CorpusError, DamagedObject, UnknownObject
 from flows.lifecycle.evaluation import is_exhausted
 from flows.lifecycle.request import TrainingRequest
-from flows.lifecycle.schedule import Schedule, schedule_of
+from flows.lifecycle.schedule import Schedule, goal_of, schedule_of
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.damage import warn
 from flows.storage.datasets import ScannedText
@@ -54,7 +54,9 @@ def find_work(store: Store, dataset: ScannedText, request: TrainingRequest) -> W
     text that cannot serve, and `UnknownObject` for a checkpoint to start from that is not there.
     """
     characters = request.divide(dataset).training.characters
-    per_epoch = iterations_per_epoch(characters, request.training.network())
+    per_epoch = iterations_per_epoch(
+        characters, request.training.network(), request.training.shards
+    )
     registry = Registry(store, request.model)
     run_from = partial(request.run_on, dataset.dataset_id, characters)
 
@@ -148,7 +150,7 @@ def _answer(
         run = run_from(version.parent)
         if (
             run.run_id == version.run_id
-            and request.epochs(run) * per_epoch <= version.goal
+            and goal_of(request, run, per_epoch) <= version.goal
             and history.champion_after(entry.number) == champion
             and _agrees(request, version.parent, registry)
             and _was_removed(store, request.model, run.run_id)

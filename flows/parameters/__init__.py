@@ -10,7 +10,9 @@ from flows.parameters.flow_parameters import (
     ExportFolder,
     Force,
     Gates,
+    MinimumSuccess,
     ModelName,
+    Models,
     Promotion,
     Reading,
     Reason,
@@ -31,6 +33,7 @@ from flows.parameters.flow_parameters import (
     default,
 )
 from flows.parameters.reading import ReadingOptions
+from flows.parameters.retraining import RetrainOptions
 from flows.parameters.sampling import SamplingOptions
 from flows.parameters.scoring import ScoringOptions
 from flows.parameters.section import Section
@@ -56,7 +59,9 @@ __all__ = [
     "GateAction",
     "GateOptions",
     "Gates",
+    "MinimumSuccess",
     "ModelName",
+    "Models",
     "Promotion",
     "PromotionOptions",
     "Reading",
@@ -67,6 +72,7 @@ __all__ = [
     "ReportedVersion",
     "Retention",
     "RetentionOptions",
+    "RetrainOptions",
     "RunId",
     "RunOfOrigin",
     "Sampling",

@@ -195,6 +195,26 @@ Engine = Annotated[
     ),
     Default("threads"),
 ]
+Models = Annotated[
+    str,
+    Field(min_length=1, max_length=longest_address),
+    described(
+        "Models",
+        "Path or fsspec URL of a table of models, in YAML, JSON, CSV or Parquet: a row each, with model,"
+        " corpus and any option of retrain by its dotted name",
+        **no_secret,
+    ),
+    Default("models.yaml"),
+]
+MinimumSuccess = Annotated[
+    float,
+    Field(ge=0, le=1),
+    described(
+        "Minimum success",
+        "Share of the models that must be retrained or unchanged, 0 to 1: with fewer the run has failed",
+    ),
+    Default(1.0),
+]
 Training = Annotated[
     TrainingOptions,
     described("Training", "The network, and how long and in what steps it is trained"),

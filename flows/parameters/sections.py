@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from flows.parameters.section import Section, whole_number
 from flows.text import SplitMethod
-from rnncore import Hyperparameters
+from rnncore import Hyperparameters, OuterStep, RoundOptions
+
+usual_round = 100  # iterations
 
 
 class TrainingOptions(Section):
@@ -75,6 +77,54 @@ class TrainingOptions(Section):
     dtype: Literal["float32", "float64"] = Field(
         "float32", title="Number type", description="Type of all weights: speed or precision"
     )
+    shards: int = whole_number(
+        1,
+        (1, 10_000),
+        "Shards",
+        "Parts of the training text that train side by side, on the engine's workers, and are"
+        " averaged after each round; 1 for no rounds",
+    )
+    round_iterations: Annotated[int, Field(ge=1, le=10**9)] | None = Field(
+        None,
+        title="Iterations of a round",
+        description="Iterations of each shard between two averagings, 1 to 1,000,000,000; if not"
+        f" given {usual_round}; only with more than one shard",
+    )
+    outer_momentum: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None,
+        title="Outer momentum",
+        description="Nesterov's momentum of the step after a round, 0 to under 1; if not given 0.9,"
+        " or 0.5 for rounds of over 500 iterations",
+    )
+    outer_learning_rate: Annotated[float, Field(gt=0, le=10)] | None = Field(
+        None,
+        title="Outer learning rate",
+        description="Step size after a round, above 0, up to 10; with a momentum of 0, 1 takes the"
+        " mean of the shards; if not given 0.3, or 0.7 for rounds of over 500 iterations",
+    )
+
+    @field_validator("round_iterations", "outer_momentum", "outer_learning_rate")
+    @classmethod
+    def _needs_shards(cls, value: float | None, info: ValidationInfo) -> float | None:
+        if value is not None and info.data.get("shards") == 1:
+            raise ValueError(
+                "there are no rounds with training.shards 1: set training.shards to 2 or more, or"
+                " leave this out"
+            )
+        return value
+
+    @property
+    def rounds(self) -> RoundOptions | None:
+        """How the training is cut into shards and rounds; None where it is not."""
+        if self.shards == 1:
+            return None
+        iterations = self.round_iterations or usual_round
+        momentum, learning_rate = OuterStep.usual(iterations)
+        if self.outer_momentum is not None:
+            momentum = self.outer_momentum
+        return RoundOptions(
+            self.shards, iterations, OuterStep(momentum, self.outer_learning_rate or learning_rate)
+        )
 
     def network(self) -> Hyperparameters:
         """The part that `rnncore` takes."""

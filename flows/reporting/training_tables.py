@@ -21,7 +21,6 @@ from flows.storage.stores import Store
 from flows.storage.token_files import BlockKind, load_blocks, no_tokens
 from flows.storage.versions import Comparison, Entry, History
 from flows.text import Blocks, Vocabulary, divide
-from rnncore import iterations_per_epoch
 
 Row = dict[str, Any]
 same_names = {  # of a decision's record and of its row
@@ -130,7 +129,7 @@ def _run(opened: OpenRun) -> Run | None:
 def _iterations_per_epoch(opened: OpenRun) -> int | None:
     """Iterations of one pass; None where the text is not there to tell."""
     try:
-        return iterations_per_epoch(_training_characters(opened), opened.run.network())
+        return opened.run.iterations_per_epoch(_training_characters(opened))
     except UnknownObject:
         return None
     except (DamagedObject, NewerFormat) as error:

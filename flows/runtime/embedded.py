@@ -14,6 +14,8 @@ import subprocess
 import sys
 from threading import Thread
 
+# Of events, which nobody reads after the run: those of many short runs made SQLite wait for minutes.
+unused_services = ("EVENT_PERSISTER", "TRIGGERS")
 patience_seconds = 5  # for the server to end
 serving: set[str] = set()  # URLs of the APIs of this process's embedded servers
 
@@ -59,6 +61,8 @@ def serve(listener: socket.socket) -> None:
     """Load Prefect's server, wait for a line on standard input, and serve until that ends."""
     gc.disable()  # what is imported stays: to look for garbage takes a fifth of the time
     os.environ["PREFECT__SERVER_EPHEMERAL"] = "1"
+    for service in unused_services:
+        os.environ.setdefault(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")
     import uvicorn
     from prefect.server.api.server import create_app
 

@@ -33,6 +33,16 @@ def of_model(verb: str) -> Callable[[], str]:
     return lambda: _named(about)
 
 
+def of_table(verb: str) -> Callable[[], str]:
+    """Names the runs of a flow for Prefect: `verb`, the table's address, and when, in UTC."""
+
+    def about() -> str:
+        table = public_url(runtime.flow_run.parameters["models"])
+        return f"{verb} {visible(table)} {_scheduled()}"
+
+    return lambda: _named(about)
+
+
 def of_action() -> str:
     """Names the runs of `registry` for Prefect: the action, the model, and when."""
     return of_model(runtime.flow_run.parameters["action"])()

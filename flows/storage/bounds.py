@@ -23,6 +23,8 @@ report_footer = 1 << 20  # its size does not depend on the rows
 report_groups = 16  # of rows: one is written
 report_rows = 1_000_000
 page = 64 << 20  # of a model, as HTML; it is never read
+models_table = 64 << 20  # of a fleet, as it is read and as it is unpacked
+models = 100_000  # rows of it
 probe = 100
 
 

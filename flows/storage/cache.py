@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, Literal, TypeVar
 
-Kind = Literal["record", "document", "dataset", "split", "vocabulary"]
+Kind = Literal["record", "document", "dataset", "split", "shard", "vocabulary"]
 Found = TypeVar("Found")
 
 sizes: dict[Kind, int] = {
@@ -16,6 +16,7 @@ sizes: dict[Kind, int] = {
     "dataset": 4,  # mapped from disk: a run's, and those that it is compared with
     "vocabulary": 16,  # of runs that started from a checkpoint
     "split": 2,  # copies of the tokens: a run asks for the same ones at each chunk
+    "shard": 64,  # parts of these, as a round asks for them
 }
 
 

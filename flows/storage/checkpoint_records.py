@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from flows.storage.order import Order
 from flows.storage.payload import largest_loss
@@ -40,10 +46,18 @@ class CheckpointRecord(BaseModel):
     snapshot: Snapshot | None
     corpus: tuple[str, ...]  # URLs, without secrets
     cpu: str
+    shard_cpus: tuple[str, ...] | None = None  # of each shard, where one is another than `cpu`
     versions: dict[str, str]
     commit: str | None = None  # of the program's code, where that is in git
     arithmetic: Arithmetic | None = None  # the order of its additions; None: of version 0.1.0
     order: Order | None = None  # of the run among the model's; in its first record
+
+    @model_serializer(mode="wrap")
+    def _without_neutral(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        content: dict[str, Any] = serialise(self)
+        if self.shard_cpus is None:
+            del content["shard_cpus"]
+        return content
 
 
 class EvaluationRecord(BaseModel):

@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import IO, BinaryIO, NamedTuple
+from tempfile import SpooledTemporaryFile
+from typing import IO, BinaryIO, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 from flows.exceptions import DamagedObject, ObjectMissing
 from flows.storage import bounds
 from flows.storage.canonical import digest, strict_json
+from flows.storage.copies import cache_folder
 from flows.storage.damage import read_again_if_damaged, warn
 from flows.storage.documents import create_document
 from flows.storage.manifests import (
@@ -57,6 +59,8 @@ from flows.text import (
 )
 from flows.text.blocks import block_type
 from flows.text.scanning import ScannedFile, piece_bytes
+from flows.text.side_by_side import Lanes, counts_of, scan_all
+from flows.text.spares import Spares
 
 __all__ = [
     "Dataset",
@@ -74,6 +78,8 @@ __all__ = [
     "scan",
     "tokenise",
 ]
+
+waiting_bytes = 1 << 20  # of the blocks of a file
 
 
 class ScannedText(BaseModel):
@@ -148,14 +154,15 @@ def scan(
     texts: Iterable[tuple[str, Iterable[bytes | memoryview]]],
     unit: Unit,
     file: BinaryIO | None = None,
+    lanes: Lanes | None = None,
 ) -> Scan:
     """The first pass over files, each a name for errors and its bytes in pieces.
 
     The table of blocks is mapped from `file`, an empty temporary one; by default it is in memory.
+    Files are read side by side on `lanes`, by default one after the other.
     """
-    sink = file or io.BytesIO()
-    scanner = Scanner(unit, sink)
-    scanned = tuple(scanner.scan(pieces, name) for name, pieces in texts)
+    sink, scanners = file or io.BytesIO(), Spares(lambda: Scanner(unit))
+    scanned = tuple(scan_all(texts, scanners, sink, lanes or Lanes(), _temporary))
     files = tuple(FileEntry(characters=each.characters, sha256=each.sha256) for each in scanned)
     sink.flush()
     records: NDArray[np.void]
@@ -164,9 +171,15 @@ def scan(
     else:
         sink.seek(0)
         records = np.frombuffer(sink.read(), block_type)
+    scanner = counts_of(scanners, unit)
     vocabulary, table = scanner.vocabulary, BlockTable.of_records(records)
     text = ScannedText(files=files, vocabulary=vocabulary, table=table)
     return Scan(text, scanner.counts[vocabulary.code_points], scanned)
+
+
+def _temporary() -> BinaryIO:
+    """A file for the blocks of a file that waits for those before: in memory, if they are few."""
+    return cast("BinaryIO", SpooledTemporaryFile(waiting_bytes, dir=str(cache_folder())))
 
 
 def tokenise(texts: Sequence[str], unit: Unit = "character") -> Dataset:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from flows.exceptions import NewerFormat
 from flows.storage.clock import last_write, store_time
 from flows.storage.log import Log
-from flows.storage.names import is_own, is_payload
+from flows.storage.names import is_own, is_payload, round_of_name
 from flows.storage.runs import models, run_folder, runs_of
 from flows.storage.stores import Store
 
@@ -19,7 +19,8 @@ grace_seconds = 24 * 3600.0  # far longer than a commit takes, and than clocks m
 def collect_garbage(store: Store, *, grace: float = grace_seconds) -> list[str]:
     """Remove what is older than `grace` seconds and will never be read, anywhere in the store.
 
-    That is temporary files, probes, and payloads whose record was never written. Records are never
+    That is temporary files, probes, payloads whose record was never written, and ends of rounds of
+    before the newest checkpoint. Records are never
     removed, nor files of other names. Returns the removed paths.
     """
     if store.is_new():
@@ -42,10 +43,27 @@ def collect_unnamed(
     store: Store, model: str, run_id: str, *, grace: float = grace_seconds
 ) -> list[str]:
     """The same for the payloads of one run."""
-    garbage = _unnamed_payloads(store, run_folder(model, run_id), grace)
+    folder = run_folder(model, run_id)
+    garbage = _unnamed_payloads(store, folder, grace) + _past_rounds(store, folder, grace)
     for path in garbage:
         store.remove(path)
     return garbage
+
+
+def _past_rounds(store: Store, folder: str, grace: float) -> list[str]:
+    """Ends of rounds of which there is a checkpoint, or a later one."""
+    if not (found := store.written(f"{folder}/rounds")):
+        return []
+    log = f"{folder}/log"
+    limit = min(last_write(store, log), time.time()) - grace
+    record = next(Log(store, log).list_records().newest_first("checkpoint"), None)
+    newest = record.content.get("iteration") if record else None
+    names = {name: round_of_name(name) for name, at in found.items() if at < limit}
+    return [
+        f"{folder}/rounds/{name}"
+        for name, known in sorted(names.items())
+        if known and type(newest) is int and known.iteration <= newest
+    ]
 
 
 def _unnamed_payloads(store: Store, folder: str, grace: float) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from typing import NamedTuple
 
 temporary_prefix = ".tmp-"  # of files that are being written
 derived_folder = "reports/pages"  # pages are drawn from the store, and replaced whole
@@ -12,7 +13,15 @@ derived_folders = derived_folder, training_folder
 _random = "[0-9a-f]{16}"
 _temporary = re.compile(re.escape(temporary_prefix) + _random)
 _probe = re.compile(f"probe-{_random}")
+_round = re.compile(r"([0-9]{12,19})-([0-9a-f]{64})\.safetensors")
 _payload = re.compile(r"([0-9a-f]{64})\.safetensors")
+
+
+class RoundName(NamedTuple):
+    """What the name of a kept end of a round says."""
+
+    iteration: int
+    digest: str  # SHA-256 of its content
 
 
 def temporary_name() -> str:
@@ -50,3 +59,14 @@ def digest_of_payload(name: str) -> str | None:
     """The digest in the name of a training state; None for another name."""
     match = _payload.fullmatch(name)
     return match[1] if match else None
+
+
+def kept_round_name(iteration: int, digest: str) -> str:
+    """The name of an end of a round that is kept."""
+    return f"{iteration:012}-{digest}.safetensors"
+
+
+def round_of_name(name: str) -> RoundName | None:
+    """What the name of a kept end of a round says; None for another name."""
+    match = _round.fullmatch(name)
+    return RoundName(int(match[1]), match[2]) if match else None

@@ -8,11 +8,12 @@ from flows.exceptions import CorpusError, DamagedObject
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.datasets import Dataset
+from flows.storage.kept_rounds import KeptRounds
 from flows.storage.payload import Payload
 from flows.storage.runs import Run, load_run
 from flows.storage.stores import Store, open_store
 from flows.text import Division, Split, Vocabulary, split
-from rnncore import Hyperparameters, iterations_per_epoch
+from rnncore import Hyperparameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,19 @@ class OpenRun:
         """Its checkpoints and evaluations."""
         return CheckpointLog(self.store, self.model, self.run_id, self._wrote)
 
+    @property
+    def kept_rounds(self) -> KeptRounds:
+        """Ends of rounds since its newest checkpoint."""
+        return KeptRounds(self.store, self.model, self.run_id, self._wrote)
+
     def _wrote(self, payload: Payload) -> bool:
         """Whether a training state is of this run, as its description and its dataset say."""
         run, characters = self.run, self.dataset.vocabulary
         mine = characters if run.parent is None else payload.vocabulary.union(characters)
-        return (run.network(), mine) == (payload.state.hyperparameters, payload.vocabulary)
+        rounds = payload.state.rounds
+        shards = len(rounds.positions) if rounds else None
+        expected = run.network(), mine, run.shards
+        return expected == (payload.state.hyperparameters, payload.vocabulary, shards)
 
     @property
     def dataset(self) -> Dataset:
@@ -71,7 +80,7 @@ class OpenRun:
     @property
     def iterations_per_epoch(self) -> int:
         """Iterations of one pass through the training text."""
-        return iterations_per_epoch(self.division.training.characters, self.run.network())
+        return self.run.iterations_per_epoch(self.division.training.characters)
 
     def _read_vocabulary(self) -> Vocabulary:
         if (newest := self.log.newest()) is None:
@@ -90,9 +99,21 @@ def open_run(store_url: str, model: str, run_id: str) -> OpenRun:
     return OpenRun(open_store(store_url), model, run_id)
 
 
-def check_split(texts: Division, network: Hyperparameters, held_out: float) -> None:
-    """Refuse texts that are too short to train or to evaluate on."""
+def check_split(
+    texts: Division, network: Hyperparameters, held_out: float, shards: int = 1
+) -> None:
+    """Refuse texts that are too short to train, in so many shards, or to evaluate on."""
     needed = network.batch_size * (network.seq_length + 2)
+    if (
+        texts.training.characters >= needed
+        and (most := texts.training.characters // needed) < shards
+    ):
+        raise CorpusError(
+            f"the training text has {texts.training.characters} characters, enough for {most}"
+            f" shards of a sequence each (batch_size {network.batch_size} × (seq_length"
+            f" {network.seq_length} + 2) characters), not for {shards}: give a longer corpus, or"
+            " make training.shards smaller"
+        )
     if texts.training.characters < needed:
         raise CorpusError(
             f"the training text has {texts.training.characters} characters, expected at least"

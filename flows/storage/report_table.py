@@ -36,7 +36,7 @@ def parse_report(
         _check_values(file, expected)
         table = file.read(names)
         table.validate(full=True)
-        if (size := sum(map(_expanded, table.columns))) > bounds.report_table:
+        if (size := sum(map(expanded, table.columns))) > bounds.report_table:
             raise ValueError(f"{size:,} bytes of values, at most {bounds.report_table:,} are read")
         schema = _schema_of(columns, _version(file.schema_arrow))
         return table.cast(pa.schema(map(schema.field, table.column_names), schema.metadata))
@@ -153,7 +153,7 @@ def _check_places(file: pq.ParquetFile, places: pa.Table) -> None:
             )
 
 
-def _expanded(column: pa.ChunkedArray) -> int:
+def expanded(column: pa.ChunkedArray) -> int:
     """The bytes of a column in which each text is written out where it occurs."""
     if not pa.types.is_dictionary(column.type):
         return int(column.nbytes)

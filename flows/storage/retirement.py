@@ -9,7 +9,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from flows.storage.log import Listing, Log, Record
-from flows.storage.names import is_payload
+from flows.storage.names import is_payload, round_of_name
 from flows.storage.runs import run_folder
 from flows.storage.stores import Store
 
@@ -57,6 +57,8 @@ def remove_run(store: Store, model: str, run_id: str) -> None:
     folder = run_folder(model, run_id)
     for name in filter(is_payload, store.names(f"{folder}/data")):
         store.remove(f"{folder}/data/{name}")
+    for name in filter(round_of_name, store.names(f"{folder}/rounds")):
+        store.remove(f"{folder}/rounds/{name}")
     Log(store, f"{folder}/log").remove()
     store.remove(f"{folder}/run.json")
     store.remove_folders(folder)

@@ -14,9 +14,10 @@ from flows.storage.canonical import identity
 from flows.storage.documents import Document, create_document, load_document
 from flows.storage.stores import Store
 from flows.text import SplitMethod
-from rnncore import Hyperparameters
+from rnncore import Hyperparameters, OuterStep, RoundOptions, iterations_per_epoch
 
 run_format = 1
+of_rounds = ("shards", "round_iterations", "outer_momentum", "outer_learning_rate")
 
 
 class Run(Document):
@@ -40,11 +41,16 @@ class Run(Document):
     order: Literal["interleaved"] | None = None  # of the text's blocks; None: as given
     patience: int | None = Field(None, ge=1)  # evaluations without improvement; None: all epochs
     evaluate_every: int | None = Field(None, ge=1)  # epochs, where there is patience
+    # Of rounds: all four or none of them, where the text is not cut into shards.
+    shards: int | None = Field(None, ge=2)
+    round_iterations: int | None = Field(None, ge=1)
+    outer_momentum: float | None = Field(None, ge=0, lt=1)
+    outer_learning_rate: float | None = Field(None, gt=0)
 
     @model_serializer(mode="wrap")
     def _without_neutral(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         content: dict[str, Any] = serialise(self)
-        neutral = ("adagrad_decay", "order", "patience", "evaluate_every")
+        neutral = ("adagrad_decay", "order", "patience", "evaluate_every", *of_rounds)
         return {
             key: value for key, value in content.items() if value is not None or key not in neutral
         }
@@ -55,6 +61,8 @@ class Run(Document):
             self.network()
         except TypeError as error:  # an option that this program does not know
             raise ValueError(str(error)) from error
+        if len({getattr(self, name) is None for name in of_rounds}) > 1:
+            raise ValueError(f"{', '.join(of_rounds)} are all given or none of them")
         return self
 
     @property
@@ -72,10 +80,23 @@ class Run(Document):
         """Whether it trains on blocks in an order by digest."""
         return self.order is not None
 
+    @property
+    def rounds(self) -> RoundOptions | None:
+        """How it is cut into shards and rounds; None where it is not."""
+        found = self.shards, self.round_iterations, self.outer_momentum, self.outer_learning_rate
+        shards, iterations, momentum, learning_rate = found
+        if shards is None or iterations is None or momentum is None or learning_rate is None:
+            return None
+        return RoundOptions(shards, iterations, OuterStep(momentum, learning_rate))
+
     def network(self) -> Hyperparameters:
         """The hyperparameters as `rnncore` takes them."""
         options: dict[str, Any] = self.hyperparameters
         return Hyperparameters(**options)
+
+    def iterations_per_epoch(self, characters: int) -> int:
+        """Iterations of one pass through a training text of so many characters."""
+        return iterations_per_epoch(characters, self.network(), self.shards or 1)
 
 
 def make_run(
@@ -90,6 +111,7 @@ def make_run(
     order: Literal["interleaved"] | None = None,
     patience: int | None = None,
     evaluate_every: int | None = None,
+    rounds: RoundOptions | None = None,
 ) -> Run:
     """The run that trains `network` on a dataset, from the start or from a `parent` checkpoint."""
     return Run(
@@ -103,7 +125,15 @@ def make_run(
         order=order,
         patience=patience,
         evaluate_every=evaluate_every,
+        **_fields_of(rounds),
     )
+
+
+def _fields_of(rounds: RoundOptions | None) -> dict[str, Any]:
+    """Rounds as the fields of a run."""
+    if rounds is None:
+        return {}
+    return dict(zip(of_rounds, (rounds.shards, rounds.iterations, *rounds.outer), strict=True))
 
 
 def is_run_id(name: str) -> bool:

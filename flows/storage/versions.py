@@ -88,6 +88,14 @@ class Version(BaseModel):
     characters: int | None = None  # of the dataset
     vocabulary_size: int | None = None
 
+    @property
+    def gain(self) -> float | None:
+        """Bits per character that the checkpoint was better by than the champion of then."""
+        if self.comparisons:
+            return self.comparisons[0].gain
+        before, after = self.champion_bits_per_character, self.bits_per_character
+        return None if before is None or after is None else before - after
+
 
 class Entry(NamedTuple):
     """A version as the log has it."""

@@ -32,8 +32,7 @@ class ScannedFile(NamedTuple):
 class Scanner:
     """Scans the files of a corpus, one after the other, in flat memory."""
 
-    def __init__(self, unit: Unit, blocks: BinaryIO) -> None:
-        """`blocks` gets a record of `block_type` for each block: there may be millions."""
+    def __init__(self, unit: Unit) -> None:
         from flows.text import kernels  # here, since numba is slow to load
 
         self._kernels = kernels
@@ -43,8 +42,8 @@ class Scanner:
         self._text = np.zeros(most + piece_bytes + kernels.slack, np.uint8)
         size = len(self._text) // shortest_block + 1
         self._ends, self._lengths = np.empty(size, np.int64), np.empty(size, np.uint16)
-        self._blocks = blocks
         self._first_control: int | None = None  # of the present file
+        self._lane = ThreadPoolExecutor(1)  # hashing leaves the interpreter to the kernel
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -53,25 +52,31 @@ class Scanner:
             return Vocabulary.of_bytes()
         return Vocabulary.of_code_points(np.flatnonzero(self.counts))
 
-    def scan(self, pieces: Iterable[bytes | memoryview], name: str) -> ScannedFile:
-        """Scan a file, given in pieces of at most `piece_bytes`; `name` is for errors."""
+    def scan(
+        self, pieces: Iterable[bytes | memoryview], name: str, blocks: BinaryIO
+    ) -> ScannedFile:
+        """Scan a file, given in pieces of at most `piece_bytes`; `name` is for errors.
+
+        `blocks` gets a record of `block_type` for each block: there may be millions.
+        """
         whole = hashlib.sha256()
         size = kept = characters = 0
         self._first_control, before = None, self._controls()
-        with ThreadPoolExecutor(1) as lane:  # hashing leaves the interpreter to the kernel
-            for piece in pieces:
-                hashing = lane.submit(whole.update, piece)
-                self._text[kept : kept + len(piece)] = np.frombuffer(piece, np.uint8)
-                done, found = self._take(kept + len(piece), name, size - kept, final=False)
-                kept += len(piece) - done
-                self._text[:kept] = self._text[done : done + kept]
-                size, characters = size + len(piece), characters + found
-                hashing.result()
-        characters += self._take(kept, name, size - kept, final=True)[1]
+        for piece in pieces:
+            hashing = self._lane.submit(whole.update, piece)
+            self._text[kept : kept + len(piece)] = np.frombuffer(piece, np.uint8)
+            done, found = self._take(kept + len(piece), name, size - kept, blocks, final=False)
+            kept += len(piece) - done
+            self._text[:kept] = self._text[done : done + kept]
+            size, characters = size + len(piece), characters + found
+            hashing.result()
+        characters += self._take(kept, name, size - kept, blocks, final=True)[1]
         found = self._controls() - before
         return ScannedFile(characters, size, whole.hexdigest(), found, self._first_control)
 
-    def _take(self, size: int, name: str, offset: int, *, final: bool) -> tuple[int, int]:
+    def _take(
+        self, size: int, name: str, offset: int, sink: BinaryIO, *, final: bool
+    ) -> tuple[int, int]:
         """Take the whole blocks of `size` bytes of text; how many bytes and characters they have."""
         before = self._controls()
         blocks, is_text = self._kernels.scan(
@@ -85,7 +90,7 @@ class Scanner:
         records = np.empty(blocks, block_type)
         records["digest"] = np.frombuffer(b"".join(hashes), digest_type)[::4]
         records["length"] = self._lengths[:blocks]
-        self._blocks.write(records.data.cast("B") if blocks else b"")
+        sink.write(records.data.cast("B") if blocks else b"")
         start = ends[-1]
         if self._first_control is None and self._controls() > before:
             self._first_control = offset + int(np.isin(self._text[:start], controls).argmax())

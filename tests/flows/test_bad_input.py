@@ -14,11 +14,10 @@ from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.command_line.entry import run
-from flows.report import report
 from flows.retrain import retrain
 from flows.storage.canonical import canonical_json, digest
 from flows.storage.stores import cache_of
-from tests.support.flows import files_below, retrained
+from tests.support.flows import files_below, reported, retrained
 
 Options = Callable[..., dict[str, Any]]
 
@@ -275,7 +274,7 @@ def test_report_on_an_older_checkpoint_gives_the_reason(
     payload = next(store.rglob(f"{outcome.checkpoint_digest}.safetensors"))
     payload.write_bytes(b"")
 
-    found = report(outcome.model, store=str(store))
+    found = reported(model=outcome.model, store=str(store))
 
     assert outcome.iteration > found.iteration
     assert f"{payload}): truncated" in caplog.text

@@ -27,7 +27,7 @@ from flows.retrain import retrain
 from flows.runtime import deployment, worker
 from flows.train import train
 from flows.watch import watch
-from tests.support.flows import files_below, retrained
+from tests.support.flows import files_below, reported, retrained
 
 Options = Callable[..., dict[str, Any]]
 every_flow = pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_single_flows_give_the_results_of_retrain(
         evaluation=chosen["evaluation"],
     )
     assert isinstance(trained, TrainResult)
-    written = report(store=str(store), sampling=chosen["sampling"])
+    written = reported(store=str(store), sampling=chosen["sampling"])
 
     assert whole.dataset_id == dataset.dataset_id
     assert whole.checkpoint_digest == trained.checkpoint_digest

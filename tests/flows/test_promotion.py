@@ -9,12 +9,11 @@ from typing import Any
 from flows import dry_run
 from flows.dry_run import make_plan
 from flows.parameters import SamplingOptions
-from flows.report import report
 from flows.storage.log import Log
 from flows.storage.open_run import open_run
 from flows.storage.stores import open_store
 from rnncore import bits_per_character
-from tests.support.flows import retrained
+from tests.support.flows import reported, retrained
 from tests.support.texts import some_text
 
 Options = Callable[..., dict[str, Any]]
@@ -41,9 +40,9 @@ def test_better_is_promoted_and_worse_is_not(options: Options, store: Path) -> N
     )
     decision = f"rejected as version 2: {worse.reason}; the champion is version 1"
     assert decision == worse.table()["decision"]
-    by_default = report(store=str(store))
+    by_default = reported(store=str(store))
     assert better.checkpoint_digest == by_default.checkpoint_digest
-    assert worse.run_id == report(store=str(store), run_id=worse.run_id).run_id
+    assert worse.run_id == reported(store=str(store), run_id=worse.run_id).run_id
     asked = {"model": "default", "run_id": None, "store": str(store), "sampling": SamplingOptions()}
     assert "the champion, version 1" in make_plan(asked, (dry_run.report,)).steps["report"]
 

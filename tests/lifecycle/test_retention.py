@@ -216,6 +216,20 @@ def test_a_removed_run_leaves_no_folder(local: Store) -> None:
     assert [] == [name for name in folders_in(local) if logs[0].run_id in name]
 
 
+def test_a_run_with_the_end_of_a_round_is_in_work_and_goes_whole_later(local: Store) -> None:
+    """Its last write is the round, 20 days after its last checkpoint."""
+    store = ClockedStore(local)
+    log = add_run(store)
+    store.now += 20 * day
+    store.put(f"{run_folder('default', log.run_id)}/rounds/{'0' * 12}-{'a' * 64}.safetensors", b"x")
+    store.now += 20 * day
+    retain(store)
+    assert log.run_id in local.names("models/default/runs")
+    store.now += 20 * day
+    retain(store)
+    assert [] == local.names("models/default/runs")
+
+
 def test_files_of_a_user_stay(local: Store) -> None:
     logs = nights(local, "rp")
     local.put(f"{run_folder('default', logs[0].run_id)}/data/notes.txt", b"mine")

@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -160,8 +161,8 @@ def test_a_text_that_is_changed_while_it_is_read_is_refused(tmp_path: Path, stor
     with open_scoring(store, request, lambda _: None) as opened:
         assert 9 == opened.characters
         text.write_text("abba cat\n")
-        with pytest.raises(CorpusError, match="changed"):
-            opened.write(lambda _done, _total: None)
+        with ThreadPoolExecutor(1) as executor, pytest.raises(CorpusError, match="changed"):
+            opened.write(executor, 2, lambda _done, _total: None)
 
     assert [] == scores_in(store)
 

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -228,14 +229,16 @@ def test_a_scheduler_without_workers_is_refused(tmp_path: Path) -> None:
 
 def test_other_versions_are_refused(tmp_path: Path) -> None:
     """Of a scheduler or a worker: pickles and results depend on them."""
-    changed = tmp_path / "changed"
-    (changed / "distributed-2020.1.0.dist-info").mkdir(parents=True)
-    (changed / "distributed-2020.1.0.dist-info" / "METADATA").write_text(
+    changed = tmp_path / "changed" / "distributed-2020.1.0.dist-info"
+    changed.mkdir(parents=True)
+    (changed / "METADATA").write_text(
         "Metadata-Version: 2.1\nName: distributed\nVersion: 2020.1.0\n"
     )
+    commands = distribution("distributed").read_text("entry_points.txt")
+    (changed / "entry_points.txt").write_text(str(commands))
     cluster = Cluster(tmp_path)
     try:
-        cluster.start_scheduler(PYTHONPATH=str(changed))
+        cluster.start_scheduler(PYTHONPATH=str(changed.parent))
         cluster.start_worker("worker0")
         with pytest.raises(
             EngineUnavailable, match=r"the scheduler .* has distributed 2020.1.0, and this process"

@@ -114,7 +114,7 @@ def test_a_payload_of_a_newer_format_is_an_error(store: Store) -> None:
     Log(store, f"models/default/runs/{'0' * 16}/log").append("checkpoint", content, after=1)
 
     assert newer != data
-    with pytest.raises(NewerFormat, match=r"format 9 is newer than this program \(1\)"):
+    with pytest.raises(NewerFormat, match=r"format 9 is newer than this program \(2\)"):
         log.newest()
 
 

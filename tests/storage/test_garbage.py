@@ -15,7 +15,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 from flows.storage.checkpoints import CheckpointLog
 from flows.storage.garbage import collect_garbage, grace_seconds
-from flows.storage.names import probe_name, temporary_name
+from flows.storage.names import kept_round_name, probe_name, temporary_name
 from flows.storage.stores import Store, open_store
 from tests.support.states import facts, make_state, vocabulary
 from tests.support.stores import StoreWrapper, overwrite
@@ -68,6 +68,22 @@ def test_a_payload_without_a_record_is_removed_after_the_grace_period(
     assert before == log.records()
     for record in before:
         log.read(record)
+
+
+def test_ends_of_rounds_before_the_newest_checkpoint_are_removed(
+    log: CheckpointLog, store: Store
+) -> None:
+    """Those after it are what a killed run goes on from; files of other names are left alone."""
+    rounds = f"{folder}/rounds"
+    names = [kept_round_name(iteration, "a" * 64) for iteration in (0, 1, 2)]
+    for name in (*names, "notes.txt"):
+        store.put(f"{rounds}/{name}", b"a state")
+
+    assert [] == collect_garbage(store)
+    removed = collect_garbage(store, grace=-1)
+    assert [f"{rounds}/{name}" for name in names[:2]] == removed[1:]
+    assert [names[2], "notes.txt"] == store.names(rounds)
+    assert 2 == len(log.records())
 
 
 def test_no_payload_is_removed_while_a_record_is_corrupt(log: CheckpointLog, store: Store) -> None:

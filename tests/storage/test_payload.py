@@ -21,11 +21,14 @@ from flows.storage import bounds
 from flows.storage.payload import metadata_key, read_payload, write_payload
 from flows.text.vocabulary import Vocabulary
 from rnncore import train
-from tests.support.states import assert_same_state, make_state, tokens, vocabulary
+from tests.support.states import assert_same_state, make_round, make_state, tokens, vocabulary
 from tests.support.stores import flipped
 
 Header = dict[str, Any]
 intact = write_payload(make_state("float32"), vocabulary)
+
+
+of_rounds = write_payload(make_round(), vocabulary)
 
 
 def parts(data: bytes = intact) -> tuple[Header, bytes]:
@@ -39,22 +42,22 @@ def framed(header: bytes, body: bytes) -> bytes:
     return len(header).to_bytes(8, "little") + header + body
 
 
-def rebuilt(change: Callable[[Header], object]) -> bytes:
-    """The intact payload with its header changed."""
-    header, body = parts()
+def rebuilt(change: Callable[[Header], object], data: bytes = intact) -> bytes:
+    """An intact payload with its header changed."""
+    header, body = parts(data)
     change(header)
     return framed(json.dumps(header).encode(), body)
 
 
-def with_metadata(**changes: object) -> bytes:
-    """The intact payload with fields of its metadata changed, or omitted if `...`."""
+def with_metadata(data: bytes = intact, **changes: object) -> bytes:
+    """An intact payload with fields of its metadata changed, or omitted if `...`."""
 
     def change(header: Header) -> None:
         metadata = json.loads(header["__metadata__"][metadata_key]) | changes
         metadata = {key: value for key, value in metadata.items() if value is not ...}
         header["__metadata__"] = {metadata_key: json.dumps(metadata)}
 
-    return rebuilt(change)
+    return rebuilt(change, data)
 
 
 def with_entry(key: str, **changes: object) -> bytes:
@@ -156,6 +159,22 @@ hostile = {
         )
     ),
     "smooth loss larger than any": with_metadata(smooth_loss=1e308),
+    "rounds of format 1": with_metadata(of_rounds, format=1),
+    "no rounds of format 2": with_metadata(format=2),
+    "positions of one shard": with_metadata(format=2, positions=[20], loss=0.5),
+    "positions missing": with_metadata(of_rounds, positions=...),
+    "positions a number": with_metadata(of_rounds, positions=4),
+    "positions of more shards": with_metadata(of_rounds, positions=[0] * 4),
+    "positions of 10^6 shards": with_metadata(of_rounds, positions=[0] * 10**5),
+    "position true": with_metadata(of_rounds, position=1, positions=[True, 4, 4]),
+    "positions negative": with_metadata(of_rounds, position=0, positions=[0, -4, 4]),
+    "positions floats": with_metadata(of_rounds, position=0, positions=[0, 4.0, 4]),
+    "position of another shard": with_metadata(of_rounds, position=4096),
+    "loss missing": with_metadata(of_rounds, loss=...),
+    "loss a whole number": with_metadata(of_rounds, loss=1),
+    "loss larger than any": with_metadata(of_rounds, loss=1e101),
+    "momentum missing": rebuilt(lambda header: header.pop("momentum.by"), of_rounds),
+    "rounds truncated": of_rounds[:-1],
     "vocabulary missing": with_metadata(vocabulary=...),
     "vocabulary a number": with_metadata(vocabulary=8),
     "vocabulary out of order": with_metadata(vocabulary="\n abcdgef"),
@@ -176,6 +195,30 @@ def test_a_state_is_read_back_to_the_last_bit(dtype: str, batch_size: int) -> No
     assert vocabulary == payload.vocabulary
     assert payload.state.parameters.Wxh.flags.writeable
     assert payload.state.hidden.flags.writeable
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_end_of_a_round_is_read_back_to_the_last_bit(dtype: str) -> None:
+    """With hidden state and position of each shard, and the outer momentum, which differ."""
+    state = make_round(dtype)
+    assert state.rounds
+    assert 3 == len(set(state.rounds.positions.tolist()))
+    data = write_payload(state, vocabulary)
+    restored = read_payload("name", data).state
+
+    assert_same_state(state, restored)
+    assert data == write_payload(restored, vocabulary)
+    found = safetensors.numpy.load(data)
+    np.testing.assert_array_equal(state.rounds.hidden.reshape(6, 6), found["hidden"])
+
+
+def test_a_state_without_rounds_has_the_format_that_it_had() -> None:
+    """An earlier program reads it."""
+    formats = [
+        json.loads(parts(data)[0]["__metadata__"][metadata_key])["format"]
+        for data in (intact, of_rounds)
+    ]
+    assert [1, 2] == formats
 
 
 @given(
@@ -258,8 +301,8 @@ def test_a_hostile_file_is_refused_before_anything_is_allocated(data: bytes) -> 
 
 def test_a_newer_format_is_not_reported_as_damage() -> None:
     """The message names the format of the file and that of the program."""
-    with pytest.raises(NewerFormat, match=r"^name: format 2 is newer than this program \(1\)"):
-        read_payload("name", with_metadata(format=2))
+    with pytest.raises(NewerFormat, match=r"^name: format 3 is newer than this program \(2\)"):
+        read_payload("name", with_metadata(format=3))
 
 
 @given(st.lists(st.tuples(st.integers(0, len(intact) - 1), st.integers(0, 7)), max_size=4))

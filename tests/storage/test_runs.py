@@ -32,6 +32,12 @@ def test_the_name_depends_on_everything_that_changes_bytes() -> None:
         "patience": 3,
         "evaluate_every": 2,
     }
+    rounds: dict[str, float] = {
+        "shards": 2,
+        "round_iterations": 10,
+        "outer_momentum": 0.9,
+        "outer_learning_rate": 0.3,
+    }
     shape = {
         "hidden_size": 9,
         "seq_length": 11,
@@ -42,6 +48,9 @@ def test_the_name_depends_on_everything_that_changes_bytes() -> None:
         "dtype": "float64",
     }
     changes: list[dict[str, object]] = [{name: value} for name, value in (fields | later).items()]
+    halves = {name: value / 2 if value < 1 else int(2 * value) for name, value in rounds.items()}
+    changes.append({**rounds})
+    changes += [{**rounds, name: value} for name, value in halves.items()]
     changes += [
         {"hyperparameters": run.hyperparameters | {name: value}} for name, value in shape.items()
     ]
@@ -49,8 +58,13 @@ def test_the_name_depends_on_everything_that_changes_bytes() -> None:
 
     assert len(changes) == len(names - {run.run_id})
     assert set(run.hyperparameters) == set(shape)
-    assert set(Run.model_fields) == {"format", "hyperparameters", *fields, *later}
-    assert not set(later) & set(run.model_dump())  # left out where they say nothing
+    assert set(Run.model_fields) == {"format", "hyperparameters", *fields, *later, *rounds}
+    assert not {*later, *rounds} & set(run.model_dump())  # left out where they say nothing
+
+
+def test_the_fields_of_rounds_are_all_given_or_none() -> None:
+    with pytest.raises(ValueError, match="all given or none of them"):
+        Run.model_validate(run.model_dump() | {"shards": 2, "round_iterations": 10})
 
 
 def test_the_name_does_not_depend_on_the_length_of_a_run() -> None:

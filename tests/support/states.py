@@ -11,7 +11,15 @@ from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, Evaluatio
 from flows.storage.datasets import Dataset
 from flows.storage.stores import Store
 from flows.text import Vocabulary
-from rnncore import Hyperparameters, TrainingState, train
+from rnncore import (
+    Hyperparameters,
+    OuterStep,
+    TrainingState,
+    begin_rounds,
+    finish_round,
+    shard_states,
+    train,
+)
 
 vocabulary = Vocabulary("\n abcdefg")
 text = "abba cab fade\nbad cafe\ndeaf face\n" * 6
@@ -36,6 +44,18 @@ def make_state(dtype: str = "float64", batch_size: int = 1, iterations: int = 5)
     return state
 
 
+def make_round(dtype: str = "float32", shards: int = 3, batch_size: int = 2) -> TrainingState:
+    """A small state after a round of twelve iterations, whose shards are at different places."""
+    state = begin_rounds(make_state(dtype, batch_size, iterations=0), shards)
+    states = shard_states(state)
+    for number, shard in enumerate(states):
+        train(shard, tokens[: 40 + 20 * number], 12)
+    finish_round(state, states, list(range(1, shards + 1)), OuterStep(0.9, 0.3))
+    assert state.rounds
+    state.rounds.loss = 7.25
+    return state
+
+
 def assert_same_state(expected: TrainingState, actual: TrainingState) -> None:
     """Assert that two states have the same arrays and numbers, of the same types."""
     for part in ("parameters", "adagrad"):
@@ -48,6 +68,15 @@ def assert_same_state(expected: TrainingState, actual: TrainingState) -> None:
     assert expected.iteration == actual.iteration
     assert expected.smooth_loss == actual.smooth_loss
     assert expected.hyperparameters == actual.hyperparameters
+    assert (expected.rounds is None) == (actual.rounds is None)
+    if expected.rounds and actual.rounds:
+        pairs = zip(expected.rounds.momentum, actual.rounds.momentum, strict=True)
+        for wanted, found in pairs:
+            np.testing.assert_array_equal(wanted, found, strict=True)
+        for name in ("hidden", "positions"):
+            one, other = getattr(expected.rounds, name), getattr(actual.rounds, name)
+            np.testing.assert_array_equal(one, other, strict=True)
+        assert expected.rounds.loss == actual.rounds.loss
 
 
 def stored(store: Store, *texts: str) -> Dataset:

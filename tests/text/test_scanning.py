@@ -57,8 +57,8 @@ def test_a_corpus_is_scanned_and_encoded_as_python_reads_it(
 ) -> None:
     data = [text.encode() for text in corpus]
     records = io.BytesIO()
-    scanner = Scanner("character", records)
-    scanned = [scanner.scan(pieces_of(each, places), "name") for each in data]
+    scanner = Scanner("character")
+    scanned = [scanner.scan(pieces_of(each, places), "name", records) for each in data]
     vocabulary = scanner.vocabulary
     table = np.frombuffer(records.getvalue(), block_type)
     encoder = Encoder(vocabulary) if any(corpus) else None
@@ -93,7 +93,7 @@ def test_bytes_that_are_no_utf_8_are_named_as_python_names_them(
         data.decode()
 
     with pytest.raises(CorpusError) as refused:
-        Scanner("character", io.BytesIO()).scan(pieces_of(data, places), "name")
+        Scanner("character").scan(pieces_of(data, places), "name", io.BytesIO())
 
     said = f"{expected.value.reason} at byte offset {expected.value.start} (0x{data[expected.value.start]:02x})"
     assert said in str(refused.value)
@@ -106,8 +106,8 @@ def test_a_corpus_of_bytes_has_a_token_for_each_byte(
 ) -> None:
     data += data[:1] * repeated
     records = io.BytesIO()
-    scanner = Scanner("byte", records)
-    scanned = scanner.scan(pieces_of(data, places), "name")
+    scanner = Scanner("byte")
+    scanned = scanner.scan(pieces_of(data, places), "name", records)
     encoded = Encoder(scanner.vocabulary).encode(pieces_of(data, places))
 
     assert scanned.characters == scanned.bytes == len(data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from threading import Lock
 
 from flows.exceptions import CorpusError, LimitExceeded
 
@@ -20,6 +21,8 @@ class Budget:
         self._spool = spool  # the folder that files from elsewhere are written to
         self.bytes_read = 0
         self.bytes_decompressed = 0
+        self.is_exceeded = False
+        self._counting = Lock()
 
     def expect(self, size: int, name: str, *, is_local: bool = False) -> None:
         """Refuse a file of an announced size that would exceed the budget, before it is read.
@@ -32,16 +35,19 @@ class Budget:
 
     def read(self, size: int, name: str) -> None:
         """Count `size` bytes of the file `name` as read."""
-        self.bytes_read += size
+        with self._counting:
+            self.bytes_read += size
         self._check(self.bytes_read, "read", name)
 
     def decompressed(self, size: int, name: str) -> None:
         """Count `size` bytes that the file `name` was decompressed to."""
-        self.bytes_decompressed += size
+        with self._counting:
+            self.bytes_decompressed += size
         self._check(self.bytes_decompressed, "decompressed", name)
 
     def _check(self, size: int, done: str, name: str) -> None:
         if size > self.most:
+            self.is_exceeded = True
             raise CorpusError(
                 f"the corpus exceeds reading.maximum_bytes, {self.most:,} bytes {done}, at {name}:"
                 " give fewer or smaller files, or raise reading.maximum_bytes"

@@ -81,11 +81,12 @@ def _data(facts: Facts) -> str:
 
 def _training(facts: Facts) -> str:
     network, iteration = facts.payload.state.hyperparameters, facts.record.iteration
-    read = iteration * network.seq_length * network.batch_size
+    shards = facts.run.shards or 1
+    read = iteration * network.seq_length * network.batch_size * shards
     parent = facts.run.parent
     rows = {
         "iterations": f"{iteration:,}, each of {network.batch_size} × {network.seq_length}"
-        f" characters: {read:,} characters",
+        f" characters{f' in each of {shards} shards' if shards > 1 else ''}: {read:,} characters",
         "optimiser": f"Adagrad, learning rate {network.learning_rate:g},"
         f" gradients clipped to ±{network.gradient_clip:g}",
         "numbers": network.dtype,

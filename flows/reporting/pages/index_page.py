@@ -148,9 +148,6 @@ def _decision(row: ModelRow) -> Cell:
 
 def _gain(version: Version) -> str:
     """Bits per character by which the checkpoint was better than the champion of then."""
-    if version.decision == "rolled_back":
+    if version.decision == "rolled_back" or version.gain is None:
         return "-"
-    if version.comparisons:
-        return f"{version.comparisons[0].gain:+.3f}"
-    before, after = version.champion_bits_per_character, version.bits_per_character
-    return "-" if before is None or after is None else f"{before - after:+.3f}"
+    return f"{version.gain:+.3f}"

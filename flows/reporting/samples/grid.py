@@ -17,6 +17,7 @@ most_characters = 10_000_000_000
 samples_of_part = 100_000
 bytes_of_part = 250_000_000  # of texts, so that a part is built in memory and read back
 row_bytes = 300  # of a row without its texts
+widest_of_all = 4  # bytes of a character in UTF-8
 
 
 class Rows(NamedTuple):

@@ -28,7 +28,7 @@ from flows.storage.checkpoints import CheckpointLog, CheckpointRecord
 from flows.storage.open_run import OpenRun
 from flows.storage.payload import Payload
 from flows.storage.registry import Registry
-from flows.storage.report_files import ReportPlace
+from flows.storage.report_files import ReportPlace, sample_paths
 
 OnDrawn = Callable[[int], None]  # called with the number of samples that were drawn or found
 
@@ -59,18 +59,36 @@ class Report:
         about = self.opened.run_id, self.digest
         return reports.check_complete(self.opened.store, self.place, about)
 
+    @cached_property
+    def parts(self) -> list[range]:
+        """The samples of each file."""
+        return self.grid.parts(widest(self.payload.vocabulary))
+
+    def missing(self) -> list[int]:
+        """Numbers of the parts that are not there; none of a report that is complete."""
+        if reports.exists(self.opened.store, self.place):
+            return []
+        written = set(sample_paths(self.opened.store, self.place.model, self.place.report_id))
+        return [number for number in range(len(self.parts)) if self._path(number) not in written]
+
     def write(self, on_drawn: OnDrawn = lambda _: None) -> None:
         """Write its parts but those that are there, then its summary."""
-        parts = self.grid.parts(widest(self.payload.vocabulary))
-        for number, samples in enumerate(parts):
-            path = self.place.samples(None if len(parts) == 1 else number)
-            places = pa.table(place_columns(self.grid, samples), names=list(place_names))
-            about = self.opened.run_id, self.digest
-            if not reports.check_saved(self.opened.store, self.place, path, about, places):
-                table = self._part(samples, on_drawn)
-                reports.save(self.opened.store, self.place, path, table, places)
-            on_drawn(samples.stop)
+        for number in range(len(self.parts)):
+            self.write_part(number, on_drawn)
         reports.save(self.opened.store, self.place, self.place.summary, self._summary())
+
+    def write_part(self, number: int, on_drawn: OnDrawn) -> None:
+        """Write a part, unless it is there."""
+        samples, path = self.parts[number], self._path(number)
+        places = pa.table(place_columns(self.grid, samples), names=list(place_names))
+        about = self.opened.run_id, self.digest
+        if not reports.check_saved(self.opened.store, self.place, path, about, places):
+            table = self._part(samples, on_drawn)
+            reports.save(self.opened.store, self.place, path, table, places)
+        on_drawn(samples.stop)
+
+    def _path(self, number: int) -> str:
+        return self.place.samples(None if len(self.parts) == 1 else number)
 
     def _part(self, samples: range, on_drawn: OnDrawn) -> pa.Table:
         """The rows of consecutive samples; before the first of all, the run's snapshots."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from functools import cached_property
 from typing import NamedTuple
 
@@ -10,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.parameters import ScoringOptions
+from flows.reporting.scores.reading import Floats, Network, Tokens, nats_of_pieces
 from flows.storage.payload import Payload
 from flows.text import Unit, Vocabulary
+from flows.text.ahead import in_order
 from flows.text.units import Batch, Cutter, Indices, Part, context, line_feed
-from rnncore import Parameters, grow, nats_of_characters
+from rnncore import Parameters, grow
 
 separators: dict[Unit, int] = {  # after each row of a table's column, where that is a document
     "character": 0xFFFF,  # no character of Unicode, so no text has it
@@ -21,14 +24,13 @@ separators: dict[Unit, int] = {  # after each row of a table's column, where tha
 }
 unknown_point = 0xFFFD  # in whose place all unknown characters are learned
 code_points = 0x110000
-Floats = NDArray[np.float64]
 
 
 class Scored(NamedTuple):
     """A batch, and what was found of each of its R rows."""
 
     batch: Batch
-    tokens: NDArray[np.int32]  # (N,) the number after the last token for unknown characters
+    tokens: Tokens  # (N,) the number after the last token for unknown characters
     counts: Indices  # (R,) characters that were scored
     sums: Floats  # (R,) their nats
     unknown: Indices  # (R,)
@@ -74,9 +76,37 @@ class Scorer:
 
     def score(self, batch: Batch) -> Scored:
         """The rows of the batch after the last one that was scored."""
-        tokens = np.take(self._token_of, batch.points)
-        nats = self._nats(tokens, batch.pieces)
+        tokens = self._tokens(batch)
+        nats = nats_of_pieces(self._network(tokens), tokens, batch.pieces)
         return self._sums(batch, tokens, nats)
+
+    def scored_on(
+        self,
+        executor: Executor,
+        batches: Iterator[Batch],
+        at_once: int,
+        on_wait: Callable[[], None],
+    ) -> Iterator[Scored]:
+        """The rows of batches, in order, of which `executor` reads some `at_once`.
+
+        Rows that go on from one to the next are put together here: `score` gives the same.
+        """
+
+        def submit(batch: Batch) -> tuple[tuple[Batch, Tokens], Future[Floats]]:
+            tokens = self._tokens(batch)
+            call = executor.submit(nats_of_pieces, self._network(tokens), tokens, batch.pieces)
+            return (batch, tokens), call
+
+        for (batch, tokens), nats in in_order(map(submit, batches), at_once, on_wait):
+            yield self._sums(batch, tokens, nats)
+
+    def _tokens(self, batch: Batch) -> Tokens:
+        return np.take(self._token_of, batch.points)
+
+    def _network(self, tokens: Tokens) -> Network:
+        """What reads these tokens."""
+        grown = self._grown if (tokens == self._unknown).any() else None
+        return Network(self._parameters, grown, self._unknown, self._start)
 
     @cached_property
     def _grown(self) -> Parameters:
@@ -84,47 +114,7 @@ class Scorer:
         points = np.append(self.vocabulary.code_points, np.uint32(unknown_point))
         return grow(self._parameters, np.arange(self._unknown), points, seed=0)
 
-    def _nats(self, tokens: NDArray[np.int32], pieces: Indices) -> Floats:
-        """The nats of each token; equal pieces are read once."""
-        from flows.text import unit_kernels as kernels
-
-        count, nats = len(pieces), np.zeros(len(tokens))
-        table = np.full(1 << max(4, (2 * count).bit_length()), -1)
-        first, has_unknown = np.zeros(count, np.int64), np.zeros(count, bool)
-        hashes = np.zeros(count, np.uint64)
-        kernels.find_equal(tokens, pieces, self._unknown, table, hashes, first, has_unknown)
-        is_first = first == np.arange(count)
-        for parameters, kind in ((self._parameters, ~has_unknown), (None, has_unknown)):
-            if kind.any():
-                chosen = np.flatnonzero(kind & is_first)
-                read, firsts = self._read(parameters or self._grown, tokens, pieces[chosen])
-                places = np.empty(count, np.int64)
-                places[chosen] = firsts
-                kernels.put_back(read, pieces[kind], places[first[kind]], nats)
-        return nats
-
-    def _read(
-        self, parameters: Parameters, tokens: NDArray[np.int32], pieces: Indices
-    ) -> tuple[Floats, Indices]:
-        """The nats of some pieces, one after the other, and where each begins among them."""
-        from flows.text import unit_kernels as kernels
-
-        sizes = pieces[:, 1] - pieces[:, 0] + pieces[:, 2]
-        if self._start >= 0:
-            sizes = sizes + (pieces[:, 2] == 0)
-        units = np.empty(int(sizes.sum()), np.int32)
-        firsts, ends = np.empty(len(pieces), np.int64), np.empty(len(pieces), np.int64)
-        kernels.lay_out(tokens, pieces, self._start, units, firsts, ends)
-        if (sizes > 1).any():
-            return nats_of_characters(parameters, units.astype(self._type), ends), firsts
-        return np.zeros(len(units)), firsts
-
-    @property
-    def _type(self) -> np.dtype[np.unsignedinteger]:
-        """The smallest type of tokens, one for unknown characters among them."""
-        return np.min_scalar_type(self._unknown)
-
-    def _sums(self, batch: Batch, tokens: NDArray[np.int32], nats: Floats) -> Scored:
+    def _sums(self, batch: Batch, tokens: Tokens, nats: Floats) -> Scored:
         from flows.text import unit_kernels as kernels
 
         rows, count = batch.rows, len(batch.rows)
@@ -162,7 +152,7 @@ class Scorer:
         return skipped
 
 
-def _token_table(vocabulary: Vocabulary) -> NDArray[np.int32]:
+def _token_table(vocabulary: Vocabulary) -> Tokens:
     """The token of each character, or byte; for an unknown one the number after the last."""
     table = np.full(code_points, len(vocabulary), np.int32)
     table[vocabulary.code_points] = np.arange(len(vocabulary))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Executor
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import cloudpickle  # type: ignore[import-untyped]
 from distributed import Client, KilledWorker, wait
-from distributed.client import Future, FutureCancelledError
+from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError
 from prefect import State, Task
 from prefect.client.orchestration import get_client
@@ -26,7 +26,7 @@ from flows.exceptions import EngineLost, EngineUnavailable
 from flows.runtime.engines.dask_checks import check_cluster
 from flows.runtime.engines.dask_piece import run_piece
 from flows.runtime.engines.places import check_engine_allowed, check_reach
-from flows.runtime.engines.workers import Outcome, Piece, Workers
+from flows.runtime.engines.workers import Outcome, Piece, Waiting, Workers
 from flows.runtime.interruption import while_cancelling
 
 connect_seconds = 8
@@ -82,6 +82,7 @@ class DaskWorkers(Workers):
     ) -> None:
         self._client, self._address, self._stores = client, address, tuple(stores)
         self._checked: set[str] = set()  # addresses of workers
+        self._is_lost = False
         # Prefect's runner makes it anew for each task, which takes most of the time of a submission.
         self._context = cloudpickle.dumps(serialize_context())
         self._check()
@@ -90,7 +91,7 @@ class DaskWorkers(Workers):
     def _check(self) -> None:
         """Check the workers that have come since the last time."""
         if self._client.status != "running":
-            raise EngineLost(_lost(self._address))
+            raise self._gone()
         self._checked |= check_cluster(self._client, self._address, self._stores, self._checked)
 
     def _submit(self, task: Task[..., Any], piece: Piece) -> tuple[Any, PrefectFuture[Any]]:
@@ -123,17 +124,22 @@ class DaskWorkers(Workers):
             return Outcome(piece, None, EngineLost(message))
         except lost as error:
             _set_crashed(task, piece, submitted.task_run_id, _lost(self._address))
-            raise EngineLost(_lost(self._address)) from error
+            raise self._gone() from error
 
-    def _end(self, waiting: Iterable[Any]) -> None:
+    def _gone(self) -> EngineLost:
+        self._is_lost = True
+        return EngineLost(_lost(self._address))
+
+    def _end(self, task: Task[..., Any], waiting: Waiting) -> None:
         """Cancel what no worker has begun; the others see that the flow run is being cancelled."""
-        left: list[Future] = list(waiting)
-        if self._client.status == "running":
-            with suppress(*lost, OSError), while_cancelling():
-                begun = {key for keys in self._client.processing().values() for key in keys}
-                self._client.cancel([each for each in left if each.key not in begun], force=True)
-                with self._client.as_current():
-                    wait([each for each in left if each.key in begun], timeout=last_seconds)
+        if self._is_lost:
+            for piece, submitted in waiting.values():
+                _set_crashed(task, piece, submitted.task_run_id, _lost(self._address))
+            return
+        with suppress(*lost, OSError), while_cancelling(), self._client.as_current():
+            begun = {key for keys in self._client.processing().values() for key in keys}
+            self._client.cancel([each for each in waiting if each.key not in begun], force=True)
+            wait([each for each in waiting if each.key in begun], timeout=last_seconds)
 
 
 def _set_crashed(task: Task[..., Any], piece: Piece, task_run_id: UUID, message: str) -> None:

@@ -35,6 +35,9 @@ class Outcome(NamedTuple):
     error: BaseException | None
 
 
+Waiting = dict[Any, tuple[Piece, PrefectFuture[Any]]]  # by futures that call back
+
+
 class Workers:
     """Threads of this process, behind Prefect's task runner; the base of other engines."""
 
@@ -50,7 +53,7 @@ class Workers:
         cancelled: pieces in progress have ended by then, as on any other end.
         """
         ended: SimpleQueue[Any] = SimpleQueue()
-        waiting: dict[Any, tuple[Piece, PrefectFuture[Any]]] = {}
+        waiting: Waiting = {}
         left = iter(pieces)
         with stopped_together() as stop:
             try:
@@ -64,7 +67,7 @@ class Workers:
                     yield self._outcome(task, *waiting.pop(self._next(ended)))
             except BaseException:
                 stop()
-                self._end(waiting)
+                self._end(task, waiting)
                 raise
 
     def _submit(self, task: Task[..., Any], piece: Piece) -> tuple[Any, PrefectFuture[Any]]:
@@ -87,7 +90,7 @@ class Workers:
     def _check(self) -> None:
         """Find out whether the workers are still there; threads are."""
 
-    def _end(self, waiting: Iterable[Any]) -> None:
+    def _end(self, task: Task[..., Any], waiting: Waiting) -> None:  # noqa: ARG002 - as below
         """Cancel the futures that have not begun, and wait for the others."""
         wait([future for future in waiting if not future.cancel()])
 
