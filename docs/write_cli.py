@@ -121,6 +121,7 @@ def values(schema: dict[str, Any]) -> str:
     if choices := schema.get("enum"):
         return " or ".join(f"`{choice}`" for choice in choices)
     kinds = {"string": "text", "integer": "whole number", "number": "number", "boolean": "flag"}
+    kinds["object"] = "JSON"
     if "anyOf" in schema:
         first = next(option for option in schema["anyOf"] if option["type"] != "null")
         several = any(option["type"] == "array" for option in schema["anyOf"])

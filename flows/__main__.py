@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 program = "rnn-retraining"
 flow_names = (
-    *("retrain", "fleet", "ingest", "train", "report", "score", "watch", "registry", "retention"),
+    *("retrain", "fleet", "sweep", "ingest", "train", "report", "score", "watch", "registry"),
+    "retention",
 )
 
 

@@ -21,12 +21,15 @@ from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.retention_plan import plan_retention
+from flows.lifecycle.sweeps.cells import cells_of
+from flows.lifecycle.sweeps.plan import estimate_sweep, iterations_left, plan_cells
 from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import EvaluationOptions, SamplingOptions
 from flows.reporting.samples.grid import Grid
 from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
+from flows.runtime.engines.choice import thread_count
 from flows.runtime.secrets import filesystem_options
 from flows.runtime.server import server_url
 from flows.storage import datasets
@@ -40,6 +43,7 @@ from flows.storage.versions import Finding
 from rnncore import RoundOptions
 
 Lines = dict[str, str]
+shown_cells = 10
 
 
 class Plan(FlowResult):
@@ -190,6 +194,10 @@ def gates(request: Request) -> Lines:
     """What the gates find in the text; one that fails is refused here too."""
     if request.work.is_done:
         return {"gates": "not asked, since the work is done"}
+    return _gates(request)
+
+
+def _gates(request: Request) -> Lines:
     most = request.training.evaluation.maximum_characters
     champion = Registry(request.store, request["model"]).champion()
     found: tuple[Finding, ...] = ()
@@ -200,6 +208,27 @@ def gates(request: Request) -> Lines:
         )
     refuse_failed(found)
     return {"gates": "; ".join(finding.sentence for finding in found) or "nothing found"}
+
+
+def sweep(request: Request) -> Lines:
+    """The cells, how much of them is done, and what is left; what the gates find in the text."""
+    options = request["sweep"]
+    text = request.corpus.dataset(request.text)  # encoded, since a tail has no digests before
+    planned = plan_cells(request.store, text, cells_of(request.training, options), options)
+    left = iterations_left(request.store, planned)
+    found = estimate_sweep(
+        request.store, text, planned, options.factor, thread_count(request["engine"]) or 1
+    )
+    return {
+        "cells": f"{len(planned):,}, of {len({one.work.run.run_id for one in planned}):,} runs: "
+        + "; ".join(one.cell.name for one in planned[:shown_cells])
+        + ("; …" if len(planned) > shown_cells else ""),
+        "rungs": " ".join(f"{goal:,}" for goal in planned[0].goals)
+        + f" iterations of the first cell; one in {options.factor} goes on",
+        "left": f"{sum(left):,} iterations at most, {left.count(0):,} cells are done",
+        **_gates(request),
+        **_resources(request, found),
+    }
 
 
 def decision(request: Request) -> Lines:

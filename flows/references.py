@@ -151,6 +151,52 @@ class ScoreRef(Reference):
     worst: tuple[SurprisingRef, ...]
 
 
+class CellRef(Reference):
+    """A cell of a sweep: a run, and the iterations at which its rungs end."""
+
+    number: int  # from 1
+    options: dict[str, bool | int | float | str | None]  # those that vary, by dotted name
+    training: dict[str, bool | int | float | str | None]  # all, and the seed
+    work: WorkRef
+    goals: tuple[int, ...]  # iterations
+
+
+class SweepRef(Reference):
+    """The cells of a sweep, and how the best of them is found."""
+
+    sweep_id: str
+    cells: tuple[CellRef, ...]
+    factor: int  # one cell in so many goes on
+
+    @property
+    def runs(self) -> dict[str, CellRef]:
+        """The first cell of each run, by the run's name: some cells may be the same run."""
+        found: dict[str, CellRef] = {}
+        for cell in self.cells:
+            found.setdefault(cell.work.run.run_id, cell)
+        return found
+
+
+class RungRef(Reference):
+    """A run at the end of a rung of a sweep, or why it failed there."""
+
+    run_id: str
+    rung: int  # from 1
+    iteration: int | None = None
+    digest: str | None = None  # of the checkpoint
+    bits: float | None = None  # per character, on the held-out blocks of even digest
+    trained: int = 0  # iterations, just now
+    goes_on: bool = False  # to the next rung
+    error: str | None = None
+
+
+class SweepTableRef(Reference):
+    """The file of a sweep in a store."""
+
+    url: str
+    rows: int
+
+
 class RetainedRef(Reference):
     """What retention removed of a model."""
 

@@ -12,9 +12,11 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 from pydantic import Field, ValidationError, create_model
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from flows.command_line.lists import listed
 from flows.command_line.output import standard_output
 from flows.exceptions import CorpusError, StoreError
 from flows.parameters.given import addresses, first_wrong, texts
@@ -128,7 +130,12 @@ def parse_form(form: Form, arguments: Sequence[str], prog: str | None = None) ->
     model = create_model(form.name, __base__=Command, __doc__=about, **fields)
     corpora, others = _take_out("corpus", arguments) if "corpus" in fields else ([], arguments)
     given: dict[str, Any] = {"corpus": addresses(corpora)} if corpora else {}
-    primings, others = _take_out(priming, list(_with_sections(others, hints)))
+    others = list(_with_sections(others, hints))
+    if "sweep" in fields:
+        lists, others = listed(others, {name: _fields_of(hint) for name, hint in hints.items()})
+        if lists:
+            given["sweep"] = {"options": lists}
+    primings, others = _take_out(priming, others)
     if primings and "sampling" in fields:
         given["sampling"] = {"priming": texts(primings)}
     # pydantic-settings takes the arguments by names that a created model's type does not show
@@ -158,7 +165,7 @@ def _take_out(option: str, arguments: Sequence[str]) -> tuple[list[str], list[st
 
 def _with_sections(arguments: Iterable[str], hints: Mapping[str, Any]) -> Iterator[str]:
     """Arguments, `--epochs` as `--training.epochs` where only one group has such an option."""
-    groups = {name: getattr(_bare_type(hint), "model_fields", {}) for name, hint in hints.items()}
+    groups = {name: _fields_of(hint) for name, hint in hints.items()}
     counted = Counter(field for fields in groups.values() for field in fields)
     full = {
         field: f"{group}.{field}"
@@ -191,7 +198,7 @@ def _with_flags(arguments: Iterable[str], flags: Collection[str]) -> Iterator[st
 
 def _flags(hints: Mapping[str, Any]) -> set[str]:
     """The options that are true or false."""
-    groups = {name: getattr(_bare_type(hint), "model_fields", {}) for name, hint in hints.items()}
+    groups = {name: _fields_of(hint) for name, hint in hints.items()}
     inner = {
         f"{group}.{name}"
         for group, fields in groups.items()
@@ -205,6 +212,11 @@ def _flags(hints: Mapping[str, Any]) -> set[str]:
 def _bare_type(hint: Any) -> Any:
     """The type below what a parameter's type is annotated with."""
     return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _fields_of(hint: Any) -> dict[str, FieldInfo]:
+    """The options of a group, by name; none of what is no group."""
+    return getattr(_bare_type(hint), "model_fields", {})
 
 
 def _with_all_lines(arguments: Iterable[str]) -> Iterator[str]:

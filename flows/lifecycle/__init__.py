@@ -22,6 +22,7 @@ __all__ = [  # modules: each is imported by its name
     "schedule",
     "slices",
     "start",
+    "sweeps",
     "tidying",
     "verdict",
     "work",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,59 +13,82 @@ from flows.lifecycle.schedule import Schedule
 from flows.storage.checkpoints import CheckpointRecord, EvaluationRecord
 from flows.storage.damage import warn
 from flows.storage.open_run import OpenRun
+from flows.storage.payload import Payload
 from flows.storage.registry import Registry
-from flows.text import TokenArray, Vocabulary
+from flows.text import Blocks, Half, TokenArray, half_of
 from rnncore import Parameters, bits_per_character
 
+Evaluate = Callable[[OpenRun, str, int], EvaluationRecord]
 by_blocks = "blocks"  # the rule: each block is read from a hidden state of zeros
-Measure = Callable[[OpenRun, str, int], EvaluationRecord]
+# The same, of the blocks of even or odd digest alone: a sweep selects on one half, and is judged on
+# the other.
+rule_of_half: dict[Half, str] = {"even": "blocks-even", "odd": "blocks-odd"}
 shortest_training_sample = 100_000  # characters of the training text, or all where it has fewer
 
 
-def evaluate(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
-    """Bits per character on at most `most` of the held-out text, and on as much of the training
-    text; done once.
-
-    Where a decision about the checkpoint was made by an earlier rule, that rule stays with it.
+def evaluate(opened: OpenRun, digest: str, most: int, half: Half | None = None) -> EvaluationRecord:
+    """Bits per character on at most `most` of the held-out text, or of a half of its blocks, and on
+    as much of the training text; done once.
     """
-    rule, characters = _asked(opened, digest, most)
-    if known := opened.log.evaluation(digest, rule, characters):
+    text = text_to_read(opened, digest, most, half)
+    if known := opened.log.evaluation(digest, text.rule, text.characters):
         return known
     record = opened.log.record(digest)
-    state, vocabulary = opened.log.read(record)
-    training, held_out, block_ends = opened.split_for(vocabulary)
-    read = held_out[:] if characters is None else None
-    if read is None:
-        read, block_ends = _chosen(opened, vocabulary, most)
-    sample = training[: max(len(read), shortest_training_sample)]
-    pieces = [len(sample)] if rule is None else None
-    parameters = state.parameters
-    return opened.log.add_evaluation(
-        EvaluationRecord(
-            iteration=record.iteration,
-            digest=digest,
-            train_bits_per_character=bits_per_character(parameters, sample, pieces),
-            held_out_bits_per_character=held_out_bits(parameters, read, block_ends, rule),
-            rule=rule,
-            characters=characters,
-        )
-    )
+    measured = measure(opened, digest, opened.log.read(record), text)
+    return opened.log.add_evaluation(measured)
 
 
 def known_evaluation(opened: OpenRun, digest: str, most: int) -> EvaluationRecord:
     """As `evaluate`, but nothing is measured: `UnknownObject` where that is left to do."""
-    if known := opened.log.evaluation(digest, *_asked(opened, digest, most)):
+    text = text_to_read(opened, digest, most, None)
+    if known := opened.log.evaluation(digest, text.rule, text.characters):
         return known
     raise UnknownObject(f"checkpoint {digest} of run {opened.run_id} was not evaluated yet")
 
 
-def _asked(opened: OpenRun, digest: str, most: int) -> tuple[str | None, int | None]:
-    """The rule of an evaluation, and the characters to read; None for all."""
-    decided = Registry(opened.store, opened.model).history().standing(opened.run_id, digest)
-    rule = decided.version.rule if decided else by_blocks
-    if rule is not None and opened.division.held_out.characters > most:
-        return rule, opened.division.held_out.smallest(most).characters
-    return rule, None
+class ReadText(NamedTuple):
+    """The held-out text that an evaluation reads, and the name of the rule."""
+
+    rule: str | None
+    blocks: Blocks
+    characters: int | None  # as in the record: None for all that the rule reads
+
+
+def text_to_read(opened: OpenRun, digest: str, most: int, half: Half | None) -> ReadText:
+    """What is read to evaluate a checkpoint.
+
+    Where a decision about it was made by an earlier rule, that rule stays with it. Decisions on a half
+    of the text decide nothing about evaluations of all of it.
+    """
+    held_out, rule = opened.division.held_out, by_blocks
+    if half is not None:
+        held_out, rule = half_of(held_out, half), rule_of_half[half]
+    else:
+        decided = Registry(opened.store, opened.model).history().standing(opened.run_id, digest)
+        if decided and decided.version.rule is None:
+            return ReadText(None, held_out, None)
+    if held_out.characters <= most:
+        return ReadText(rule, held_out, None)
+    chosen = held_out.smallest(most)
+    return ReadText(rule, chosen, chosen.characters)
+
+
+def measure(opened: OpenRun, digest: str, payload: Payload, text: ReadText) -> EvaluationRecord:
+    """The evaluation of a training state on a text; nothing is recorded."""
+    state, vocabulary = payload
+    training = opened.split_for(vocabulary).training
+    read = text.blocks.ranges(vocabulary.places_of(text.blocks.vocabulary))[:]
+    sample = training[: max(len(read), shortest_training_sample)]
+    pieces = [len(sample)] if text.rule is None else None
+    bits = held_out_bits(state.parameters, read, text.blocks.ends, text.rule)
+    return EvaluationRecord(
+        iteration=state.iteration,
+        digest=digest,
+        train_bits_per_character=bits_per_character(state.parameters, sample, pieces),
+        held_out_bits_per_character=bits,
+        rule=text.rule,
+        characters=text.characters,
+    )
 
 
 def held_out_bits(
@@ -81,14 +105,14 @@ def held_out_bits(
 
 
 def best_checkpoint(
-    opened: OpenRun, schedule: Schedule, most: int, measure: Measure = evaluate
+    opened: OpenRun, schedule: Schedule, most: int, by: Evaluate = evaluate
 ) -> CheckpointRecord:
     """The checkpoint to judge: of those evaluated on schedule, and the last, the intact one
     that predicts at most `most` of the held-out text best; where nothing is held out, the last.
     """
     records = {record.iteration: record for record in opened.log.records()}
     last = max(records)
-    bits = evaluate_all(opened, {*schedule.evaluations(last), last}, most, measure)
+    bits = evaluate_all(opened, {*schedule.evaluations(last), last}, most, by)
     for iteration in sorted(bits, key=lambda iteration: (bits[iteration], -iteration)):
         try:
             opened.log.read(records[iteration])
@@ -100,7 +124,7 @@ def best_checkpoint(
 
 
 def evaluate_all(
-    opened: OpenRun, iterations: Collection[int], most: int, measure: Measure = evaluate
+    opened: OpenRun, iterations: Collection[int], most: int, by: Evaluate = evaluate
 ) -> dict[int, float]:
     """Held-out bits per character of the checkpoints at some iterations that are there.
 
@@ -111,7 +135,7 @@ def evaluate_all(
         if record.iteration not in iterations or record.digest in retired:
             continue
         try:
-            measured = measure(opened, record.digest, most)
+            measured = by(opened, record.digest, most)
         except DamagedObject as error:
             warn(error, "not evaluated")
             continue
@@ -152,12 +176,3 @@ def _by_text(evaluations: Sequence[EvaluationRecord]) -> dict[int | None, dict[s
             bits = found.setdefault(one.characters, {})
             bits.setdefault(one.digest, one.held_out_bits_per_character)
     return found
-
-
-def _chosen(
-    opened: OpenRun, vocabulary: Vocabulary, most: int
-) -> tuple[TokenArray, NDArray[np.int64]]:
-    """The blocks of the held-out text that are read, in tokens of a vocabulary, and their ends."""
-    blocks = opened.division.held_out.smallest(most)
-    places = vocabulary.places_of(blocks.vocabulary)
-    return places[blocks.joined()], blocks.ends

@@ -23,6 +23,7 @@ from flows.storage.open_run import OpenRun
 from flows.storage.payload import Payload
 from flows.storage.registry import Champion, Decision, Registry
 from flows.storage.versions import Comparison, Copied, Finding, History, Version
+from flows.text import Blocks, Half, half_of
 from flows.text.copying import copied_shares
 
 copied_lengths = (10, 20, 40)  # characters; at 10 much of a language is the same anywhere
@@ -39,6 +40,12 @@ class Judging(BaseModel):
     options: PromotionOptions
     most: int  # characters of held-out text to read
     kept_versions: int  # that a rollback can go to
+    best_of: int | None = None  # runs, of which the blocks of even digest chose this one
+
+    @property
+    def half(self) -> Half | None:
+        """The blocks to decide on: those that chose nothing; None for all."""
+        return None if self.best_of is None else "odd"
 
 
 class Case(NamedTuple):
@@ -65,9 +72,14 @@ class Case(NamedTuple):
         samples: Sequence[str] = (),
     ) -> Case:
         """The case of a checkpoint of a run."""
-        measured = evaluate(opened, digest, judging.most)
+        measured = evaluate(opened, digest, judging.most, judging.half)
         payload = opened.log.read(opened.log.record(digest))
         return cls(opened, measured, payload, corpus, goal, judging, findings, samples)
+
+    def held_out(self, run: OpenRun) -> Blocks:
+        """The held-out text of a run, as far as the decision is made on it."""
+        blocks = run.division.held_out
+        return blocks if self.judging.half is None else half_of(blocks, self.judging.half)
 
 
 def promote_or_reject(case: Case) -> Decision:
@@ -94,7 +106,7 @@ def judge(case: Case, history: History, champion: Champion | None) -> Version:
     new = next((found for found in comparisons if found.text == "new"), None)
     return Version(
         decision="promoted" if verdict.promoted else "rejected",
-        reason=verdict.reason,
+        reason="; ".join([verdict.reason, *_selection(case.judging)]),
         run_id=opened.run_id,
         iteration=measured.iteration,
         digest=measured.digest,
@@ -102,6 +114,7 @@ def judge(case: Case, history: History, champion: Champion | None) -> Version:
         champion=champion.number if champion else None,
         champion_bits_per_character=new.other_bits_per_character if new else None,
         rule=measured.rule,
+        best_of=case.judging.best_of,
         judge_on=case.judging.options.judge_on,
         comparisons=comparisons,
         lost_bits=_lost_bits(champion, comparisons),
@@ -122,7 +135,8 @@ def _alone(case: Case) -> Verdict:
     if (own := case.measured.held_out_bits_per_character) is None:
         return Verdict(promoted=True, reason="no text is held out, so nothing was compared")
     state, vocabulary = case.payload
-    held_out = case.opened.split_for(vocabulary).held_out
+    blocks = case.held_out(case.opened)
+    held_out = blocks.ranges(vocabulary.places_of(blocks.vocabulary))
     counts = np.zeros(len(vocabulary), np.int64)
     for start in range(0, len(held_out), at_once):
         counts += np.bincount(held_out[start : start + at_once], minlength=len(vocabulary))
@@ -145,14 +159,14 @@ def _comparisons(case: Case, history: History, champion: Champion) -> list[Compa
     reigning = _run_of(opened, champion)
     theirs = Side(champion.payload, reigning.division.training.digests if reigning else nothing)
     rest = case.judging.most, opened.run.seed
-    found = [compare("new", champion.number, opened.division.held_out, mine, theirs, *rest)]
+    found = [compare("new", champion.number, case.held_out(opened), mine, theirs, *rest)]
     if reigning:
-        texts = reigning.division.held_out
+        texts = case.held_out(reigning)
         found.append(compare("champion", champion.number, texts, mine, theirs, *rest))
     oldest = _oldest(case, history)
     if oldest and oldest.number != champion.number and (run := _run_of(opened, oldest)):
         side = Side(oldest.payload, run.division.training.digests)
-        found.append(compare("oldest", oldest.number, run.division.held_out, mine, side, *rest))
+        found.append(compare("oldest", oldest.number, case.held_out(run), mine, side, *rest))
     return [comparison for comparison in found if comparison]
 
 
@@ -184,6 +198,14 @@ def _run_of(opened: OpenRun, version: Champion) -> OpenRun | None:
         warn(DamagedObject(f"the text of version {version.number}", str(error)), "not compared on")
         return None
     return run
+
+
+def _selection(judging: Judging) -> list[str]:
+    """How the checkpoint was selected, in words, where it was."""
+    if judging.best_of is None:
+        return []
+    chosen = f"the best of {judging.best_of} runs by the held-out blocks of even digest"
+    return [f"{chosen}, measured here on those of odd digest"]
 
 
 def _notes(case: Case, champion: Champion, comparisons: Sequence[Comparison]) -> list[str]:

@@ -27,6 +27,7 @@ from flows.parameters.flow_parameters import (
     Seed,
     SingleWriter,
     StoreUrl,
+    Sweep,
     Training,
     VersionNumber,
     WhenBusy,
@@ -45,6 +46,7 @@ from flows.parameters.sections import (
     RetentionOptions,
     TrainingOptions,
 )
+from flows.parameters.sweeping import SweepOptions
 
 __all__ = [
     "CheckpointDigest",
@@ -83,6 +85,8 @@ __all__ = [
     "Seed",
     "SingleWriter",
     "StoreUrl",
+    "Sweep",
+    "SweepOptions",
     "Training",
     "TrainingOptions",
     "VersionNumber",

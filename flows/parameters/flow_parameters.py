@@ -19,6 +19,7 @@ from flows.parameters.sections import (
     RetentionOptions,
     TrainingOptions,
 )
+from flows.parameters.sweeping import SweepOptions
 from flows.storage.url_pattern import address_pattern, query_names
 
 longest_address = 4096  # characters, as of a path
@@ -234,6 +235,11 @@ Scoring = Annotated[
     ScoringOptions,
     described("Scoring", "What a row of the scores is, and which rows are surprising"),
     Default(ScoringOptions()),
+]
+Sweep = Annotated[
+    SweepOptions,
+    described("Sweep", "Which cells are trained, and how the best of them is found"),
+    Default(SweepOptions()),
 ]
 Promotion = Annotated[
     PromotionOptions,

@@ -63,8 +63,8 @@ class CheckpointRecord(BaseModel):
 class EvaluationRecord(BaseModel):
     """How well a checkpoint predicts text, in the log, by one rule of reading it.
 
-    The rule "blocks" reads each block from a hidden state of zeros; None, as in records of before,
-    reads the whole text as one.
+    The rule "blocks" reads each block from a hidden state of zeros, "blocks-even" and "blocks-odd"
+    only those of even or odd digest; None, as in records of before, reads the whole text as one.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 temporary_prefix = ".tmp-"  # of files that are being written
 derived_folder = "reports/pages"  # pages are drawn from the store, and replaced whole
 training_folder = "reports/training"  # as are tables of the logs
-derived_folders = derived_folder, training_folder
+sweep_folder = "reports/sweeps"  # as are tables of sweeps
+derived_folders = derived_folder, training_folder, sweep_folder
 _random = "[0-9a-f]{16}"
 _temporary = re.compile(re.escape(temporary_prefix) + _random)
 _probe = re.compile(f"probe-{_random}")

@@ -70,6 +70,7 @@ class Version(BaseModel):
     champion: int | None  # number of the version that it was measured against
     champion_bits_per_character: float | None  # of that, on the same text
     rule: str | None = None  # by which both were measured, as in `EvaluationRecord`
+    best_of: int | None = None  # runs of a sweep, which the other half of the text compared
     order: Order | None = None  # among the model's runs and decisions
     champion_now: int | None = None  # number of the champion after this decision
     to_version: int | None = None  # of a rollback

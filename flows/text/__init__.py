@@ -4,7 +4,7 @@ from flows.text.blocks import Blocks, BlockTable
 from flows.text.chunks import chunks_of
 from flows.text.decoding import Problems, to_utf8
 from flows.text.encoding import Encoder
-from flows.text.held_out import Division, Split, SplitMethod, divide, split
+from flows.text.held_out import Division, Half, Split, SplitMethod, divide, half_of, split
 from flows.text.kinds import check_is_text
 from flows.text.scanning import ScannedFile, Scanner
 from flows.text.vocabulary import TokenArray, Unit, Vocabulary
@@ -14,6 +14,7 @@ __all__ = [
     "Blocks",
     "Division",
     "Encoder",
+    "Half",
     "Problems",
     "ScannedFile",
     "Scanner",
@@ -25,6 +26,7 @@ __all__ = [
     "check_is_text",
     "chunks_of",
     "divide",
+    "half_of",
     "split",
     "to_utf8",
 ]

@@ -14,6 +14,7 @@ from rnncore import TokenRanges
 
 largest = 2.0**64  # more than the first eight bytes of a SHA-256: as a fraction of it, in [0, 1)
 SplitMethod = Literal["content", "chunks", "tail"]
+Half = Literal["even", "odd"]
 
 
 class Division(NamedTuple):
@@ -43,6 +44,11 @@ def divide(blocks: Blocks, share: float, method: SplitMethod) -> Division:
         return _divide_at(blocks, blocks.characters - round(blocks.characters * share))
     chosen = _choose(blocks.digests, share)
     return Division(blocks.select(~chosen), blocks.select(chosen))
+
+
+def half_of(blocks: Blocks, half: Half) -> Blocks:
+    """The blocks whose digest, as a number, is even, or those whose it is odd."""
+    return blocks.select(blocks.digests % np.uint64(2) == (half == "odd"))
 
 
 def split(

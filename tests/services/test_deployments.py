@@ -31,6 +31,7 @@ every_deployment = {
     "retrain/nightly",
     "retrain/on-corpus-change",
     "score/manual",
+    "sweep/manual",
     "train/manual",
     "watch/corpus",
 }
