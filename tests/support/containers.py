@@ -89,7 +89,7 @@ class Image:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
 
     def command(
