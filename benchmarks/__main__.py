@@ -13,6 +13,7 @@ start_again_without_slowing()  # before numpy is imported
 from benchmarks import (
     batches,
     copying,
+    fleet,
     growth,
     learning,
     many_files,
@@ -43,10 +44,14 @@ sentences = {"learning": learning, "orchestration": orchestration}
 
 
 def main(chosen: list[str]) -> None:
-    """Measure the chosen claims, or all and write README's table; `tune` is another table."""
+    """Measure the chosen claims, or all and write README's table; `tune` and `fleet` print others."""
     print(f"{machine()}\nBLAS: {blas_libraries()}\n")
     if chosen[:1] == ["tune"]:
         for line in tune.table(chosen[1:]):
+            print(line, flush=True)
+        return
+    if chosen[:1] == ["fleet"]:
+        for line in fleet.table(*map(int, chosen[1:2])):
             print(line, flush=True)
         return
     claims, said = measure_claims(chosen), measure_sentences(chosen)

@@ -99,7 +99,8 @@ class Compose:
         for name in [name for name in self._running if name.rpartition("-")[0] == service]:
             process = self._running.pop(name)
             for number in process_tree(process.pid):
-                os.kill(number, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # the first to die takes others with it
+                    os.kill(number, signal.SIGKILL)
             process.wait(timeout=60)
 
     def log(self, container: str) -> str:
