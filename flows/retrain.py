@@ -38,6 +38,7 @@ from flows.report_parts import draw_report
 from flows.reporting.samples.identity import week_of
 from flows.results import RetrainResult, answered_result, retrain_result, with_page
 from flows.runtime.decorators import flow
+from flows.runtime.engines import check_engine
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
@@ -103,6 +104,7 @@ def retrain(
     )
     most = evaluation.maximum_characters
     judging = Judging(options=promotion, most=most, kept_versions=retention.versions)
+    check_engine(engine, store)
     dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
     with suppress(StorageError):  # its task failed visibly; training does not need it
         if not (dataset.is_profiled or dataset.answered):

@@ -47,12 +47,14 @@ def dask_workers(address: str, stores: Sequence[str]) -> Iterator[Workers]:
 
 
 @contextmanager
-def dask_executor(address: str) -> Iterator[Executor]:
+def dask_executor(address: str, stores: Sequence[str]) -> Iterator[Executor]:
     """The same, for small pieces inside one task."""
     check_engine_allowed(address)
+    check_reach(address, stores)
     with _connecting(address):
         client = Client(address, timeout=connect_seconds, set_as_default=False)
     with client:
+        check_cluster(client, address, stores, set())
         try:
             yield client.get_executor(pure=False)
         except lost as error:
