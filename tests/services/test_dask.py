@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Cancelling
 
 from flows.exceptions import EngineLost, EngineUnavailable, OptionConflict
-from tests.support.dask_cluster import Cluster, running_cluster
+from tests.support.dask_cluster import Cluster, project, running_cluster
 from tests.support.engine_flow import pieces
 from tests.support.prefect_server import prefect_server  # noqa: F401 - a fixture
 
@@ -246,6 +246,26 @@ def test_other_versions_are_refused(tmp_path: Path) -> None:
             run(cluster.address, "refuse", [{"number": 0}])
     finally:
         cluster.stop_all()
+
+
+def test_a_scheduler_or_a_worker_without_this_project_is_refused(tmp_path: Path) -> None:
+    """In a sentence that names it, not where Dask reads the first piece."""
+    hidden = tmp_path / "hidden"
+    (hidden / "flows").mkdir(parents=True)
+    (hidden / "flows" / "__init__.py").write_text("raise ImportError('no flows here')\n")
+    for part in ("scheduler", "worker"):
+        (tmp_path / part).mkdir()
+        cluster = Cluster(tmp_path / part)
+        path = {"PYTHONPATH": str(hidden), "PYTHONSAFEPATH": "1"}
+        try:
+            cluster.start_scheduler(**path if part == "scheduler" else {})
+            cluster.start_worker("worker0", project, **path if part == "worker" else {})
+            with pytest.raises(
+                EngineUnavailable, match=f"the {part} .* cannot run this project's code"
+            ):
+                run(cluster.address, "refuse", [{"number": 0}])
+        finally:
+            cluster.stop_all()
 
 
 def test_a_worker_in_another_folder_is_refused_where_the_store_is_relative(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from flows.runtime.interruption import while_cancelling
 connect_seconds = 8
 last_seconds = 30  # for pieces in progress to write their checkpoints
 
-lost = (KilledWorker, CommClosedError, CancelledError, FutureCancelledError)
+lost = (CommClosedError, CancelledError, FutureCancelledError)
 
 
 @contextmanager
@@ -57,6 +57,8 @@ def dask_executor(address: str, stores: Sequence[str]) -> Iterator[Executor]:
         check_cluster(client, address, stores, set())
         try:
             yield client.get_executor(pure=False)
+        except KilledWorker as error:
+            raise EngineLost(_killed("a piece of the work", error)) from error
         except lost as error:
             raise EngineLost(_lost(address)) from error
 
@@ -74,6 +76,14 @@ def _connecting(address: str) -> Iterator[None]:
 
 def _lost(address: str) -> str:
     return f"the Dask scheduler at {address} has gone: start it, and run again to go on"
+
+
+def _killed(name: str, error: KilledWorker) -> str:
+    failures, worker = error.allowed_failures + 1, error.last_worker.address
+    return (
+        f"{name}: {failures} workers died while they ran it, the last one {worker}: look at its"
+        " memory and its log"
+    )
 
 
 class DaskWorkers(Workers):
@@ -117,11 +127,7 @@ class DaskWorkers(Workers):
         try:
             return super()._outcome(task, piece, submitted)
         except KilledWorker as error:
-            failures, worker = error.allowed_failures + 1, error.last_worker.address
-            message = (
-                f"{piece.name}: {failures} workers died while they ran it, the last one {worker}:"
-                " look at its memory and its log"
-            )
+            message = _killed(piece.name, error)
             _set_crashed(task, piece, submitted.task_run_id, message)
             return Outcome(piece, None, EngineLost(message))
         except lost as error:

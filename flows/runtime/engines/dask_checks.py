@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from prefect.settings import get_current_settings
 
 from flows.exceptions import EngineUnavailable
-from flows.runtime.engines.dask_piece import look_around
+from flows.runtime.engines.dask_piece import is_there, look_around
 from flows.runtime.engines.places import place_of
 from flows.storage.urls import public_url
 
@@ -29,6 +29,7 @@ def check_cluster(
     Prefect server, or does not see the stores.
     """
     if not checked:
+        _check_scheduler(client, address)
         _wait_for_worker(client, address)
         _check_versions(client.get_versions(packages=[*more_packages]), address)
     new = sorted(set(client.nthreads()) - checked)
@@ -41,6 +42,17 @@ def check_cluster(
         _check_server(worker, found, server)
         _check_stores(worker, found, stores)
     return set(new)
+
+
+def _check_scheduler(client: Client, address: str) -> None:
+    """Refuse a scheduler that could not read the pieces that it passes on."""
+    try:
+        client.run_on_scheduler(is_there)
+    except Exception as error:
+        raise EngineUnavailable(
+            f"the scheduler {address} cannot run this project's code ({error}): install the same"
+            " version there, and restart the scheduler"
+        ) from error
 
 
 def _wait_for_worker(client: Client, address: str) -> None:

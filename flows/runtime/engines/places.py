@@ -15,13 +15,14 @@ from flows.storage.urls import local_protocols, protocol_of
 allow_variable = "RNN_ENGINE_ALLOW"
 shared_variable = "RNN_SHARED_FOLDERS"
 
-Place = tuple[int, int, str]
+Place = tuple[int, str]
 
 
 def place_of(store: str) -> Place | None:
-    """What the folder of a local store is: device and number of the nearest that exists, the rest.
+    """What the folder of a local store is: the number of the nearest that exists, and the rest.
 
-    Two processes that find the same see the same folder. Another store is asked for, and is None.
+    Two processes that find the same see the same folder, also over a network: only the device has
+    another number on each machine. Another store is asked for, and is None.
     """
     opened = open_store(store)
     folder = opened.local_file("")
@@ -30,8 +31,7 @@ def place_of(store: str) -> Place | None:
         return None
     path = folder.absolute()
     existing = next(each for each in (path, *path.parents) if each.exists())
-    found = existing.stat()
-    return found.st_dev, found.st_ino, str(path.relative_to(existing))
+    return existing.stat().st_ino, str(path.relative_to(existing))
 
 
 def host_of(address: str) -> str:
