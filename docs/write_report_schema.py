@@ -1,4 +1,4 @@
-"""Write the tables of report-schema.md from the columns: `python docs/write_report_schema.py`."""
+"""Write the tables of columns in the docs from their definitions: `python docs/write_report_schema.py`."""
 
 # ruff: noqa: INP001 - a script, no package
 
@@ -7,21 +7,27 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from flows.storage import fleets
 from flows.storage.parquet_columns import Column
 from flows.storage.report_schema import samples, summaries
 
-page = Path(__file__).parent / "report-schema.md"
-tables = {"samples": samples, "summaries": summaries}
+folder = Path(__file__).parent
+pages: dict[str, dict[str, tuple[Column, ...]]] = {
+    "report-schema.md": {"samples": samples, "summaries": summaries},
+    "fleet.md": {"outcomes": fleets.columns},
+}
 
 
 def main() -> None:
-    """Write the page: the tables between their marks anew, the prose as it is."""
-    page.write_text(text(page.read_text(encoding="utf-8")), encoding="utf-8")
+    """Write the pages: the tables between their marks anew, the prose as it is."""
+    for page in pages:
+        file = folder / page
+        file.write_text(text(file.read_text(encoding="utf-8"), page), encoding="utf-8")
 
 
-def text(before: str) -> str:
-    """The page with the tables of now."""
-    for name, columns in tables.items():
+def text(before: str, page: str = "report-schema.md") -> str:
+    """A page with the tables of now."""
+    for name, columns in pages[page].items():
         mark = re.compile(f"(<!-- {name} -->\n).*?(<!-- end -->\n)", re.DOTALL)
         before, count = mark.subn(rf"\1{table(columns)}\2", before)
         if count != 1:

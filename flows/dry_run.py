@@ -21,15 +21,13 @@ from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.retention_plan import plan_retention
-from flows.lifecycle.sweeps.cells import cells_of
-from flows.lifecycle.sweeps.plan import estimate_sweep, iterations_left, plan_cells
 from flows.lifecycle.tidying import plan_tidying
 from flows.lifecycle.work import Work, find_work
 from flows.parameters import EvaluationOptions, SamplingOptions
 from flows.reporting.samples.grid import Grid
+from flows.reporting.samples.identity import week_of
 from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
-from flows.runtime.engines.choice import thread_count
 from flows.runtime.secrets import filesystem_options
 from flows.runtime.server import server_url
 from flows.storage import datasets
@@ -43,7 +41,6 @@ from flows.storage.versions import Finding
 from rnncore import RoundOptions
 
 Lines = dict[str, str]
-shown_cells = 10
 
 
 class Plan(FlowResult):
@@ -194,10 +191,11 @@ def gates(request: Request) -> Lines:
     """What the gates find in the text; one that fails is refused here too."""
     if request.work.is_done:
         return {"gates": "not asked, since the work is done"}
-    return _gates(request)
+    return found_by_gates(request)
 
 
-def _gates(request: Request) -> Lines:
+def found_by_gates(request: Request) -> Lines:
+    """What the gates find, whether or not there is anything to train."""
     most = request.training.evaluation.maximum_characters
     champion = Registry(request.store, request["model"]).champion()
     found: tuple[Finding, ...] = ()
@@ -208,27 +206,6 @@ def _gates(request: Request) -> Lines:
         )
     refuse_failed(found)
     return {"gates": "; ".join(finding.sentence for finding in found) or "nothing found"}
-
-
-def sweep(request: Request) -> Lines:
-    """The cells, how much of them is done, and what is left; what the gates find in the text."""
-    options = request["sweep"]
-    text = request.corpus.dataset(request.text)  # encoded, since a tail has no digests before
-    planned = plan_cells(request.store, text, cells_of(request.training, options), options)
-    left = iterations_left(request.store, planned)
-    found = estimate_sweep(
-        request.store, text, planned, options.factor, thread_count(request["engine"]) or 1
-    )
-    return {
-        "cells": f"{len(planned):,}, of {len({one.work.run.run_id for one in planned}):,} runs: "
-        + "; ".join(one.cell.name for one in planned[:shown_cells])
-        + ("; …" if len(planned) > shown_cells else ""),
-        "rungs": " ".join(f"{goal:,}" for goal in planned[0].goals)
-        + f" iterations of the first cell; one in {options.factor} goes on",
-        "left": f"{sum(left):,} iterations at most, {left.count(0):,} cells are done",
-        **_gates(request),
-        **_resources(request, found),
-    }
 
 
 def decision(request: Request) -> Lines:
@@ -274,7 +251,7 @@ def score(request: Request) -> Lines:
             "text": text,
             "scores": f"{opened.score_id}, from {source}: {state}",
             "threshold": bound,
-            **_resources(request, opened.estimate()),
+            **checked(request, opened.estimate()),
         }
 
 
@@ -307,17 +284,28 @@ def resources(request: Request) -> Lines:
     """What storing the corpus, training and sampling take, beside the limits."""
     wanted = request.training if "training" in request.parameters else None
     work = request.work if wanted else None
-    return _resources(request, estimate(request.store, request.text, wanted, work))
+    return checked(request, estimate(request.store, request.text, wanted, work))
 
 
 def resources_of_report(request: Request) -> Lines:
-    """What sampling a checkpoint takes, beside the limits."""
-    selected = request.selected
+    """What sampling a checkpoint takes, beside the limits, and in how many pieces it is drawn."""
+    from flows.lifecycle.report_pieces import pieces_of  # pyarrow takes 40 MB
+    from flows.reporting.samples.writing import Report
+
+    selected, sampling = request.selected, request["sampling"]
     opened = OpenRun(request.store, request["model"], selected.run_id)
-    return _resources(request, estimate_report(opened, selected.record, request["sampling"]))
+    lines = checked(request, estimate_report(opened, selected.record, sampling))
+    report = Report(opened, selected.record.digest, sampling, week_of(sampling))
+    if len(pieces := pieces_of(report)) > 1:
+        files = sum(map(len, pieces))
+        lines["parts"] = (
+            f"{files:,} files to draw, in {len(pieces):,} pieces on {request['engine']}"
+        )
+    return lines
 
 
-def _resources(request: Request, found: Estimate) -> Lines:
+def checked(request: Request, found: Estimate) -> Lines:
+    """An estimate beside the limits, which it must not exceed."""
     limits = limits_of(request.store)
     limits.check(found)
     return {"estimate": limits.describe(found)}

@@ -21,6 +21,7 @@ FlowError
 ├── GateFailed              the text is not like the champion's, so nothing was trained
 ├── BadModels               a table of models that cannot be used
 ├── ModelFailed             one model of a fleet was not retrained; the others go on
+│   └── ModelDelayed        the same, since Prefect's server did not answer (transient)
 ├── FleetFailed             fewer models of a fleet were retrained than was asked for
 ├── OptionConflict          options that do not go together, or one that is missing
 ├── LimitExceeded           a request that takes more memory, disk, files or time than there is
@@ -31,9 +32,10 @@ FlowError
 
 from flows.visible import visible
 from rnncore import RnncoreError
+from rnncore.exceptions import Travelling
 
 
-class ExpectedError(Exception):
+class ExpectedError(Travelling):
     """Base of all: names of files, replies of servers and records cannot hide in its message."""
 
     def __init__(self, message: str = "") -> None:
@@ -149,6 +151,10 @@ class ModelFailed(FlowError):
 
     flow_run_id: str | None = None  # of its retraining
     seconds = 0.0  # that it took
+
+
+class ModelDelayed(ModelFailed, TransientError):
+    """One model of a fleet was not retrained, since Prefect's server did not answer."""
 
 
 class FleetFailed(FlowError):

@@ -77,7 +77,7 @@ def fleet_result(outcomes: Sequence[OutcomeRef], seconds: float, url: str) -> Fl
         models=len(outcomes),
         **{word: counts[word] for word in (*succeeded, "failed", "cancelled")},
         warned=sum(1 for each in outcomes if each.warnings),
-        success=1 - len(failures) / len(outcomes),
+        success=(len(outcomes) - len(failures)) / len(outcomes),
         best_gain=best and best.gain,
         best_model=best and best.model,
         failures={each.model: each.error or "" for each in failures[:shown_models]},

@@ -29,7 +29,7 @@ def train_cells(sweep: SweepRef, workers: Workers, most: int) -> tuple[RungRef, 
         for count, one in enumerate(_rung(map(runs.__getitem__, entered), rung, workers, most), 1):
             found[one.run_id] = one
             progress.update(count)
-        bits = {name: found[name].bits or 0.0 for name in entered if found[name].error is None}
+        bits = {name: bits for name in entered if (bits := found[name].bits) is not None}
         best = going_on(bits, len(entered), sweep.factor) if rung < rungs else []
         ended += [found[name].model_copy(update={"goes_on": name in best}) for name in entered]
         entered = [name for name in entered if name in best]

@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from flows.lifecycle.report_pieces import may_have_parts
 from flows.parameters import SamplingOptions
 from flows.references import CheckpointRef, ReportRef
-from flows.runtime.engines import Piece, Workers
+from flows.runtime.engines import Piece, Workers, engine_of
 from flows.tasks.draw_parts import draw_parts
 from flows.tasks.plan_report import plan_report
 from flows.tasks.write_report import write_report
 
 
 def draw_report(
-    workers: Workers, checkpoint: CheckpointRef, sampling: SamplingOptions, week: str | None
+    engine: str | Workers, checkpoint: CheckpointRef, sampling: SamplingOptions, week: str | None
 ) -> ReportRef:
-    """Sample a checkpoint into a report: on `workers` where it has several files.
+    """Sample a checkpoint into a report: on `engine`, or its workers, where it has several files.
 
     Raises `RunCancelled` where the flow run was cancelled meanwhile: the files that are written stay.
     """
     pieces = plan_report(checkpoint, sampling, week) if may_have_parts(sampling) else ()
     if len(pieces) > 1:
-        _draw(workers, checkpoint, sampling, week, pieces)
+        with _workers_of(engine, checkpoint.run.store) as workers:
+            _draw(workers, checkpoint, sampling, week, pieces)
     return write_report(checkpoint, sampling, week)
+
+
+def _workers_of(engine: str | Workers, store: str) -> AbstractContextManager[Workers]:
+    return engine_of(engine, store) if isinstance(engine, str) else nullcontext(engine)
 
 
 def _draw(

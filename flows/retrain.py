@@ -34,9 +34,11 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
+from flows.report_parts import draw_report
 from flows.reporting.samples.identity import week_of
 from flows.results import RetrainResult, answered_result, retrain_result, with_page
 from flows.runtime.decorators import flow
+from flows.runtime.engines import check_engine
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
@@ -55,7 +57,6 @@ from flows.tasks.publish_page import publish_page
 from flows.tasks.publish_samples import publish_samples
 from flows.tasks.retain_model import retain_model
 from flows.tasks.retain_store import retain_store
-from flows.tasks.write_report import write_report
 
 
 @flow(
@@ -103,6 +104,7 @@ def retrain(
     )
     most = evaluation.maximum_characters
     judging = Judging(options=promotion, most=most, kept_versions=retention.versions)
+    check_engine(engine, store)
     dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
     with suppress(StorageError):  # its task failed visibly; training does not need it
         if not (dataset.is_profiled or dataset.answered):
@@ -116,10 +118,10 @@ def retrain(
         start = prepare_run(work, request)
         try:
             end = train_run(start, most, engine)
+            measured = evaluate_checkpoint(work, end, most)
+            written = draw_report(engine, measured.checkpoint, sampling, week)
         except RunCancelled as stopped:
             return cancelled(stopped)
-        measured = evaluate_checkpoint(work, end, most)
-        written = write_report(measured.checkpoint, sampling, week)
         decided = promote_checkpoint(work, measured, judging, findings, written)
         seconds = time.monotonic() - started
         result = retrain_result(dataset, start, end, measured, decided, written, seconds)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from typing import Any, cast
 
+from httpx import HTTPError, HTTPStatusError
 from prefect import State
 
-from flows.exceptions import ModelFailed, RunCancelled
+from flows.exceptions import ModelDelayed, ModelFailed, RunCancelled
 from flows.lifecycle.fleet.outcomes import outcome_of_version
 from flows.references import ModelRow, OutcomeRef
 from flows.results import RetrainResult
@@ -15,16 +16,29 @@ from flows.retrain import retrain
 from flows.runtime.decorators import task
 from flows.runtime.part import part_of_many
 
+one_thread = "threads:1"  # models are trained side by side, not parts of one
 
-@task(retried=False)  # the tasks of `retrain` are: what is wrong after that stays wrong
+
+@task()
 def retrain_model(store: str, single_writer: bool, row: ModelRow) -> OutcomeRef:
-    """What came of a model; a failure is one of this task, and stops no other model."""
+    """What came of a model; a failure is one of this task, and stops no other model.
+
+    It is tried again where Prefect's server did not answer: the tasks of `retrain` have tried again
+    whatever else may pass.
+    """
     started = time.monotonic()
-    with part_of_many():
-        state = cast(
-            "State[Any]",
-            retrain(**row.options, store=store, single_writer=single_writer, return_state=True),
-        )
+    try:
+        with part_of_many():
+            found = retrain(
+                **row.options,
+                store=store,
+                single_writer=single_writer,
+                engine=one_thread,
+                return_state=True,
+            )
+    except HTTPError as error:  # it could not even be begun
+        raise _failure(error) from error
+    state = cast("State[Any]", found)
     seconds, flow_run_id = time.monotonic() - started, str(state.state_details.flow_run_id)
     result = _result(state, seconds, flow_run_id)
     return outcome_of_version(store, row, result.version, result.outcome, seconds, flow_run_id)
@@ -37,6 +51,14 @@ def _result(state: State[Any], seconds: float, flow_run_id: str) -> RetrainResul
     found = state.result(raise_on_failure=False)
     if isinstance(found, RetrainResult):
         return found
-    error = ModelFailed(str(found) or type(found).__name__)
-    error.flow_run_id, error.seconds = flow_run_id, seconds
-    raise error
+    failure = _failure(found)
+    failure.flow_run_id, failure.seconds = flow_run_id, seconds
+    raise failure
+
+
+def _failure(error: Any) -> ModelFailed:
+    """What to say of a model; `ModelDelayed` where Prefect's server did not answer, or not now."""
+    is_delayed = isinstance(error, HTTPError)
+    if isinstance(error, HTTPStatusError):
+        is_delayed = error.response.is_server_error
+    return (ModelDelayed if is_delayed else ModelFailed)(str(error) or type(error).__name__)

@@ -48,7 +48,7 @@ def score(
     """
     what = store, model, run_id, version, corpus, encoding, reading, scoring
     try:
-        with engine_of(engine) as workers:
+        with engine_of(engine, store) as workers:
             scored = score_text(*what, engine, workers.count)
     except RunCancelled as stopped:
         return cancelled(stopped)

@@ -10,7 +10,7 @@ if __name__ == "__main__":  # before the other imports: Prefect's server is load
 import time
 from contextlib import suppress
 
-from flows import dry_run
+from flows import dry_run, dry_run_of_sweep
 from flows.exceptions import RunCancelled, StorageError
 from flows.halving import train_cells
 from flows.lifecycle.promotion import Judging
@@ -35,6 +35,7 @@ from flows.parameters import (
     WhenBusy,
     default,
 )
+from flows.report_parts import draw_report
 from flows.reporting.samples.identity import week_of
 from flows.runtime.decorators import flow
 from flows.runtime.engines import engine_of
@@ -55,12 +56,11 @@ from flows.tasks.publish_samples import publish_samples
 from flows.tasks.publish_sweep import publish_sweep
 from flows.tasks.retain_model import retain_model
 from flows.tasks.retain_store import retain_store
-from flows.tasks.write_report import write_report
 
 
 @flow(
     run_name=of_model("sweep"),
-    dry_run=(dry_run.corpus, dry_run.sweep, dry_run.decision, dry_run.report_of_run),
+    dry_run=(dry_run.corpus, dry_run_of_sweep.sweep, dry_run.decision, dry_run.report_of_run),
 )
 def sweep(
     corpus: Corpus = default(Corpus),
@@ -104,16 +104,17 @@ def sweep(
             findings = check_text(planned.cells[0].work, gates, most)
             try:
                 rungs = train_cells(planned, workers, most)
+                chosen = choose_cell(planned, rungs, most)
+                week = week_of(sampling)
+                written = draw_report(workers, chosen.checkpoint, sampling, week)
             except RunCancelled as stopped:
                 return cancelled(stopped)
-            chosen = choose_cell(planned, rungs, most)
             judging = Judging(
                 options=promotion,
                 most=most,
                 kept_versions=retention.versions,
                 best_of=len(planned.runs),
             )
-            written = write_report(chosen.checkpoint, sampling, week_of(sampling))
             work = planned.runs[chosen.checkpoint.run.run_id].work
             decided = promote_checkpoint(work, chosen, judging, findings, written)
             table = publish_sweep(planned, rungs, chosen, decided)

@@ -30,6 +30,7 @@ from flows.parameters import (
 )
 from flows.results import TrainResult, train_result
 from flows.runtime.decorators import flow
+from flows.runtime.engines import check_engine
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled, unless_cancelled
 from flows.runtime.run_names import of_model
@@ -63,6 +64,7 @@ def train(
         evaluation=evaluation,
         maximum_vocabulary=reading.maximum_vocabulary,
     )
+    check_engine(engine, store)
     dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
     with suppress(StorageError):  # its task failed visibly; training does not need it
         if not (dataset.is_profiled or dataset.answered):

@@ -6,8 +6,25 @@ RnncoreError
 └── TrainingDiverged        the loss became NaN or infinite (also an ArithmeticError)
 """
 
+from __future__ import annotations
 
-class RnncoreError(Exception):
+from typing import Any
+
+
+class Travelling(Exception):
+    """Base of errors that reach another process as they are, whatever their constructor takes."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(kind: type[Travelling], message: tuple[Any, ...], fields: dict[str, Any]) -> Any:
+    error = kind.__new__(kind, *message)
+    vars(error).update(fields)
+    return error
+
+
+class RnncoreError(Travelling):
     """Base class of every error of this package."""
 
 

@@ -44,7 +44,8 @@ sys.modules.update(dict.fromkeys(extras))
 import flows, rnncore
 for package in flows, rnncore:
     for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        importlib.import_module(found.name)
+        if found.name != "flows.runtime.engines.dask":  # imported where one is chosen
+            importlib.import_module(found.name)
 """
 
 

@@ -17,8 +17,8 @@ def listed(
 ) -> tuple[dict[str, list[Any]], list[str]]:
     """The options that are given a list, or given several times, and all other arguments.
 
-    A list has commas between its values, or is JSON, where a value has a comma in it. `fields` are the
-    names in each group.
+    A list has commas between its values, is a range, low..high, or JSON, where a value has a comma in
+    it. `fields` are the names in each group.
 
     >>> listed(["--seed", "0,1", "--training.dtype=float64"], {"training": ["dtype"]})
     ({'seed': [0, 1]}, ['--training.dtype=float64'])
@@ -37,13 +37,19 @@ def listed(
             given.setdefault(name, []).append(rest.popleft())
         else:
             kept.append(argument)  # whose value is missing: argparse says so
+    return _lists(given, kept), kept
+
+
+def _lists(given: Mapping[str, list[str]], kept: list[str]) -> dict[str, list[Any]]:
+    """The options whose texts are a list, by name; one with a single value is `kept` as it is."""
     found = {}
     for name, texts in given.items():
-        if len(texts) == 1 and "," not in texts[0] and not texts[0].startswith("["):
+        is_list = texts[0].startswith("[") or "," in texts[0] or ".." in texts[0]
+        if len(texts) == 1 and not is_list:
             kept.append(f"--{name}={texts[0]}")
         else:
             found[name] = [value for text in texts for value in _values(text)]
-    return found, kept
+    return found
 
 
 def _values(text: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from flows.references import VersionRef
 from flows.text.markdown import cell, code_block, code_span
 
 shown_rows = 50
+measured = ("state", "rung", "epochs", "bits, even", "bits, odd", "seconds", "error")
 
 
 def show_sweep(
@@ -23,22 +25,11 @@ def show_sweep(
     url: str,
 ) -> None:
     """The rows of a sweep, each cell's last, the fewest bits first; the options that vary in columns."""
-    last = {row["cell"]: row for row in rows}
-    ranked = sorted(last.values(), key=lambda row: row["bits_per_character_even"] or float("inf"))
+    ranked = _ranked(rows)
     encoded = base64.b64encode(picture).decode()
-    names = [
-        "cell",
-        *varied,
-        "state",
-        "rung",
-        "epochs",
-        "bits, even",
-        "bits, odd",
-        "seconds",
-        "error",
-    ]
+    names = ["cell", *varied, *measured]
     lines = [
-        f"# Sweep of model {model}: {len(last):,} cells",
+        f"# Sweep of model {model}: {len(ranked):,} cells",
         f"**{code_span(f'version {decided.number}, {decided.decision}: {decided.reason}')}**\n",
         f"![Bits per character by seconds of training](data:image/png;base64,{encoded})",
         f"| {' | '.join(map(cell, names))} |",
@@ -48,6 +39,12 @@ def show_sweep(
         code_block(url),
     ]
     publish(artifact_key("sweep", store, model), f"Model {model}: the cells of a sweep", lines)
+
+
+def _ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The last row of each cell, the fewest bits first."""
+    last = {row["cell"]: row for row in rows}
+    return sorted(last.values(), key=lambda row: row["bits_per_character_even"] or math.inf)
 
 
 def _line(row: Mapping[str, Any], varied: Sequence[str]) -> str:

@@ -22,6 +22,7 @@ of_checkpoint = {
     "digest",
     "bits_per_character",
     "rule",
+    "best_of",
     "copied",
     "goal",
     "parent",

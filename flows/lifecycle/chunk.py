@@ -73,7 +73,8 @@ def advance_on_schedule(
         record = advance(
             opened, newest, step, corpus, watcher.on_slice, watcher.stop, watcher.executor
         )
-        watcher.on_checkpoint(record)
+        if record.iteration > newest.record.iteration:  # else a round was given up
+            watcher.on_checkpoint(record)
         if record.iteration < step:
             break
         if step in evaluated:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from flows.lifecycle.evaluation import shortest_training_sample
 from flows.lifecycle.gates import gate_bytes
+from flows.lifecycle.ingestion import reading_threads
 from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.schedule import operations_per_second
 from flows.lifecycle.work import Work
@@ -27,6 +28,7 @@ from rnncore import Hyperparameters, estimates
 
 program_bytes = 300_000_000  # Python, Prefect and numba
 text_bytes = 40_000_000  # what reads, encodes and profiles a text, however long
+thread_bytes = 20_000_000  # more for each thread, where it has many files
 block_bytes = 40  # of memory for each of its blocks
 stored_block_bytes = 10
 window_bytes = 40_000_000  # of the text that is trained on
@@ -69,7 +71,8 @@ def estimate(
     exists = datasets.exists(store, dataset.dataset_id)
     stored = Estimate(disk=0 if exists else size, files=0 if exists else files_of_dataset)
     parts = [stored, *(_training(store, dataset, request, work) if request and work else [])]
-    found = _together(parts, program_bytes + min(text_bytes, 16 * size) + block_bytes * blocks)
+    reading = text_bytes + thread_bytes * min(reading_threads(), len(dataset.files))
+    found = _together(parts, program_bytes + min(reading, 16 * size) + block_bytes * blocks)
     if store.local_file(".") is None:  # then the cache of tokens is all that is on a local disk
         return found._replace(disk=size if request else 0)
     return found

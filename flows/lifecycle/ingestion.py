@@ -57,7 +57,7 @@ class OpenCorpus:
         self._request = request
         self._options = options
         self._on_bytes = on_bytes
-        self._threads = threads or min(most_threads, len(os.sched_getaffinity(0)))
+        self._threads = threads or reading_threads()
         self._stored = files
         self._state = strong_fingerprints(files)
         self._source = ReadSource(store, corpus, encoding, options.shaping())
@@ -155,7 +155,7 @@ class OpenCorpus:
 
     def _lanes(self, threads: int) -> Lanes:
         """Threads that read the files; a single file has the caller's."""
-        return Lanes(threads if len(self._texts.texts) > 1 else 1, self._texts.stop)
+        return Lanes(threads, len(self._texts.texts), self._texts.stop)
 
     def _scanned(self) -> ScannedText:
         scan = self._scan()
@@ -167,6 +167,11 @@ class OpenCorpus:
         for file in [file for file in self.files if file.problems][:shown_files]:
             logger.warning("%s: %s", file.name, "; ".join(file.problems))
         return scan.text
+
+
+def reading_threads() -> int:
+    """In how many threads files are read."""
+    return min(most_threads, len(os.sched_getaffinity(0)))
 
 
 @contextmanager

@@ -53,8 +53,9 @@ class Description(NamedTuple):
 
 def exists(store: Store, place: ReportPlace) -> bool:
     """Whether the report was written, all of it; also as one of format 1."""
+    # The other folder has a name for each model of the store: it is looked at last.
     old = path_of_first_format(place.model, place.report_id)
-    return is_there(store, old) or is_there(store, place.summary)
+    return is_there(store, place.summary) or is_there(store, old)
 
 
 def check_complete(store: Store, place: ReportPlace, about: tuple[str, str]) -> bool:

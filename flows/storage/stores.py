@@ -105,10 +105,12 @@ def open_store(url: str) -> Store:
     """The store at `url`; nothing is written before the first object is.
 
     The backend is opened each time, so that credentials are those of now. What this process has
-    read of the store before is kept.
+    read of the store before is kept, by whichever path it is named.
     """
-    relative = "://" not in url and not url.startswith(("/", "~"))
-    return connect(url, cache_of(url, str(Path.cwd()) if relative else ""))
+    key = url
+    if "://" not in url and not url.startswith("~"):
+        key = str(Path(url) if url.startswith("/") else Path.cwd() / url)
+    return connect(url, cache_of(key))
 
 
 def connect(url: str, cache: Cache) -> Store:
@@ -137,10 +139,7 @@ def connect(url: str, cache: Cache) -> Store:
 
 
 @lru_cache(maxsize=most_caches)
-def cache_of(
-    url: str,  # noqa: ARG001 - the key
-    working_directory: str,  # noqa: ARG001 - the key, too: what a relative path starts from
-) -> Cache:
+def cache_of(location: str) -> Cache:  # noqa: ARG001 - the key
     """What this process has read of a store."""
     return Cache()
 

@@ -63,7 +63,7 @@ def score_text(
             if (record := opened.known()) is None:
                 at_once = batches_at_once(workers, is_here=thread_count(engine) is not None)
                 limits_of(opened.store).check(opened.estimate(at_once))
-                with executor_of(engine) as executor:
+                with executor_of(engine, store) as executor:
                     record = opened.write(executor, at_once, on_characters)
             return score_reference(opened, record)
 

@@ -41,7 +41,7 @@ def train_chunk(
         get_run_logger().info(chunk.describe(record, work.iterations_per_epoch))
 
     def train(stop: Event) -> CheckpointRef:
-        with executor_of(engine) if opened.run.rounds else nullcontext() as executor:
+        with executor_of(engine, run.store) if opened.run.rounds else nullcontext() as executor:
             watcher = chunk.Watcher(live.on_slice, show, stop, executor)
             record = chunk.advance_on_schedule(
                 opened, newest, schedule, goal, run.corpus, most, watcher

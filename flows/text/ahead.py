@@ -32,6 +32,32 @@ def ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
             yield from made
 
 
+def groups(
+    items: Iterable[Item], most: int, weight: Callable[[Item], int] = lambda _: 1
+) -> Iterator[list[Item]]:
+    """Adjacent items, of at most that weight together; an error comes after those before it.
+
+    >>> list(groups("abcde", 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    >>> list(groups([1, 1, 1, 9, 1], 2, int))
+    [[1, 1], [1], [9], [1]]
+    """
+    group, total, problem = list[Item](), 0, None
+    try:
+        for item in items:
+            if group and total + weight(item) > most:
+                yield group
+                group, total = [], 0
+            group.append(item)
+            total += weight(item)
+    except Exception as error:  # raised in its place
+        problem = error
+    if group:
+        yield group
+    if problem:
+        raise problem
+
+
 def in_order(
     calls: Iterable[tuple[Item, Future[Made]]], at_once: int, on_wait: Callable[[], None]
 ) -> Generator[tuple[Item, Made], None, None]:

@@ -16,6 +16,7 @@ from flows.text.vocabulary import Unit, Vocabulary
 
 piece_bytes = 1 << 20  # at most, in what is scanned at a time
 longest_character = 4  # bytes
+hashed_here = 1 << 16  # bytes, which take less time than to ask another thread
 controls = np.array([code for code in (*range(32), 127) if code not in {9, 10, 13}])
 
 
@@ -63,13 +64,17 @@ class Scanner:
         size = kept = characters = 0
         self._first_control, before = None, self._controls()
         for piece in pieces:
-            hashing = self._lane.submit(whole.update, piece)
+            if is_worth_it := len(piece) > hashed_here:
+                hashing = self._lane.submit(whole.update, piece)
+            else:
+                whole.update(piece)
             self._text[kept : kept + len(piece)] = np.frombuffer(piece, np.uint8)
             done, found = self._take(kept + len(piece), name, size - kept, blocks, final=False)
             kept += len(piece) - done
             self._text[:kept] = self._text[done : done + kept]
             size, characters = size + len(piece), characters + found
-            hashing.result()
+            if is_worth_it:
+                hashing.result()
         characters += self._take(kept, name, size - kept, blocks, final=True)[1]
         found = self._controls() - before
         return ScannedFile(characters, size, whole.hexdigest(), found, self._first_control)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
+from operator import itemgetter
 from shutil import copyfileobj
 from threading import Event
 from typing import BinaryIO, TypeVar
 
 import numpy as np
 
-from flows.text.ahead import ahead, in_order
+from flows.text.ahead import ahead, groups, in_order
 from flows.text.encoding import Encoder
 from flows.text.scanning import ScannedFile, Scanner
 from flows.text.spares import Spares
@@ -20,15 +21,20 @@ from flows.text.vocabulary import TokenArray, Unit, Vocabulary
 
 Pieces = Iterable[bytes | memoryview]
 Found = TypeVar("Found")
-files_ahead = 4  # a thread, of which the results wait for those of files before
-encoded_whole = 1 << 22  # characters of a file whose tokens wait in memory
+groups_ahead = 4  # of files, for each thread: their results wait for those of files before
+most_together = 32  # files that a thread reads before the next does: each may be small
+encoded_whole = 1 << 20  # characters of a file whose tokens wait in memory
 
 
 class Lanes:
-    """Threads that read files; `stop` is set when they are to end, which their readers look at."""
+    """Threads that read some of `files` each; `stop` is set when they are to end, which their
+    readers look at.
+    """
 
-    def __init__(self, threads: int = 1, stop: Event | None = None) -> None:
-        self.count = threads
+    def __init__(self, threads: int = 1, files: int = 1, stop: Event | None = None) -> None:
+        self.count = max(1, min(threads, files))
+        self.together = max(1, min(most_together, files // (groups_ahead * self.count)))
+        self.at_once = groups_ahead * self.count
         self._stop = stop or Event()
         self._pool: Executor
 
@@ -56,31 +62,37 @@ def scan_all(
 ) -> Iterator[ScannedFile]:
     """Scan files, each a name and its pieces; errors are those of the first bad one, in their order.
 
-    `temporary` makes files for the blocks of one, until they are added to `blocks`.
+    `temporary` makes files for blocks, until they are added to `blocks`.
     """
 
-    def scan(name: str, pieces: Pieces, sink: BinaryIO) -> tuple[ScannedFile, BinaryIO]:
+    def scan(some: Iterable[tuple[str, Pieces]], sink: BinaryIO) -> Iterator[ScannedFile]:
         with scanners.taken() as scanner:
-            return scanner.scan(pieces, name, sink), sink
+            for name, pieces in some:
+                yield scanner.scan(pieces, name, sink)
 
     if lanes.count == 1:
-        for name, pieces in files:
-            yield scan(name, pieces, blocks)[0]
+        yield from scan(files, blocks)
         return
+
+    def submitted(some: Iterable[tuple[str, Pieces]]) -> tuple[BinaryIO, Future[list[ScannedFile]]]:
+        sink = temporary()
+        return sink, lanes.submit(lambda: list(scan(some, sink)))
+
     with lanes.opened():
-        calls = ((name, lanes.submit(scan, name, each, temporary())) for name, each in files)
-        for _, (found, own) in in_order(calls, files_ahead * lanes.count, lambda: None):
+        calls = map(submitted, groups(files, lanes.together))
+        for own, found in in_order(calls, lanes.at_once, lambda: None):
             with own:
                 own.seek(0)
                 copyfileobj(own, blocks)
-            yield found
+            yield from found
 
 
 def counts_of(scanners: Spares[Scanner], unit: Unit) -> Scanner:
     """A scanner that has counted what all of them have."""
     whole = Scanner(unit)
     for scanner in scanners.all:
-        whole.counts += scanner.counts
+        found = np.flatnonzero(scanner.counts)  # few: the rest of the memory is not touched
+        whole.counts[found] += scanner.counts[found]
     return whole
 
 
@@ -93,26 +105,27 @@ def encode_all(
     """
     encoders = Spares(lambda: Encoder(vocabulary))
 
-    def encoded(pieces: Pieces) -> Iterator[TokenArray]:
+    def encoded(some: Iterable[tuple[int, Pieces]]) -> Iterator[TokenArray]:
         with encoders.taken() as encoder:
-            yield from encoder.encode(pieces)
-
-    def whole(pieces: Pieces) -> TokenArray:
-        nothing = np.empty(0, vocabulary.dtype)
-        return np.concatenate([nothing, *(part.copy() for part in encoded(pieces))])
-
-    def submitted(characters: int, pieces: Pieces) -> tuple[Pieces, Future[TokenArray]]:
-        large, small = (pieces, ()) if characters > encoded_whole else ((), pieces)
-        return large, lanes.submit(whole, small)
+            for _, pieces in some:
+                yield from encoder.encode(pieces)
 
     if lanes.count == 1:
-        for _, pieces in files:
-            yield from encoded(pieces)
+        yield from encoded(files)
         return
+
+    def kept(some: list[tuple[int, Pieces]]) -> list[TokenArray]:
+        return [] if is_large(some) else [part.copy() for part in encoded(some)]
+
     with lanes.opened():
-        calls = (submitted(*file) for file in files)
-        for large, tokens in in_order(calls, files_ahead * lanes.count, lambda: None):
-            if len(tokens):
-                yield tokens
-            if large:
-                yield from ahead(part.copy() for part in encoded(large))
+        small = groups(files, encoded_whole, itemgetter(0))
+        calls = ((some, lanes.submit(kept, some)) for some in small)
+        for some, tokens in in_order(calls, lanes.at_once, lambda: None):
+            yield from tokens
+            if is_large(some):
+                yield from ahead(part.copy() for part in encoded(some))
+
+
+def is_large(some: list[tuple[int, Pieces]]) -> bool:
+    """Whether those are a file whose tokens would take too much memory."""
+    return some[0][0] > encoded_whole

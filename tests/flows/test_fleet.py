@@ -7,16 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 import pyarrow.parquet as pq
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
+from prefect.context import TaskRunContext
+from prefect.states import Cancelling
 
+from flows import retrain_model
 from flows.command_line.entry import run
 from flows.display.artifacts import artifact_key
 from flows.exceptions import BadModels, FleetFailed
 from flows.fleet import fleet
 from flows.fleet_result import FleetResult
+from flows.retrain import retrain
+from flows.runtime.engines import workers
 from flows.storage import Registry, open_store
 from flows.storage.fleets import columns
 from tests.support.artifacts import newest_artifact
@@ -150,6 +156,24 @@ def test_a_model_that_fails_stops_no_other(table: Table, store: Path, tmp_path: 
     assert (1, 2, 0) == (mended.promoted, mended.unchanged, mended.failed)
 
 
+def test_a_model_is_tried_again_where_the_server_did_not_answer(
+    table: Table, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That is not the model's fault."""
+    calls = []
+
+    def call(**parameters: Any) -> Any:
+        calls.append(parameters["model"])
+        if len(calls) == 1:
+            raise httpx.ConnectError("no answer")
+        return retrain(**parameters)
+
+    monkeypatch.setattr(retrain_model, "retrain", call)
+    found = retrained(table("a"), store)
+
+    assert (["a", "a"], 1) == (calls, found.promoted)
+
+
 def test_too_few_successes_are_a_failure_that_names_them(
     table: Table, store: Path, tmp_path: Path
 ) -> None:
@@ -271,3 +295,28 @@ def test_the_command_ends_with_counts_and_the_file(
     assert "error: 1 of 2 models were not retrained" in said
     assert (1, 1) == (printed["unchanged"], printed["failed"])
     assert Path(printed["outcomes_url"]).exists()
+
+
+def test_a_cancelled_fleet_says_what_is_known(
+    table: Table, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In its file: the models that were not reached are cancelled; the next run does them."""
+    monkeypatch.setattr(workers, "ask_seconds", 0.1)
+
+    def cancel_at_the_second(**parameters: Any) -> Any:
+        if parameters["model"] == "b":
+            context = TaskRunContext.get()
+            assert context
+            assert context.task_run.flow_run_id
+            with get_client(sync_client=True) as client:
+                client.set_flow_run_state(context.task_run.flow_run_id, Cancelling())
+        return retrain(**parameters)
+
+    monkeypatch.setattr(retrain_model, "retrain", cancel_at_the_second)
+    models = table("a", "b", "c", "d", "e", "f", "g", "h")
+    state = fleet(models=models, store=str(store), engine="threads:1", return_state=True)
+    rows = outcomes(store)
+
+    assert state.is_cancelled()
+    assert ("promoted", "cancelled") == (rows["a"]["outcome"], rows["h"]["outcome"])
+    assert "run again to go on" in rows["h"]["error"]

@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from prefect.client.orchestration import get_client
 
+from flows.command_line.entry import run
 from flows.exceptions import CorpusError
 from flows.lifecycle import report_pieces
 from flows.parameters import SamplingOptions
+from flows.report import report
 from flows.reporting.samples import grid
 from flows.reporting.samples.writing import Report
 from tests.support.flows import files_below, reported, retrained
@@ -92,10 +94,10 @@ def test_the_error_of_the_first_part_that_failed_is_told_and_the_others_stay(
     """Its files are no report yet; the next run writes what is missing."""
     write_part = Report.write_part
 
-    def failing(report: Report, number: int, on_drawn: Callable[[int], None]) -> None:
+    def failing(part_of: Report, number: int, on_drawn: Callable[[int], None]) -> None:
         if number in {3, 6}:
             raise CorpusError(f"part {number} fails")
-        write_part(report, number, on_drawn)
+        write_part(part_of, number, on_drawn)
 
     with monkeypatch.context() as patched:
         patched.setattr(Report, "write_part", failing)
@@ -106,6 +108,17 @@ def test_the_error_of_the_first_part_that_failed_is_told_and_the_others_stay(
     reported(store=str(trained), sampling=sampling, engine="threads:2")
 
     assert 8 == len(files_of(trained))
+
+
+def test_a_dry_run_says_in_how_many_pieces_the_samples_are_drawn(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And draws none."""
+    arguments = ["--length=20", "--samples_each=24", "--engine=threads:3", "--dry_run"]
+    assert 0 == run(report, [f"--store={trained}", *arguments])
+
+    assert "8 files to draw, in 8 pieces on threads:3" in capsys.readouterr().out
+    assert [] == files_of(trained)
 
 
 def test_a_report_of_one_file_is_one_task(options: Options, store: Path) -> None:

@@ -20,6 +20,7 @@ from flows.dry_run import make_plan
 from flows.exceptions import CorpusError, OptionConflict, TrainingStopped
 from flows.lifecycle import slices
 from flows.lifecycle.evaluation import evaluate
+from flows.lifecycle.sweeps.cells import cells_of
 from flows.parameters import GateOptions, SweepOptions
 from flows.results import RetrainResult
 from flows.runtime.decorators import dry_run_steps
@@ -30,6 +31,7 @@ from flows.sweep import sweep
 from flows.sweep_result import SweepResult
 from tests.support.flows import files_below, retrained
 from tests.support.texts import some_lines
+from tests.support.work import request
 
 Options = Callable[..., dict[str, Any]]
 grid = {"training.hidden_size": [4, 8], "seed": [0, 1]}
@@ -213,6 +215,22 @@ def test_a_run_that_was_halved_has_the_bytes_of_one_that_was_not(
     ][-1]
 
 
+def test_cells_with_shards_are_the_runs_of_rounds_that_they_are_by_hand(
+    asked: Options, options: Options, store: Path, tmp_path: Path
+) -> None:
+    """Rungs end at ends of rounds."""
+    rounds = {"shards": 2, "round_iterations": 100}
+    result = swept(asked({"training.shards": [2, 3]}, training=rounds, rungs=[1, 2], factor=2))
+
+    last = rows_of(result)[-1]
+    training = rounds | {"start_from": "scratch", "shards": last["training.shards"]}
+    by_hand = retrained(
+        options(evaluation=share, training=training) | {"store": str(tmp_path / "other")}
+    )
+    assert all(row["iterations"] % 100 == 0 for row in rows_of(result))
+    assert digests(tmp_path / "other")[by_hand.run_id][-1] in digests(store)[last["run_id"]]
+
+
 def test_the_number_of_threads_changes_no_byte(asked: Options, store: Path, tmp_path: Path) -> None:
     chosen = asked(rungs=2, factor=2)
     one = swept(chosen | {"engine": "threads:1"})
@@ -362,8 +380,8 @@ def test_a_gate_that_fails_ends_it_before_anything_is_trained(
     ("arguments", "named"),
     [
         (["--hidden_size", "8,8"], "hidden_size has the value 8 twice"),
-        (["--hidden_size", "8,0"], "training.hidden_size 0: input should be greater"),
-        (["--hidden_size", "8,,16"], "training.hidden_size ''"),
+        (["--hidden_size", "8,0"], "training.hidden_size: input should be greater"),
+        (["--hidden_size", "8,,16"], "found ''"),
         (["--hidden_size", "[]"], "has no values"),
         (["--seed", "0"], "at least one option"),
         (["--epochs", "1,2"], "sweep.rungs"),
@@ -403,6 +421,12 @@ def test_options_take_lists_on_the_command_line() -> None:
     assert listed == command.sweep.options
     assert (4, "float64", 0) == (command.training.epochs, command.training.dtype, command.seed)
     assert (2, 4) == command.sweep.rungs
+
+
+def test_a_range_is_a_list_on_the_command_line() -> None:
+    command: Any = parse(sweep, ["--learning_rate", "1e-3..0.1", "--random", "2"])
+    assert {"training.learning_rate": ["1e-3..0.1"]} == command.sweep.options
+    assert 2 == len(cells_of(request(), command.sweep))
 
 
 def test_lists_stay_what_they_are_for_other_options() -> None:

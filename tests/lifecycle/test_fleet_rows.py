@@ -128,6 +128,19 @@ b,"[""p,q""]",,scratch,,,"[1,2]"
     assert {"seed": [1, 2]} == second["sampling"]
 
 
+def test_words_of_yaml_are_words(write: Write) -> None:
+    """`off` is what a gate may be, and `no` may be a country."""
+    (found,) = read_models(
+        write("t.yaml", "- {model: no, corpus: x, gates.size: off, force: true}")
+    )
+
+    assert ("no", {"size": "off"}, True) == (
+        found.model,
+        found.options["gates"],
+        found.options["force"],
+    )
+
+
 def test_the_row_of_a_line_is_its_line(write: Write) -> None:
     """Also after a cell of two lines and an empty line."""
     table = 'model,corpus,sampling.priming\na,x,"one\ntwo"\n\nb,x,\n'
@@ -140,7 +153,9 @@ def test_the_row_of_a_line_is_its_line(write: Write) -> None:
     [
         ("{model: A b, corpus: x}", "row 2 (model A b): model: string should match pattern"),
         ("{model: 12, corpus: x}", "row 2 (model 12): model: input should be a valid string"),
-        ("{model: no, corpus: x}", "row 2 (model False): model: input should be a valid string"),
+        ("{model: true, corpus: x}", "row 2 (model True): model: expected no true or false"),
+        ("{model: b, corpus: x, seed: true}", "seed: expected no true or false, found True"),
+        ("{model: b, corpus: x, force: 3}", "force: input should be a valid boolean"),
         ("{model: '', corpus: x}", "row 2 (model ): model: "),
         ("{corpus: x}", "row 2 has no model"),
         ("{model: a, corpus: x}", "row 2 (model a) has the model of row 1: keep one"),

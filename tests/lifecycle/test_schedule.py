@@ -77,3 +77,24 @@ def test_a_very_long_run_has_one_every_half_hour() -> None:
 
 def test_what_is_asked_for_is_done() -> None:
     assert 12_345 == schedule(per_epoch=600, checkpoint_every=12_345).checkpoint_every
+
+
+@given(st.integers(1, 50), st.integers(1, 60), st.integers(1, 400), st.integers(1, 90))
+@settings(derandomize=True, deadline=None)
+def test_with_rounds_all_stops_are_ends_of_rounds(
+    per_epoch: int, epochs: int, every: int, length: int
+) -> None:
+    """The nearest at or after the place without rounds; as many are planned as are written."""
+    training = {"epochs": epochs, "checkpoint_every": every, "shards": 2}
+    found = schedule(per_epoch, **training, round_iterations=length)
+    places = [found.goal, found.checkpoint_every, *found.evaluations(found.goal)]
+    assert {0} == {place % length for place in places}
+    assert 0 <= found.goal - epochs * per_epoch < length
+    assert 0 <= found.checkpoint_every - every < length
+    assert len(places) == len(set(places[2:])) + 2
+
+    iteration, written = 0, set(places[2:])
+    while iteration < found.goal:
+        iteration = found.chunk_end(iteration)
+        written.add(iteration)
+    assert len(written) == found.checkpoints(0)

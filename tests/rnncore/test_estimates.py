@@ -8,7 +8,17 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from rnncore import Hyperparameters, TrainingState, estimates, nats_per_character, train
+from rnncore import (
+    Hyperparameters,
+    OuterStep,
+    TrainingState,
+    begin_rounds,
+    estimates,
+    finish_round,
+    nats_per_character,
+    shard_states,
+    train,
+)
 
 shapes = pytest.mark.parametrize(
     ("vocabulary_size", "options"),
@@ -53,6 +63,27 @@ def test_memory_is_estimated(vocabulary_size: int, options: dict[str, int | str]
     assert made <= estimates.initial_bytes(vocabulary_size, network) + 100_000 <= 3 * made
     assert trained <= estimates.training_bytes(vocabulary_size, network) <= 3 * trained
     assert read <= estimates.reading_bytes(vocabulary_size, network) <= 5 * read
+
+
+@shapes
+def test_memory_of_a_round_is_estimated(
+    vocabulary_size: int, options: dict[str, int | str]
+) -> None:
+    """Of two shards, one after the other."""
+    network = Hyperparameters(**options)  # type: ignore[arg-type]
+    needed = network.batch_size * (network.seq_length + 2) * 2
+    tokens = np.random.default_rng(0).integers(0, vocabulary_size, needed).astype(np.uint16)
+    state = begin_rounds(TrainingState.initial(vocabulary_size, network, seed=0), 2)
+
+    def work() -> None:
+        shards = shard_states(state)
+        for shard in shards:
+            train(shard, tokens, 1)
+        finish_round(state, shards, [1, 1], OuterStep(0.9, 0.3))
+
+    work()  # compiles
+    peak = peak_of(work) + estimates.state_bytes(vocabulary_size, network, 2)
+    assert peak <= estimates.rounds_bytes(vocabulary_size, network, 2, 1) <= 4 * peak
 
 
 def test_operations_grow_with_the_network_and_the_text() -> None:

@@ -175,4 +175,5 @@ def test_a_fleet_that_is_stopped_leaves_checkpoints(
 
     assert running.returncode == 128 + signal.SIGINT, said
     stopped = [name for name in names if checkpoints(store, name) > 2]
-    assert len(stopped) == 2, said
+    assert stopped == [name for name in names if checkpoints(store, name)]
+    assert len(stopped) < len(names) - 1, "those that had not begun never do"

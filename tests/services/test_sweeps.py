@@ -79,7 +79,7 @@ def test_what_a_schema_cannot_say_fails_before_the_corpus_is_read(
     run = site.finished(site.run("sweep/manual", store=str(tmp_path / "store"), sweep=sweep))
 
     assert "FAILED" == run["state_type"]
-    assert "training.hidden_size 0: input should be greater" in run["state"]["message"]
+    assert "training.hidden_size: input should be greater" in run["state"]["message"]
     assert not (tmp_path / "store").exists()
 
 

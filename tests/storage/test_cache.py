@@ -44,6 +44,15 @@ def test_stores_of_a_process_share_what_was_read(tmp_path: Path) -> None:
     assert first.cache is not open_store(f"{tmp_path}/0").cache
 
 
+def test_a_store_is_the_same_by_its_relative_and_its_absolute_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards name it by the absolute one, which is the same in all processes."""
+    monkeypatch.chdir(tmp_path)
+    caches = {id(open_store(url).cache) for url in ("store", "./store", f"{tmp_path}/store/")}
+    assert 1 == len(caches)
+
+
 def test_the_same_relative_path_elsewhere_is_another_store(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tarfile
 import zipfile
+from functools import lru_cache
 from typing import IO, Any, ClassVar
 
 from fsspec.implementations.local import LocalFileSystem
@@ -37,6 +38,7 @@ def archive_protocol(path: str) -> str | None:
     return None if found is None else "zip" if found == "zip" else "tar"
 
 
+@lru_cache(maxsize=64)
 def in_folder(names: str) -> Pattern:
     """What a folder has: files of these names, and archives, whose members have these names."""
     letters = "".join

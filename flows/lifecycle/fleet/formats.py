@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -101,6 +102,17 @@ class _StrictLoader(YamlLoader):  # type: ignore[misc]
                 )
             seen.add(name)
         return super().construct_mapping(node, deep)
+
+
+# As YAML 1.2 has it: `off`, `no` and `y` are words, and values of options.
+of_flags = "tag:yaml.org,2002:bool"
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] != of_flags]
+    for first, pairs in YamlLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver(
+    of_flags, re.compile("true|True|TRUE|false|False|FALSE"), list("tTfF")
+)
 
 
 def _listed(content: Any) -> Iterator[RawRow]:

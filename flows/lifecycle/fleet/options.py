@@ -32,6 +32,7 @@ def _takes_several(kind: Any) -> bool:
 
 meanings = {name: meaning for name, _, meaning in _fields()}
 sections = {name.partition(".")[0] for name in meanings if "." in name}
+flags = {name for name, kind, _ in _fields() if kind is bool}
 several = {name for name, kind, _ in _fields() if _takes_several(kind)}
 
 
@@ -41,6 +42,8 @@ def nested(given: Mapping[Any, Any], *, is_text: bool) -> dict[str, Any]:
     for name, value in _flat(given, is_text=is_text):
         if name not in meanings:
             raise BadModels(_unknown(name))
+        if isinstance(value, bool) and name not in flags:  # which pydantic takes for 0 and 1
+            raise BadModels(f"{name}: expected no true or false, found {value}")
         section, _, inner = name.rpartition(".")
         place = found.setdefault(section, {}) if section else found
         if inner in place:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -20,8 +20,10 @@ from rnncore import RnncoreError
 
 most_grid = 10**12  # cells of which some are drawn
 most_draws = 100  # for each cell that is asked for, where values come from ranges
-whole_numbers = {"seed", "training.hidden_size", "training.seq_length", "training.batch_size"}
-numbers = {"training.learning_rate", "training.gradient_clip", "training.adagrad_decay"}
+sizes = ("hidden_size", "seq_length", "batch_size", "shards", "round_iterations")
+rates = ("learning_rate", "gradient_clip", "adagrad_decay", "outer_momentum", "outer_learning_rate")
+whole_numbers = {"seed", *(f"training.{name}" for name in sizes)}
+numbers = {f"training.{name}" for name in rates}
 by_rungs = (
     "is not an option to list: give these epochs as sweep.rungs, which compares all cells there"
 )
@@ -83,15 +85,12 @@ def cells_of(base: TrainingRequest, sweep: SweepOptions) -> list[Cell]:
     if isinstance(sweep.rungs, tuple):
         changes |= {"epochs": sweep.rungs[-1], "epochs_warm": sweep.rungs[-1]}
     base = base.model_copy(update={"training": training.model_copy(update=changes)})
-    values = _checked(base, sweep)
+    values = _checked(sweep)
     chosen = _grid(values) if sweep.random is None else _drawn(values, sweep)
-    cells = [Cell(number, one, _request(base, one)) for number, one in enumerate(chosen, 1)]
-    for cell in cells:
-        _check(cell, sweep)
-    return cells
+    return [_cell(base, number, one, sweep) for number, one in enumerate(chosen, 1)]
 
 
-def _checked(base: TrainingRequest, sweep: SweepOptions) -> dict[str, Sequence[Any] | Range]:
+def _checked(sweep: SweepOptions) -> dict[str, Sequence[Any] | Range]:
     """The values of each option that is listed, by its name, checked; names in their order."""
     if not sweep.options:
         raise OptionConflict(
@@ -103,14 +102,13 @@ def _checked(base: TrainingRequest, sweep: SweepOptions) -> dict[str, Sequence[A
         _check_name(name)
         if not values:
             raise OptionConflict(f"sweep.options: {name} has no values: give at least one")
-        if limits := _range_of(base, name, values, sweep):
+        if limits := _range_of(name, values, sweep):
             found[name] = limits
             continue
-        valid = [_valid(base, name, value) for value in values]
-        for place, value in enumerate(valid):
-            if value in valid[:place]:
+        for place, value in enumerate(values):
+            if value in values[:place]:
                 raise OptionConflict(f"sweep.options: {name} has the value {value} twice")
-        found[name] = valid
+        found[name] = values
     return found
 
 
@@ -125,9 +123,7 @@ def _check_name(name: str) -> None:
         raise OptionConflict(f"sweep.options: no option is called {name!r}: a cell has {names}")
 
 
-def _range_of(
-    base: TrainingRequest, name: str, values: Sequence[Any], sweep: SweepOptions
-) -> Range | None:
+def _range_of(name: str, values: Sequence[Any], sweep: SweepOptions) -> Range | None:
     """The range that an option gives instead of a list, as "0.001..0.1"; None where it is a list."""
     ranges = [match for each in values if (match := a_range.fullmatch(str(each)))]
     if not ranges:
@@ -146,23 +142,24 @@ def _range_of(
     if not 0 < low < high < math.inf:
         raise OptionConflict(f"{shown} expected as low..high, of numbers above 0, the lower first")
     for bound in (low, high):
-        whole = name in whole_numbers and bound == int(bound)
-        _valid(base, name, int(bound) if whole else bound)
+        _check_bound(name, bound)
     return Range(low, high)
 
 
-def _valid(base: TrainingRequest, name: str, value: Any) -> Any:
-    """A value of an option as the form takes it."""
+def _check_bound(name: str, bound: float) -> None:
+    """Refuse an end of a range that the option itself would refuse."""
+    kind: Any = Seed
+    if name != "seed":
+        field = TrainingOptions.model_fields[name.removeprefix("training.")]
+        kind = Annotated[field.annotation, *field.metadata]
+    is_whole = name in whole_numbers and bound == int(bound)
     try:
-        if name == "seed":
-            return TypeAdapter(Seed).validate_python(value, strict=True)
-        field = name.partition(".")[2]
-        content = base.training.model_dump() | {field: value}
-        return getattr(TrainingOptions.model_validate(content, strict=True), field)
+        TypeAdapter(kind).validate_python(int(bound) if is_whole else bound, strict=True)
     except ValidationError as error:
-        found = error.errors()[-1]
-        expected = found["msg"][0].lower() + found["msg"][1:]
-        raise OptionConflict(f"sweep.options: {name} {value!r}: {expected}") from error
+        message = error.errors()[0]["msg"]
+        raise OptionConflict(
+            f"sweep.options: {name} {bound:g}: {message[0].lower()}{message[1:]}"
+        ) from error
 
 
 def _grid(values: Mapping[str, Any]) -> Iterator[Options]:
@@ -214,20 +211,32 @@ def _size(values: Mapping[str, Sequence[Any]], most: int, instead: str) -> int:
     return total
 
 
-def _request(base: TrainingRequest, options: Options) -> TrainingRequest:
-    """The training of a cell."""
-    training = {name.partition(".")[2]: value for name, value in options.items() if name != "seed"}
-    changed = base.training.model_copy(update=training)
-    return base.model_copy(update={"training": changed, "seed": options.get("seed", base.seed)})
-
-
-def _check(cell: Cell, sweep: SweepOptions) -> None:
-    """Refuse a cell whose network or whose rungs cannot be."""
-    training = cell.request.training
-    epochs = training.epochs if training.start_from == "scratch" else training.epochs_warm
+def _cell(base: TrainingRequest, number: int, options: Options, sweep: SweepOptions) -> Cell:
+    """A cell, checked as the form checks a training; its values are of the types of its options."""
+    cell = Cell(number, options, base)
+    training = {name.removeprefix("training."): value for name, value in options.items()}
+    seed = training.pop("seed", base.seed)
     try:
-        training.network()
-        if training.start_from != "auto":  # then it is known where the text is
-            rung_epochs(sweep, epochs)
+        TypeAdapter(Seed).validate_python(seed, strict=True)
+        content = base.training.model_dump() | training
+        checked = TrainingOptions.model_validate(content, strict=True)
+        checked.network()
+        if checked.start_from != "auto":  # then it is known where the text is
+            rung_epochs(sweep, _epochs(checked))
+    except ValidationError as error:
+        raise OptionConflict(f"{cell.name}: {_sentence(error)}") from error
     except RnncoreError as error:
         raise OptionConflict(f"{cell.name}: {error}") from error
+    typed = {name: getattr(checked, name.removeprefix("training."), seed) for name in options}
+    return Cell(number, typed, base.model_copy(update={"training": checked, "seed": seed}))
+
+
+def _epochs(training: TrainingOptions) -> int:
+    return training.epochs if training.start_from == "scratch" else training.epochs_warm
+
+
+def _sentence(error: ValidationError) -> str:
+    """What is wrong with a value: of one that may be of several kinds, of the last of these."""
+    found = error.errors()[-1]
+    name = ".".join(["training", str(found["loc"][0])] if found["loc"] else ["seed"])
+    return f"{name}: {found['msg'][0].lower()}{found['msg'][1:]}, found {found['input']!r}"

@@ -21,7 +21,7 @@ def choose(store: Store, sweep: SweepRef, rungs: Sequence[RungRef], most: int) -
     runs = sweep.runs
     failed = {one.run_id: one.error for one in rungs if one.error is not None}
     order = list(runs)
-    compared = [one for one in rungs if one.run_id not in failed]
+    compared = [one for one in rungs if one.run_id not in failed and one.bits is not None]
     for one in sorted(compared, key=lambda one: (one.bits, order.index(one.run_id), one.rung)):
         run = runs[one.run_id].work.run
         opened = OpenRun(store, run.model, run.run_id)

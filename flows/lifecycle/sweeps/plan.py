@@ -8,6 +8,7 @@ from flows.exceptions import CorpusError, ExpectedError, LimitExceeded, OptionCo
 from flows.lifecycle.estimates import Estimate, estimate
 from flows.lifecycle.referring import work_reference
 from flows.lifecycle.request import TrainingRequest
+from flows.lifecycle.schedule import round_up
 from flows.lifecycle.sweeps.cells import Cell
 from flows.lifecycle.sweeps.rungs import rung_epochs
 from flows.lifecycle.work import Work, find_work
@@ -42,7 +43,8 @@ def plan_cells(
             epochs = rung_epochs(sweep, cell.request.epochs(work.run))
         except (CorpusError, OptionConflict) as error:
             raise type(error)(f"{cell.name}: {error}") from error
-        goals = tuple(each * work.schedule.per_epoch for each in epochs)
+        schedule = work.schedule
+        goals = tuple(round_up(each * schedule.per_epoch, schedule.round) for each in epochs)
         planned.append(PlannedCell(cell, work, goals))
     return planned
 
@@ -58,14 +60,14 @@ def _find(store: Store, dataset: ScannedText, request: TrainingRequest) -> Work:
 
 def _check_halves(dataset: ScannedText, request: TrainingRequest) -> None:
     """Refuse a text whose held-out blocks cannot both select and judge."""
-    held_out = request.divide(dataset).held_out
+    held_out, most = request.divide(dataset).held_out, request.evaluation.maximum_characters
     halves = [half_of(held_out, "even"), half_of(held_out, "odd")]
-    if not all((half.lengths > 1).any() for half in halves):
+    if not all((half.smallest(most).lengths > 1).any() for half in halves):
         even, odd = map(len, halves)
         raise CorpusError(
             f"a sweep selects on the held-out blocks of even digest and decides on those of odd digest:"
-            f" the text has {even} and {odd}, at least one of each expected: give a longer corpus or"
-            " a larger evaluation.held_out"
+            f" the text has {even} and {odd}, at least one of each expected: give a longer corpus,"
+            " or a larger evaluation.held_out"
         )
 
 

@@ -39,7 +39,7 @@ def rows_of(
         run = cell.work.run
         opened = OpenRun(store, run.model, run.run_id)
         records = [one for one in opened.log.history() if isinstance(one[1], CheckpointRecord)]
-        network = opened.run.network()
+        network, shards = opened.run.network(), opened.run.shards or 1
         about = {
             "sweep_id": sweep.sweep_id,
             "schema_version": sweeps.sweep_format,
@@ -51,7 +51,7 @@ def rows_of(
             "options": json.dumps(cell.training, sort_keys=True),
             **cell.options,
         }
-        characters = network.seq_length * network.batch_size
+        characters = network.seq_length * network.batch_size * shards
         found += [about | row for row in _rungs(cell, records, rungs, chosen, characters)]
     return found
 
@@ -70,10 +70,8 @@ def _rungs(
         before = [found for found in records if found[1].iteration <= (one.iteration or 0)]
         speed = _speed([record for _, record in before], characters)
         times = [entry.created_at for entry, found in before if found.digest == one.digest]
-        is_chosen = (one.run_id, one.digest) == (
-            chosen.checkpoint.run.run_id,
-            chosen.checkpoint.digest,
-        )
+        best = chosen.checkpoint
+        is_chosen = (one.run_id, one.digest) == (best.run.run_id, best.digest)
         iterations = one.iteration
         yield {
             "rung": one.rung,

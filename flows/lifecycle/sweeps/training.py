@@ -73,6 +73,11 @@ def _replayed(
     earlier = sorted((at for at in records if at < iteration), reverse=True)
     found = (payload for at in earlier if (payload := _payload_of(opened, records[at])))
     payload = next(found, None) or initial_payload(opened)
+    if opened.run.rounds:  # whose ends would be stored
+        raise UnknownObject(
+            f"run {opened.run_id} of model {opened.model} was trained further than iteration {iteration}"
+            " and has no checkpoint there to compare: give another model name, or other rungs"
+        )
     options = payload.state.hyperparameters
     arithmetic = arithmetic_of(records[max(records)], options)
     training = opened.split_for(payload.vocabulary).training

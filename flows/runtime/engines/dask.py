@@ -24,7 +24,7 @@ from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from flows.exceptions import EngineLost, EngineUnavailable
 from flows.runtime.engines.dask_checks import check_cluster
-from flows.runtime.engines.dask_piece import run_piece
+from flows.runtime.engines.dask_piece import keys_begun, run_piece
 from flows.runtime.engines.places import check_engine_allowed, check_reach
 from flows.runtime.engines.workers import Outcome, Piece, Waiting, Workers
 from flows.runtime.interruption import while_cancelling
@@ -47,12 +47,14 @@ def dask_workers(address: str, stores: Sequence[str]) -> Iterator[Workers]:
 
 
 @contextmanager
-def dask_executor(address: str) -> Iterator[Executor]:
+def dask_executor(address: str, stores: Sequence[str]) -> Iterator[Executor]:
     """The same, for small pieces inside one task."""
     check_engine_allowed(address)
+    check_reach(address, stores)
     with _connecting(address):
         client = Client(address, timeout=connect_seconds, set_as_default=False)
     with client:
+        check_cluster(client, address, stores, set())
         try:
             yield client.get_executor(pure=False)
         except lost as error:
@@ -137,7 +139,7 @@ class DaskWorkers(Workers):
                 _set_crashed(task, piece, submitted.task_run_id, _lost(self._address))
             return
         with suppress(*lost, OSError), while_cancelling(), self._client.as_current():
-            begun = {key for keys in self._client.processing().values() for key in keys}
+            begun = {key for keys in self._client.run(keys_begun).values() for key in keys}
             self._client.cancel([each for each in waiting if each.key not in begun], force=True)
             wait([each for each in waiting if each.key in begun], timeout=last_seconds)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from distributed import Client
 from prefect.settings import get_current_settings
 
 from flows.exceptions import EngineUnavailable
 from flows.runtime.engines.dask_piece import look_around
 from flows.runtime.engines.places import place_of
 from flows.storage.urls import public_url
+
+if TYPE_CHECKING:  # it belongs to an extra
+    from distributed import Client
 
 wait_seconds = 10  # for the first worker
 packages = ("distributed", "dask", "cloudpickle", "numpy")  # of those that Dask compares

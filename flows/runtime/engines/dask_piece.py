@@ -58,6 +58,11 @@ def _loaded(context: bytes) -> dict[str, Any]:
     return loaded
 
 
+def keys_begun(dask_worker: Any) -> list[str]:
+    """The pieces that a worker is at; Dask passes it by this name."""
+    return [task.key for task in dask_worker.state.executing]
+
+
 def look_around(server: str, stores: tuple[str, ...]) -> dict[str, Any]:
     """What a worker sees: the server of its own environment, whether `server` answers, the stores."""
     return {

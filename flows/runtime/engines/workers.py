@@ -65,10 +65,22 @@ class Workers:
                     if not waiting:
                         return
                     yield self._outcome(task, *waiting.pop(self._next(ended)))
+            except RunCancelled:
+                stop()
+                yield from self._ended(task, waiting)
+                raise
             except BaseException:
                 stop()
                 self._end(task, waiting)
                 raise
+
+    def _ended(self, task: Task[..., Any], waiting: Waiting) -> Iterator[Outcome]:
+        """What came of pieces that had ended before the run was cancelled; the others end here."""
+        try:
+            for future in [each for each in waiting if each.done()]:
+                yield self._outcome(task, *waiting.pop(future))
+        finally:
+            self._end(task, waiting)
 
     def _submit(self, task: Task[..., Any], piece: Piece) -> tuple[Any, PrefectFuture[Any]]:
         """A piece's future, which calls back and can be cancelled, and Prefect's around it."""
