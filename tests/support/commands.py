@@ -11,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.support import prefect_home
+
 small = ("--training.hidden_size=8", "--training.epochs=4", "--sampling.length=20")
 
 
@@ -19,6 +21,7 @@ def start(
 ) -> subprocess.Popen[str]:
     """Start a retraining, or another flow, whose Prefect database and cache are under `home`."""
     clean = {key: value for key, value in os.environ.items() if "PREFECT" not in key}
+    prefect_home.prepare(home / "prefect")
     places = {"PREFECT_HOME": str(home / "prefect"), "XDG_CACHE_HOME": str(home / "cache")}
     return subprocess.Popen(
         [sys.executable, "-m", f"flows.{flow}", "--json", *arguments],

@@ -19,6 +19,7 @@ import pytest
 from flows.exceptions import UnknownObject
 from flows.storage.checkpoints import CheckpointLog, CheckpointRecord, newest_run
 from flows.storage.stores import open_store
+from tests.support import prefect_home
 
 root = Path(__file__).parents[2]
 linked = ("Makefile", "prefect.toml", "prefect.yaml", "flows", "rnncore", "data/corpus")
@@ -60,6 +61,8 @@ class Site:
             "PREFECT_SERVER_API_PORT": str(port),
             **settings,
         }
+        if "PREFECT_API_DATABASE_CONNECTION_URL" not in settings:
+            prefect_home.prepare(folder / "home")
         password = settings.get("PREFECT_API_AUTH_STRING", ":").partition(":")
         auth = (password[0], password[2]) if password[0] else None
         self.api = httpx.Client(
