@@ -10,6 +10,11 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 from tests.support.containers import Image, can_build, needed
+from tests.support.fleets import (  # noqa: F401 - fixtures
+    fleet_cluster,
+    fleet_on_threads,
+    models_table,
+)
 from tests.support.s3 import bucket, gateway, owner, s3, unsafe_server  # noqa: F401 - fixtures
 from tests.support.site import Site, password, started
 
