@@ -17,20 +17,23 @@ class Lazy(ModuleType):
     """
 
     def load_from(self, spec: ModuleSpec) -> None:
-        """Load it from `spec` later."""
+        """Load it from `spec` later; at the latest before a module in it is."""
+        vars(self).pop("__path__")
         vars(self).update(_lazy_spec=spec, _lazy_lock=RLock())
 
     def __getattr__(self, name: str) -> Any:
         """What the module has once it is loaded."""
-        if name.startswith("__"):  # what inspects modules loads none
+        if name.startswith("__") and name != "__path__":  # what inspects modules loads none
             raise AttributeError(name)
         known = vars(self)
         with known["_lazy_lock"]:
             if spec := known.pop("_lazy_spec", None):
+                known["__path__"] = spec.submodule_search_locations
                 try:
                     spec.loader.exec_module(self)
                 except BaseException:
                     known["_lazy_spec"] = spec
+                    del known["__path__"]
                     raise
         if name not in known:
             raise AttributeError(f"module {self.__name__} has no attribute {name}")

@@ -10,6 +10,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.sorting import FlowRunSort
 
 from flows.command_line.entry import run
 from flows.exceptions import CorpusError
@@ -19,6 +21,7 @@ from flows.report import report
 from flows.reporting.samples import grid
 from flows.reporting.samples.writing import Report
 from tests.support.flows import files_below, reported, retrained
+from tests.support.site import eventually
 
 Options = Callable[..., dict[str, Any]]
 sampling = SamplingOptions(length=20, samples_each=24)  # at three temperatures
@@ -47,10 +50,12 @@ def rows_of(store: Path) -> list[list[dict[str, Any]]]:
 
 
 def task_names() -> list[str]:
-    """Names of all task runs, the first one first."""
+    """Names of the task runs of the newest flow run, when all of them are recorded."""
     with get_client(sync_client=True) as client:
-        runs = client.read_task_runs()
-        return [run.name for run in sorted(runs, key=lambda run: str(run.expected_start_time))]
+        (newest,) = client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
+        of_it = FlowRunFilter(id=FlowRunFilterId(any_=[newest.id]))
+        ended = [run.name for run in client.read_task_runs(flow_run_filter=of_it) if run.end_time]
+        return ended if any(name.startswith("publish") for name in ended) else []
 
 
 def test_rows_and_files_are_the_same_for_any_number_of_threads(
@@ -66,7 +71,7 @@ def test_rows_and_files_are_the_same_for_any_number_of_threads(
 
     assert 8 == len(files_of(tmp_path / "threads:4"))
     assert found[0] == found[1]
-    names = [name for name in task_names() if name.startswith("samples ")]
+    names = [name for name in eventually(task_names, within=60) if name.startswith("samples ")]
     assert {f"samples {n}/8 of checkpoint" for n in range(1, 9)} == {
         name.rpartition(" ")[0] for name in names
     }
@@ -124,11 +129,11 @@ def test_a_dry_run_says_in_how_many_pieces_the_samples_are_drawn(
 def test_a_report_of_one_file_is_one_task(options: Options, store: Path) -> None:
     """And no engine is asked."""
     retrained(options())
-    before = len(task_names())
-
     reported(store=str(store), sampling=sampling, engine="threads:4")
 
     assert ["sample checkpoint"] == [
-        name.rpartition(" ")[0] for name in task_names()[before:] if name.startswith("sample")
+        name.rpartition(" ")[0]
+        for name in eventually(task_names, within=60)
+        if name.startswith("sample")
     ]
     assert files_below(store)

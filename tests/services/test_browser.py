@@ -125,7 +125,7 @@ def test_a_new_user_runs_a_deployment(site: Site, page: Page, pictures: Path) ->
     assert curve.evaluate("image => image.complete && image.naturalWidth") > 500
     page.screenshot(path=pictures / "artifact.png")
 
-    page.goto(f"{site.url}/v2/deployments")
+    page.goto(f"{site.url}/v2/deployments?limit=25")
     page.get_by_text("on-corpus-change").wait_for()
     page.screenshot(path=pictures / "deployments.png")
 

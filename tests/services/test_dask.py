@@ -151,7 +151,7 @@ def test_a_lost_scheduler_ends_the_flow_with_a_sentence_and_crashes_its_tasks(
     with pytest.raises(EngineLost, match="has gone: start it, and run again to go on"):
         run(lost_cluster.address, "linger", lingering(tmp_path / "waiting", 5))
     thread.join()
-    assert {"CRASHED"} == set(eventually(states).values())
+    eventually(lambda: {"CRASHED"} == set(states().values()))
 
 
 def test_a_cancelled_flow_stops_its_pieces_within_seconds(cluster: Cluster, tmp_path: Path) -> None:

@@ -104,13 +104,13 @@ def _asked(
 
 
 def _check_server(worker: str, found: Mapping[str, Any], ours: str) -> None:
-    if found["own_server"] not in {None, ours}:
+    if ours and found["own_server"] not in {None, ours}:
         raise EngineUnavailable(
             f"the worker {worker} reports to the Prefect server {public_url(found['own_server'])},"
             f" and this run to {public_url(ours)}: start the worker without PREFECT_API_URL, or"
             " with this one"
         )
-    if found["server"]:
+    if ours and found["server"]:
         raise EngineUnavailable(
             f"the worker {worker} cannot reach the Prefect server {public_url(ours)}"
             f" ({found['server']}): set PREFECT_API_URL to an address that reaches it from there too"
