@@ -53,10 +53,16 @@ def open_form(site: Site, page: Page) -> None:
 
 
 def submitted(page: Page) -> int:
-    """The status of the server's answer to the form; repeated while SQLite is busy (503)."""
+    """The status of the server's answer to the form; repeated while SQLite is busy (503).
+
+    The first click after a refusal usually removes the message alone.
+    """
     for _ in range(10):
         with page.expect_response("**/create_flow_run") as answer:
             page.get_by_role("button", name="Submit").click()
+            page.wait_for_timeout(2000)
+            if "/run?" in page.url and page.get_by_role("button", name="Submit").is_enabled():
+                page.get_by_role("button", name="Submit").click()
         status: int = answer.value.status
         if status != httpx.codes.SERVICE_UNAVAILABLE:
             break
@@ -105,8 +111,6 @@ def test_a_new_user_runs_a_deployment(site: Site, page: Page, pictures: Path) ->
     assert not [run for run in site.runs_of("retrain/manual") if "Comer" in str(run)]
 
     field(page, "Model").fill("newcomer")
-    page.get_by_role("button", name="Submit").click()  # this only removes the error message
-    expect(page.get_by_text("does not match")).to_have_count(0, timeout=timeout_ms)
     assert httpx.codes.CREATED == submitted(page)
     page.wait_for_url(lambda url: "/run?" not in url)
     (run,) = (run for run in site.runs_of("retrain/manual") if "newcomer" in str(run["parameters"]))
