@@ -13,6 +13,7 @@ start_again_without_slowing()  # before numpy is imported
 from benchmarks import (
     batches,
     copying,
+    engines,
     fleet,
     growth,
     learning,
@@ -44,10 +45,14 @@ sentences = {"learning": learning, "orchestration": orchestration}
 
 
 def main(chosen: list[str]) -> None:
-    """Measure the chosen claims, or all and write README's table; `tune` and `fleet` print others."""
+    """Measure the chosen claims, or all and write README's table; `tune`, `engines`, `fleet` print others."""
     print(f"{machine()}\nBLAS: {blas_libraries()}\n")
     if chosen[:1] == ["tune"]:
         for line in tune.table(chosen[1:]):
+            print(line, flush=True)
+        return
+    if chosen[:1] == ["engines"]:
+        for line in engines.table():
             print(line, flush=True)
         return
     if chosen[:1] == ["fleet"]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from importlib import import_module
+from threading import Event, Thread
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +20,13 @@ from prefect.task_engine import run_task_sync
 
 from flows.exceptions import StorageError
 from flows.runtime.engines.places import place_of
+from flows.runtime.interruption import stopped_together
 from flows.storage import boundary
 
 drain_seconds = 30  # for a server that answers slowly
 ask_seconds = 5
+watch_seconds = 2
+last_seconds = 15  # to write a checkpoint
 
 
 def run_piece(
@@ -39,7 +45,7 @@ def run_piece(
     task: Task[..., Any] = getattr(import_module(module), name)
     surroundings = _loaded(context)
     try:
-        with boundary.of_deployment(bool(surroundings["deployment_id"])):
+        with stopped_when_unwanted(), boundary.of_deployment(bool(surroundings["deployment_id"])):
             return run_task_sync(
                 task.with_options(task_run_name=run_name),
                 task_run_id=task_run_id,
@@ -50,6 +56,38 @@ def run_piece(
     finally:
         EventsWorker.drain_all(timeout=drain_seconds)
         APILogWorker.drain_all(timeout=drain_seconds)
+
+
+@contextmanager
+def stopped_when_unwanted() -> Iterator[None]:
+    """Stop a piece that nobody waits for any more, since its flow's process was killed.
+
+    Its checkpoint is written, and then, or after a while, the worker starts anew: what is left would
+    wait for minutes for a server that has gone with the flow.
+    """
+    from distributed import get_worker
+
+    worker, ended = get_worker(), Event()
+    key = worker.get_current_task()
+
+    def is_unwanted() -> bool:
+        found = worker.state.tasks.get(key)
+        return found is None or found.state == "cancelled"
+
+    with stopped_together() as stop:
+
+        def watch() -> None:
+            while not ended.wait(watch_seconds):
+                if is_unwanted():
+                    stop()
+                    if not ended.wait(last_seconds) and worker.nanny:
+                        os._exit(0)  # its nanny starts another
+
+        Thread(target=watch, daemon=True).start()
+        try:
+            yield
+        finally:
+            ended.set()
 
 
 @lru_cache(maxsize=4)

@@ -1,0 +1,77 @@
+"""Claim: a fleet of trainings of five seconds takes little more than half the time on two workers."""
+
+from __future__ import annotations
+
+import json
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect.testing.utilities import prefect_test_harness
+
+from benchmarks.texts import king_james
+from flows.fleet import fleet
+
+models, characters, epochs, rounds = 8, 100_000, 22, 3
+alone = "threads:1"
+
+
+def table() -> Iterator[str]:
+    """Seconds of each engine in each round, and how many times as fast as one thread it was."""
+    text = king_james() or "the tide goes out, the tide comes in, and the lamp is lit.\n" * 20_000
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        prefect_test_harness(server_startup_timeout=120),
+        cluster() as address,
+    ):
+        table = write_table(Path(folder), text)
+        engines = {"one thread": alone, "threads:2": "threads:2", "Dask, two workers": address}
+        seconds: dict[str, list[float]] = {name: [] for name in engines}
+        for number in range(rounds):
+            for name, engine in engines.items():
+                started = time.perf_counter()
+                fleet(models=table, store=f"{folder}/{number}-{name}", engine=engine)
+                seconds[name].append(time.perf_counter() - started)
+                yield f"round {number + 1}, {name}: {seconds[name][-1]:.1f} s"
+    for name in engines:
+        ratios = [
+            one / other for one, other in zip(seconds["one thread"], seconds[name], strict=True)
+        ]
+        yield (
+            f"{models} models of {epochs} epochs, {name}: {statistics.median(ratios):.2f} times one"
+            f" thread ({min(ratios):.2f} to {max(ratios):.2f})"
+        )
+
+
+def write_table(folder: Path, text: str) -> str:
+    """Models with a text of their own each, about five seconds of training."""
+    rows = []
+    for number in range(models):
+        corpus = folder / f"{number}.txt"
+        corpus.write_text(text[number * characters :][:characters])
+        rows.append({"model": f"model-{number}", "corpus": str(corpus)})
+    file = folder / "models.json"
+    file.write_text(json.dumps({"defaults": {"training": {"epochs": epochs}}, "models": rows}))
+    return str(file)
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The address of a cluster of two workers, as `make cluster` starts it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "flows.cluster", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout
+        try:
+            while not running.stdout.readline().startswith("ready"):
+                assert running.poll() is None
+            yield f"tcp://127.0.0.1:{port}"
+        finally:
+            running.terminate()
