@@ -12,6 +12,7 @@ import cloudpickle  # type: ignore[import-untyped]
 from distributed import Client, KilledWorker, wait
 from distributed.client import FutureCancelledError
 from distributed.comm import CommClosedError
+from httpx import HTTPError
 from prefect import State, Task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
@@ -144,7 +145,7 @@ class DaskWorkers(Workers):
             for piece, submitted in waiting.values():
                 _set_crashed(task, piece, submitted.task_run_id, _lost(self._address))
             return
-        with suppress(*lost, OSError), while_cancelling(), self._client.as_current():
+        with suppress(*lost, OSError, HTTPError), while_cancelling(), self._client.as_current():
             begun = {key for keys in self._client.run(keys_begun).values() for key in keys}
             self._client.cancel([each for each in waiting if each.key not in begun], force=True)
             wait([each for each in waiting if each.key in begun], timeout=last_seconds)
