@@ -13,22 +13,17 @@ from flows.storage.parquet_columns import (
     Column,
     instant,
     number,
+    optional,
     parquet_bytes,
     schema_of,
     text,
+    texts,
     whole,
 )
 from flows.storage.stores import Store
 
 fleet_format = 1
 folder = "reports/fleet"
-texts = pa.list_(pa.field("element", text, nullable=False))
-
-
-def optional(name: str, kind: pa.DataType, meaning: str) -> Column:
-    """A column that may be null."""
-    return Column(name, kind, meaning, nullable=True)
-
 
 columns = (
     Column(

@@ -19,6 +19,12 @@ class Column(NamedTuple):
 
 
 text, whole, number, instant = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
+texts = pa.list_(pa.field("element", text, nullable=False))
+
+
+def optional(name: str, kind: pa.DataType, meaning: str) -> Column:
+    """A column that may be null."""
+    return Column(name, kind, meaning, nullable=True)
 
 
 def schema_of(columns: tuple[Column, ...], version: int) -> pa.Schema:

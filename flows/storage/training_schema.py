@@ -11,20 +11,15 @@ from flows.storage.parquet_columns import (
     Column,
     instant,
     number,
+    optional,
     parquet_bytes,
     schema_of,
     text,
+    texts,
     whole,
 )
 
 training_format = 1
-texts = pa.list_(pa.field("element", text, nullable=False))
-
-
-def optional(name: str, kind: pa.DataType, meaning: str) -> Column:
-    """A column that may be null."""
-    return Column(name, kind, meaning, nullable=True)
-
 
 checkpoints = (
     Column("model", text, "Name of the model"),

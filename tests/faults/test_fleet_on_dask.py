@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dask_cluster import Cluster, project, running_cluster
+from tests.support.dask_cluster import Cluster, eventually, project, running_cluster
 from tests.support.fleets import (
     champions,
     checkpoints,
     command,
     environment,
-    eventually,
     fleet,
     names,
 )
@@ -38,7 +37,7 @@ def test_a_fleet_whose_cluster_is_killed_goes_on_to_the_same_bytes(
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        eventually(lambda: sum(checkpoints(store, name) for name in names) > 2)
+        eventually(lambda: sum(checkpoints(store, name) for name in names) > 2, 120)
         for name in ("worker0", "worker1", "scheduler"):
             own.stop(name, signal.SIGKILL)
         _, said = running.communicate(timeout=120)
@@ -65,7 +64,7 @@ def test_a_fleet_that_is_stopped_leaves_checkpoints(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
-    eventually(lambda: sum(checkpoints(store, name) for name in names) >= 2)
+    eventually(lambda: sum(checkpoints(store, name) for name in names) >= 2, 120)
     time.sleep(2)  # of training
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)

@@ -20,7 +20,7 @@ from prefect.settings import PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 from prefect.states import Cancelling
 
 from flows.exceptions import EngineLost, EngineUnavailable, OptionConflict
-from tests.support.dask_cluster import Cluster, project, running_cluster
+from tests.support.dask_cluster import Cluster, eventually, project, running_cluster
 from tests.support.engine_flow import pieces
 from tests.support.prefect_server import prefect_server  # noqa: F401 - a fixture
 
@@ -51,15 +51,6 @@ def lingering(folder: Path, count: int) -> list[dict[str, Any]]:
     """Pieces that wait for the file `go` in `folder`."""
     folder.mkdir(exist_ok=True)
     return [{"folder": str(folder), "number": number} for number in range(count)]
-
-
-def eventually(condition: Callable[[], Any], within: float = 60) -> Any:
-    """The first value of `condition` that is true."""
-    deadline = time.monotonic() + within
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    return found
 
 
 def begun(folder: Path, number: int = 0) -> list[int]:

@@ -7,13 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.dask_cluster import Cluster, project
+from tests.support.dask_cluster import Cluster, eventually, project
 from tests.support.fleets import (
     champions,
     checkpoints,
     command,
     environment,
-    eventually,
     fleet,
     names,
     outcomes,
@@ -53,7 +52,7 @@ def test_a_fleet_whose_flow_is_killed_goes_on_to_the_same_bytes(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    eventually(lambda: sum(checkpoints(store, name) for name in names) > 2)
+    eventually(lambda: sum(checkpoints(store, name) for name in names) > 2, 120)
     running.kill()
     assert running.wait()
     fleet(models_table, store, "--engine", fleet_cluster.address)

@@ -6,8 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +100,3 @@ def outcomes(store: Path) -> list[dict[str, Any]]:
         max((store / "reports/fleet").rglob("*.parquet"))
     ).to_pylist()
     return rows
-
-
-def eventually(condition: Callable[[], Any], within: float = 120) -> Any:
-    """The first value of `condition` that is true."""
-    deadline = time.monotonic() + within
-    while not (found := condition()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found

@@ -31,12 +31,10 @@ def check_cluster(
     if not checked:
         _check_scheduler(client, address)
         _wait_for_worker(client, address)
-        _check_versions(client.get_versions(packages=[*more_packages]), address)
     new = sorted(set(client.nthreads()) - checked)
     if not new:
         return set()
-    if checked:
-        _check_versions(client.get_versions(packages=[*more_packages]), address)
+    _check_versions(client.get_versions(packages=[*more_packages]), address)
     server = get_current_settings().api.url or ""
     for worker, found in _asked(client, new, server, tuple(stores)).items():
         _check_server(worker, found, server)
