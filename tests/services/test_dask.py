@@ -132,7 +132,7 @@ def test_a_piece_that_kills_its_workers_is_crashed_and_the_others_complete(
 def test_a_lost_scheduler_ends_the_flow_with_a_sentence_and_crashes_its_tasks(
     lost_cluster: Cluster, tmp_path: Path
 ) -> None:
-    """Within seconds; threads would have gone on, and a new run does."""
+    """Within seconds; a task whose worker noticed in time to end in order is not among them."""
 
     def kill() -> None:
         eventually(lambda: begun(tmp_path / "waiting", 0) and begun(tmp_path / "waiting", 1))
@@ -142,7 +142,14 @@ def test_a_lost_scheduler_ends_the_flow_with_a_sentence_and_crashes_its_tasks(
     with pytest.raises(EngineLost, match="has gone: start it, and run again to go on"):
         run(lost_cluster.address, "linger", lingering(tmp_path / "waiting", 5))
     thread.join()
-    eventually(lambda: {"CRASHED"} == set(states().values()))
+
+    def all_ended() -> bool:
+        stopped = {f"linger {path.name[8:]}" for path in (tmp_path / "waiting").glob("stopped-*")}
+        others = [state for name, state in states().items() if name not in stopped]
+        return len(states()) == 5 and len(others) >= 3 and {"CRASHED"} == set(others)
+
+    eventually(all_ended)
+    assert {"CRASHED", "COMPLETED"} >= set(states().values())
 
 
 def test_a_cancelled_flow_stops_its_pieces_within_seconds(cluster: Cluster, tmp_path: Path) -> None:

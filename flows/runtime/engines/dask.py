@@ -10,14 +10,12 @@ from uuid import UUID, uuid4
 
 import cloudpickle  # type: ignore[import-untyped]
 from distributed import Client, KilledWorker, wait
-from distributed.client import FutureCancelledError
+from distributed.client import ClosedClientError, FutureCancelledError
 from distributed.comm import CommClosedError
-from httpx import HTTPError
+from httpx import HTTPError, HTTPStatusError
 from prefect import State, Task
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import StateType
 from prefect.context import serialize_context
-from prefect.exceptions import ObjectNotFound
 from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.states import Crashed
@@ -33,7 +31,7 @@ from flows.runtime.interruption import while_cancelling
 connect_seconds = 8
 last_seconds = 30  # for pieces in progress to write their checkpoints
 
-lost = (CommClosedError, CancelledError, FutureCancelledError)
+lost = (CommClosedError, CancelledError, FutureCancelledError, ClosedClientError)
 
 
 @contextmanager
@@ -105,21 +103,30 @@ class DaskWorkers(Workers):
         """Check the workers that have come since the last time."""
         if self._client.status != "running":
             raise self._gone()
-        self._checked |= check_cluster(self._client, self._address, self._stores, self._checked)
+        with self._while_there():
+            self._checked |= check_cluster(self._client, self._address, self._stores, self._checked)
+
+    @contextmanager
+    def _while_there(self) -> Iterator[None]:
+        try:
+            yield
+        except lost as error:
+            raise self._gone() from error
 
     def _submit(self, task: Task[..., Any], piece: Piece) -> tuple[Any, PrefectFuture[Any]]:
         function, task_run_id = task.fn, uuid4()
-        future = self._client.submit(
-            run_piece,
-            module=function.__module__,
-            name=function.__name__,
-            run_name=piece.name,
-            task_run_id=task_run_id,
-            parameters=piece.arguments,
-            context=self._context,
-            pure=False,
-            key=f"{function.__name__}-{task_run_id}",
-        )
+        with self._while_there():
+            future = self._client.submit(
+                run_piece,
+                module=function.__module__,
+                name=function.__name__,
+                run_name=piece.name,
+                task_run_id=task_run_id,
+                parameters=piece.arguments,
+                context=self._context,
+                pure=False,
+                key=f"{function.__name__}-{task_run_id}",
+            )
         return future, PrefectDaskFuture(task_run_id=task_run_id, wrapped_future=future)
 
     def _outcome(
@@ -154,10 +161,10 @@ class DaskWorkers(Workers):
 def _set_crashed(task: Task[..., Any], piece: Piece, task_run_id: UUID, message: str) -> None:
     """Say in Prefect what became of a task whose worker cannot say it, and may never have."""
     state: State[Any] = Crashed(message=message)
+    key, of_flow = str(task_run_id), UUID(flow_run.get_id())
     with suppress(Exception), get_client(sync_client=True) as client:  # it is for display only
-        try:
-            if client.read_task_run(task_run_id).state_type is StateType.RUNNING:
-                client.set_task_run_state(task_run_id, state, force=True)
-        except ObjectNotFound:
-            key, of_flow = str(task_run_id), UUID(flow_run.get_id())
+        with suppress(HTTPStatusError):  # it has begun; the server hears of that with a delay
             client.create_task_run(task, of_flow, key, task_run_id, piece.name, state=state)
+        seen = client.read_task_run(task_run_id).state
+        if seen is None or not seen.is_final():
+            client.set_task_run_state(task_run_id, state, force=True)
