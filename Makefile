@@ -17,7 +17,7 @@ retrain: .venv/runtime  ## retrain on the bundled corpus, under Prefect's embedd
 	$(BIN)/python -m flows.retrain
 
 server: .venv/runtime  ## Prefect's server and UI, on this machine alone
-	$(BIN)/prefect server start
+	$(BIN)/python -m flows.server
 
 deploy: .venv/runtime  ## send prefect.yaml to the server; again after each change to it
 	$(BIN)/python -m flows.deploy

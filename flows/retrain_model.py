@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, cast
+from typing import Any
 
 from httpx import HTTPError, HTTPStatusError
 from prefect import State
@@ -15,6 +15,7 @@ from flows.results import RetrainResult
 from flows.retrain import retrain
 from flows.runtime.decorators import task
 from flows.runtime.part import part_of_many
+from flows.runtime.subflow import run_subflow
 
 one_thread = "threads:1"  # models are trained side by side, not parts of one
 
@@ -29,16 +30,15 @@ def retrain_model(store: str, single_writer: bool, row: ModelRow) -> OutcomeRef:
     started = time.monotonic()
     try:
         with part_of_many():
-            found = retrain(
+            state = run_subflow(
+                retrain,
                 **row.options,
                 store=store,
                 single_writer=single_writer,
                 engine=one_thread,
-                return_state=True,
             )
     except HTTPError as error:  # it could not even be begun
         raise _failure(error) from error
-    state = cast("State[Any]", found)
     seconds, flow_run_id = time.monotonic() - started, str(state.state_details.flow_run_id)
     result = _result(state, seconds, flow_run_id)
     return outcome_of_version(store, row, result.version, result.outcome, seconds, flow_run_id)

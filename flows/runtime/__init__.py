@@ -16,6 +16,7 @@ os.environ.setdefault("PREFECT_LOGGING_SERVER_LEVEL", "CRITICAL")
 __all__ = [  # modules: each is imported by its name
     "automations",
     "background",
+    "client",
     "cluster",
     "decorators",
     "deployment",
@@ -27,5 +28,7 @@ __all__ = [  # modules: each is imported by its name
     "retries",
     "run_names",
     "server",
+    "sqlite",
+    "subflow",
     "worker",
 ]

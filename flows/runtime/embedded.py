@@ -66,6 +66,9 @@ def serve(listener: socket.socket) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    from flows.runtime.sqlite import begin_at_once
+
+    begin_at_once()
     app = create_app(ephemeral=True, final=True)
     gc.freeze()
     gc.enable()

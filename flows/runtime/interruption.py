@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from prefect import State
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.context import FlowRunContext
 from prefect.runtime import flow_run
@@ -21,6 +21,7 @@ from prefect.states import Cancelled, Cancelling, Running
 
 from flows.exceptions import RunCancelled
 from flows.runtime.background import BackgroundCall
+from flows.runtime.client import own_client
 
 Result = TypeVar("Result")
 OrCancelled: TypeAlias = Result | State[Result]  # what a flow returns that may be cancelled
@@ -182,7 +183,7 @@ def _parent_of(run_id: UUID) -> UUID | None:
 
 def _client() -> SyncPrefectClient:
     """A client of its own: the flow run's is in use in another thread."""
-    return get_client(httpx_settings={"timeout": answer_seconds}, sync_client=True)
+    return own_client(timeout=answer_seconds)
 
 
 def cancelled(error: RunCancelled) -> State[Any]:

@@ -21,8 +21,8 @@ from flows.display.artifacts import artifact_key
 from flows.exceptions import BadModels, FleetFailed
 from flows.fleet import fleet
 from flows.fleet_result import FleetResult
-from flows.retrain import retrain
 from flows.runtime.engines import workers
+from flows.runtime.subflow import run_subflow
 from flows.storage import Registry, open_store
 from flows.storage.fleets import columns
 from tests.support.artifacts import newest_artifact
@@ -59,7 +59,8 @@ def retrained(models: str, store: Path, **parameters: Any) -> FleetResult:
 
 def outcomes(store: Path) -> dict[str, Row]:
     """The rows of the newest file, by model."""
-    newest = max((store / "reports/fleet").rglob("*.parquet"))
+    files = (store / "reports/fleet").rglob("*.parquet")
+    newest = max(files, key=lambda file: file.stat().st_mtime_ns)  # their names tell seconds apart
     return {row["model"]: row for row in pq.read_table(newest).to_pylist()}
 
 
@@ -162,13 +163,13 @@ def test_a_model_is_tried_again_where_the_server_did_not_answer(
     """That is not the model's fault."""
     calls = []
 
-    def call(**parameters: Any) -> Any:
+    def call(flow: Any, **parameters: Any) -> Any:
         calls.append(parameters["model"])
         if len(calls) == 1:
             raise httpx.ConnectError("no answer")
-        return retrain(**parameters)
+        return run_subflow(flow, **parameters)
 
-    monkeypatch.setattr(retrain_model, "retrain", call)
+    monkeypatch.setattr(retrain_model, "run_subflow", call)
     found = retrained(table("a"), store)
 
     assert (["a", "a"], 1) == (calls, found.promoted)
@@ -303,16 +304,16 @@ def test_a_cancelled_fleet_says_what_is_known(
     """In its file: the models that were not reached are cancelled; the next run does them."""
     monkeypatch.setattr(workers, "ask_seconds", 0.1)
 
-    def cancel_at_the_second(**parameters: Any) -> Any:
+    def cancel_at_the_second(flow: Any, **parameters: Any) -> Any:
         if parameters["model"] == "b":
             context = TaskRunContext.get()
             assert context
             assert context.task_run.flow_run_id
             with get_client(sync_client=True) as client:
                 client.set_flow_run_state(context.task_run.flow_run_id, Cancelling())
-        return retrain(**parameters)
+        return run_subflow(flow, **parameters)
 
-    monkeypatch.setattr(retrain_model, "retrain", cancel_at_the_second)
+    monkeypatch.setattr(retrain_model, "run_subflow", cancel_at_the_second)
     models = table("a", "b", "c", "d", "e", "f", "g", "h")
     state = fleet(models=models, store=str(store), engine="threads:1", return_state=True)
     rows = outcomes(store)
