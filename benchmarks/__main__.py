@@ -52,7 +52,7 @@ def main(chosen: list[str]) -> None:
             print(line, flush=True)
         return
     if chosen[:1] == ["engines"]:
-        for line in engines.table():
+        for line in engines.table(*map(int, chosen[1:2])):
             print(line, flush=True)
         return
     if chosen[:1] == ["fleet"]:

@@ -1,4 +1,8 @@
-"""Claim: a fleet of trainings of five seconds takes little more than half the time on two workers."""
+"""Claim: a fleet of trainings of five seconds takes little more than half the time on two workers.
+
+`python -m benchmarks engines` trains for 27 epochs, five seconds; `python -m benchmarks engines 60`
+longer.
+"""
 
 from __future__ import annotations
 
@@ -13,24 +17,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from prefect.testing.utilities import prefect_test_harness
-
+from benchmarks.server import embedded_server
 from benchmarks.texts import king_james
 from flows.fleet import fleet
 
-models, characters, epochs, rounds = 8, 100_000, 22, 3
+models, characters, rounds = 8, 100_000, 3
 alone = "threads:1"
 
 
-def table() -> Iterator[str]:
+def table(epochs: int = 27) -> Iterator[str]:
     """Seconds of each engine in each round, and how many times as fast as one thread it was."""
     text = king_james() or "the tide goes out, the tide comes in, and the lamp is lit.\n" * 20_000
     with (
         tempfile.TemporaryDirectory() as folder,
-        prefect_test_harness(server_startup_timeout=120),
+        embedded_server(Path(folder)),
         cluster() as address,
     ):
-        table = write_table(Path(folder), text)
+        table = write_table(Path(folder), text, epochs)
         engines = {"one thread": alone, "threads:2": "threads:2", "Dask, two workers": address}
         seconds: dict[str, list[float]] = {name: [] for name in engines}
         for number in range(rounds):
@@ -49,8 +52,8 @@ def table() -> Iterator[str]:
         )
 
 
-def write_table(folder: Path, text: str) -> str:
-    """Models with a text of their own each, about five seconds of training."""
+def write_table(folder: Path, text: str, epochs: int) -> str:
+    """Models with a text of their own each."""
     rows = []
     for number in range(models):
         corpus = folder / f"{number}.txt"

@@ -13,6 +13,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from benchmarks.server import embedded_server
 from benchmarks.side_by_side import Claim, compare
 from flows.reporting.pages.index_page import write_index
 from flows.storage import bounds
@@ -54,9 +55,7 @@ class Limit:
 
 def table(count: int = sample) -> Iterator[str]:
     """The lines to print: rates side by side, the pieces, the nights, and the limits."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with tempfile.TemporaryDirectory() as folder, prefect_test_harness():
+    with tempfile.TemporaryDirectory() as folder, embedded_server(Path(folder)):
         costs, claims = measure(Path(folder), count)
     yield "All threads beside one, models that are unchanged:"
     yield from (claim.line() for claim in claims)

@@ -10,8 +10,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from prefect.testing.utilities import prefect_test_harness
-
+from benchmarks.server import embedded_server
 from benchmarks.texts import king_james
 from flows.parameters import EvaluationOptions, TrainingOptions
 from flows.results import TrainResult
@@ -45,7 +44,7 @@ def tax() -> str:
     started = time.perf_counter()
     train(state, training, iterations)
     alone = time.perf_counter() - started
-    with tempfile.TemporaryDirectory() as folder, prefect_test_harness():
+    with tempfile.TemporaryDirectory() as folder, embedded_server(Path(folder)):
         corpus = Path(folder, "text.txt")
         corpus.write_text(text)
         store = f"{folder}/store"

@@ -14,7 +14,7 @@ import subprocess
 import sys
 from threading import Thread
 
-# Of events, which nobody reads after the run: those of many short runs made SQLite wait for minutes.
+# Of events, which nobody reads after the run: they would be half of its database.
 unused_services = ("EVENT_PERSISTER", "TRIGGERS")
 patience_seconds = 5  # for the server to end
 serving: set[str] = set()  # URLs of the APIs of this process's embedded servers
