@@ -6,37 +6,30 @@ Each step takes the request and returns lines, by label; a flow names its steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
-from functools import cached_property
+from contextlib import closing
 from typing import Any
 
 from flows.answers import answer
-from flows.corpus import CorpusRequest
 from flows.corpus.changes import compare
+from flows.dry_run_request import Request
 from flows.lifecycle.checking import check_against_champion
 from flows.lifecycle.estimates import Estimate, estimate, estimate_report
 from flows.lifecycle.gates import refuse_failed
-from flows.lifecycle.ingestion import OpenCorpus, open_corpus
 from flows.lifecycle.limits import limits_of
 from flows.lifecycle.machine import cpu_model, library_versions
-from flows.lifecycle.request import TrainingRequest
 from flows.lifecycle.retention_plan import plan_retention
 from flows.lifecycle.tidying import plan_tidying
-from flows.lifecycle.work import Work, find_work
-from flows.parameters import EvaluationOptions, SamplingOptions
+from flows.parameters import SamplingOptions
 from flows.reporting.samples.grid import Grid
 from flows.reporting.samples.identity import week_of
-from flows.reporting.selection import Selected, select_checkpoint
 from flows.results import FlowResult, watch_result
-from flows.runtime.secrets import filesystem_options
 from flows.runtime.server import server_url
 from flows.storage import datasets
 from flows.storage.checkpoints import CheckpointLog
-from flows.storage.datasets import ScannedText
 from flows.storage.open_run import OpenRun
 from flows.storage.registry import Registry
 from flows.storage.runs import check_model
-from flows.storage.stores import Store, check_store, open_store
+from flows.storage.stores import check_store
 from flows.storage.versions import Finding
 from rnncore import RoundOptions
 
@@ -50,61 +43,6 @@ class Plan(FlowResult):
 
     def table(self) -> dict[str, str]:
         return self.steps
-
-
-class Request:
-    """The parameters of a flow, and what was found out for more than one step."""
-
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self.parameters = parameters
-        self._closing = ExitStack()
-
-    def close(self) -> None:
-        """Remove temporary files."""
-        self._closing.close()
-
-    def __getitem__(self, name: str) -> Any:
-        return self.parameters[name]
-
-    @cached_property
-    def store(self) -> Store:
-        """The store, opened."""
-        return open_store(self["store"])
-
-    @cached_property
-    def asked(self) -> CorpusRequest:
-        """The corpus, as it is asked for."""
-        secret = filesystem_options(self["reading"].corpus_secret)
-        return CorpusRequest(self["corpus"], self["encoding"], self["reading"], secret)
-
-    @cached_property
-    def corpus(self) -> OpenCorpus:
-        """The files of the corpus, found."""
-        return self._closing.enter_context(open_corpus(self.store, self.asked, lambda _: None))
-
-    @cached_property
-    def text(self) -> ScannedText:
-        """The corpus, read."""
-        evaluation = self.parameters.get("evaluation", EvaluationOptions())
-        return self.corpus.text(evaluation.split)
-
-    @cached_property
-    def training(self) -> TrainingRequest:
-        """The training that is asked for."""
-        names = ("model", "seed", "training", "evaluation", "sampling", "force")
-        given = {name: self[name] for name in names if name in self.parameters}
-        return TrainingRequest(**given)
-
-    @cached_property
-    def work(self) -> Work:
-        """What that comes to."""
-        return find_work(self.store, self.text, self.training)
-
-    @cached_property
-    def selected(self) -> Selected:
-        """The checkpoint to report on."""
-        version = self.parameters.get("version")
-        return select_checkpoint(self.store, self["model"], self["run_id"], version)
 
 
 Step = Callable[[Request], Lines]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flows.dry_run import Lines, Request, checked, found_by_gates
+from flows.dry_run import Lines, checked, found_by_gates
+from flows.dry_run_request import Request
 from flows.lifecycle.sweeps.cells import cells_of
 from flows.lifecycle.sweeps.plan import estimate_sweep, iterations_left, plan_cells
 from flows.runtime.engines.choice import thread_count

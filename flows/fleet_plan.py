@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from flows.dry_run import Lines, Request
+from flows.dry_run import Lines
+from flows.dry_run_request import Request
 from flows.lifecycle.fleet.look import look
 from flows.lifecycle.fleet.rows import read_models
 from flows.lifecycle.limits import limits_of

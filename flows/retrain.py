@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from flows import dry_run
-from flows.chain import train_run
+from flows.chain import describe_text, tidy, train_run
 from flows.exceptions import RunCancelled, StorageError
 from flows.lifecycle.promotion import Judging
 from flows.lifecycle.request import TrainingRequest
@@ -42,21 +42,16 @@ from flows.runtime.engines import check_engine
 from flows.runtime.exclusive import exclusive_run
 from flows.runtime.interruption import OrCancelled, cancelled
 from flows.runtime.outcome import completed
-from flows.runtime.part import is_part_of_many
 from flows.runtime.run_names import of_model
 from flows.tasks.check_text import check_text
-from flows.tasks.draw_pages import draw_pages
 from flows.tasks.evaluate_checkpoint import evaluate_checkpoint
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
-from flows.tasks.profile_dataset import profile_dataset
 from flows.tasks.promote_checkpoint import promote_checkpoint
-from flows.tasks.publish_model_page import publish_model_page
 from flows.tasks.publish_page import publish_page
 from flows.tasks.publish_samples import publish_samples
 from flows.tasks.retain_model import retain_model
-from flows.tasks.retain_store import retain_store
 
 
 @flow(
@@ -106,9 +101,7 @@ def retrain(
     judging = Judging(options=promotion, most=most, kept_versions=retention.versions)
     check_engine(engine, store)
     dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
-    with suppress(StorageError):  # its task failed visibly; training does not need it
-        if not (dataset.is_profiled or dataset.answered):
-            profile_dataset(dataset)
+    describe_text(dataset)
     with exclusive_run(store, model, when_busy):
         work = dataset.answered or find_work(dataset, request)
         if work.answer:
@@ -132,12 +125,5 @@ def retrain(
     with suppress(StorageError):
         result = with_page(result, publish_samples(model, written, again=has_changed))
     publish_page(measured.checkpoint, decided, written, result)
-    is_alone = not is_part_of_many()
-    with suppress(StorageError):
-        if has_changed and is_alone:
-            retain_store(store)
-    with suppress(StorageError):
-        if has_changed:
-            draw_pages(store, model, index=is_alone)
-    publish_model_page(store, model)
+    tidy(store, model, has_changed=has_changed)
     return completed(result, result.outcome, result.sentence, result.warnings)

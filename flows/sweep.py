@@ -11,6 +11,7 @@ import time
 from contextlib import suppress
 
 from flows import dry_run, dry_run_of_sweep
+from flows.chain import describe_text, tidy
 from flows.exceptions import RunCancelled, StorageError
 from flows.halving import train_cells
 from flows.lifecycle.promotion import Judging
@@ -46,16 +47,12 @@ from flows.runtime.run_names import of_model
 from flows.sweep_result import SweepResult, sweep_result
 from flows.tasks.check_text import check_text
 from flows.tasks.choose_cell import choose_cell
-from flows.tasks.draw_pages import draw_pages
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.plan_sweep import plan_sweep
-from flows.tasks.profile_dataset import profile_dataset
 from flows.tasks.promote_checkpoint import promote_checkpoint
-from flows.tasks.publish_model_page import publish_model_page
 from flows.tasks.publish_samples import publish_samples
 from flows.tasks.publish_sweep import publish_sweep
 from flows.tasks.retain_model import retain_model
-from flows.tasks.retain_store import retain_store
 
 
 @flow(
@@ -96,9 +93,7 @@ def sweep(
     first = cells_of(request, sweep)[0].request.model_copy(update={"force": True})
     with engine_of(engine, store) as workers:
         dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, first)
-        with suppress(StorageError):  # its task failed visibly; training does not need it
-            if not dataset.is_profiled:
-                profile_dataset(dataset)
+        describe_text(dataset)
         with exclusive_run(store, model, when_busy):
             planned = plan_sweep(dataset, request, sweep, workers.count)
             findings = check_text(planned.cells[0].work, gates, most)
@@ -109,12 +104,8 @@ def sweep(
                 written = draw_report(workers, chosen.checkpoint, sampling, week)
             except RunCancelled as stopped:
                 return cancelled(stopped)
-            judging = Judging(
-                options=promotion,
-                most=most,
-                kept_versions=retention.versions,
-                best_of=len(planned.runs),
-            )
+            kept, count = retention.versions, len(planned.runs)
+            judging = Judging(options=promotion, most=most, kept_versions=kept, best_of=count)
             work = planned.runs[chosen.checkpoint.run.run_id].work
             decided = promote_checkpoint(work, chosen, judging, findings, written)
             table = publish_sweep(planned, rungs, chosen, decided)
@@ -127,9 +118,5 @@ def sweep(
     with suppress(StorageError):
         page = publish_samples(model, written, again=has_changed)
         result = result.model_copy(update={"page_url": page})
-    with suppress(StorageError):
-        if has_changed:
-            retain_store(store)
-            draw_pages(store, model, index=True)
-    publish_model_page(store, model)
+    tidy(store, model, has_changed=has_changed)
     return completed(result, result.outcome, result.sentence, result.warnings)

@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 
 from flows import dry_run
-from flows.chain import train_run
+from flows.chain import describe_text, train_run
 from flows.exceptions import RunCancelled, StorageError
 from flows.lifecycle.request import TrainingRequest
 from flows.parameters import (
@@ -37,7 +37,6 @@ from flows.runtime.run_names import of_model
 from flows.tasks.find_work import find_work
 from flows.tasks.ingest_corpus import ingest_corpus
 from flows.tasks.prepare_run import prepare_run
-from flows.tasks.profile_dataset import profile_dataset
 from flows.tasks.retain_store import retain_store
 
 
@@ -66,9 +65,7 @@ def train(
     )
     check_engine(engine, store)
     dataset = ingest_corpus(corpus, encoding, reading, store, single_writer, request)
-    with suppress(StorageError):  # its task failed visibly; training does not need it
-        if not (dataset.is_profiled or dataset.answered):
-            profile_dataset(dataset)
+    describe_text(dataset)
     with exclusive_run(store, model, when_busy):
         work = dataset.answered or find_work(dataset, request)
         if work.answer:
