@@ -11,6 +11,7 @@ from flows.storage.parquet_columns import (
     Column,
     instant,
     number,
+    optional,
     parquet_bytes,
     schema_of,
     text,
@@ -34,26 +35,24 @@ columns = (
         "chosen (judged for promotion), finished (the last rung), went_on (to the next rung), stopped"
         " (not among the best of this rung) or failed",
     ),
-    Column("iterations", whole, "That were trained by then", nullable=True),
-    Column("epochs", number, "Passes through the training text by then", nullable=True),
-    Column(
+    optional("iterations", whole, "That were trained by then"),
+    optional("epochs", number, "Passes through the training text by then"),
+    optional(
         "bits_per_character_even",
         number,
         "On the held-out blocks of even digest, by which cells are compared",
-        nullable=True,
     ),
-    Column(
+    optional(
         "bits_per_character_odd",
         number,
         "On the held-out blocks of odd digest, of the chosen one alone",
-        nullable=True,
     ),
-    Column("seconds", number, "Of training up to there", nullable=True),
-    Column("characters_per_second", number, "That were trained", nullable=True),
+    optional("seconds", number, "Of training up to there"),
+    optional("characters_per_second", number, "That were trained"),
     Column("parameters", whole, "Weights and biases of the network"),
-    Column("checkpoint_digest", text, "SHA-256 of the checkpoint's payload", nullable=True),
-    Column("time", instant, "When that checkpoint was written", nullable=True),
-    Column("error", text, "Why the cell failed", nullable=True),
+    optional("checkpoint_digest", text, "SHA-256 of the checkpoint's payload"),
+    optional("time", instant, "When that checkpoint was written"),
+    optional("error", text, "Why the cell failed"),
     Column("options", text, "All options of the training and the seed, as JSON"),
 )
 kinds: dict[type, pa.DataType] = {bool: pa.bool_(), int: whole, float: number}
@@ -64,7 +63,7 @@ def write(store: Store, path: str, varied: list[str], rows: list[dict[str, Any]]
 
     `varied` are the names of the options that have a column of their own.
     """
-    own = tuple(Column(name, _kind(name, rows), "This option", nullable=True) for name in varied)
+    own = tuple(optional(name, _kind(name, rows), "This option") for name in varied)
     schema = schema_of((*columns, *own), sweep_format)
     table = pa.table({f.name: _values(f, rows) for f in schema}, schema)
     data = parquet_bytes(table)

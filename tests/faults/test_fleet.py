@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from flows.storage import Registry, open_store
 from tests.support.commands import kill, outcome, start
+from tests.support.outcome_files import newest_outcomes
 
 models = ("a", "b", "c", "d")
 line = "the keeper of {} lit the lamp and the tide came in, said the baker of boat {}.\n"
@@ -63,9 +63,8 @@ def champions(store: Path) -> dict[str, str]:
     return found
 
 
-def newest_outcomes(store: Path) -> dict[str, Any]:
-    newest = max((store / "reports/fleet").rglob("*.parquet"))
-    return {row["model"]: row["outcome"] for row in pq.read_table(newest).to_pylist()}
+def outcomes(store: Path) -> dict[str, Any]:
+    return {row["model"]: row["outcome"] for row in newest_outcomes(store)}
 
 
 def test_a_killed_fleet_is_finished_by_the_next_run(tmp_path: Path, table: Path) -> None:
@@ -95,7 +94,7 @@ def test_a_signal_ends_a_fleet_with_what_is_known(tmp_path: Path, table: Path) -
 
     assert 128 + signal.SIGTERM == process.returncode, errors
     assert "run the same command again" in errors
-    known = newest_outcomes(store)
+    known = outcomes(store)
     assert set(models) == set(known)
     assert {"promoted", "cancelled"} == set(known.values())
     found = outcome(begun(home, table, store), patience_seconds)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import httpx
-import pyarrow.parquet as pq
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentTaskRunId
@@ -26,6 +25,7 @@ from flows.runtime.subflow import run_subflow
 from flows.storage import Registry, open_store
 from flows.storage.fleets import columns
 from tests.support.artifacts import newest_artifact
+from tests.support.outcome_files import newest_outcomes
 
 Row = dict[str, Any]
 Table = Callable[..., str]
@@ -59,9 +59,7 @@ def retrained(models: str, store: Path, **parameters: Any) -> FleetResult:
 
 def outcomes(store: Path) -> dict[str, Row]:
     """The rows of the newest file, by model."""
-    files = (store / "reports/fleet").rglob("*.parquet")
-    newest = max(files, key=lambda file: file.stat().st_mtime_ns)  # their names tell seconds apart
-    return {row["model"]: row for row in pq.read_table(newest).to_pylist()}
+    return {row["model"]: row for row in newest_outcomes(store)}
 
 
 def checkpoints(store: Path) -> dict[str, str]:

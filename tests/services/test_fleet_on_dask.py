@@ -15,8 +15,8 @@ from tests.support.fleets import (
     environment,
     fleet,
     names,
-    outcomes,
 )
+from tests.support.outcome_files import newest_outcomes
 
 pytest.importorskip("distributed", reason="needs the extra dask")
 
@@ -30,7 +30,7 @@ def test_dask_gives_the_bytes_of_threads_and_one_failure_stops_no_other(
     assert champions(tmp_path / "dask") == champions(fleet_on_threads)
     assert set(champions(tmp_path / "dask")) == {*names} - {names[3]}
     assert (on_dask["models"], on_dask["failed"]) == (6, 1)
-    (failed,) = (row for row in outcomes(tmp_path / "dask") if row["outcome"] == "failed")
+    (failed,) = (row for row in newest_outcomes(tmp_path / "dask") if row["outcome"] == "failed")
     assert (failed["model"], bool(failed["flow_run_id"])) == (names[3], True)
     assert f"{names[3]}.txt does not exist" in failed["error"]
 

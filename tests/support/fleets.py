@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
 
 from flows.storage.checkpoints import CheckpointLog
@@ -92,11 +91,3 @@ def checkpoints(store: Path, name: str) -> int:
     opened = open_store(str(store))
     runs = store / "models" / name / "runs"
     return sum(len(CheckpointLog(opened, name, run.name).records()) for run in runs.glob("*"))
-
-
-def outcomes(store: Path) -> list[dict[str, Any]]:
-    """Rows of the newest file of outcomes."""
-    rows: list[dict[str, Any]] = pq.read_table(
-        max((store / "reports/fleet").rglob("*.parquet"))
-    ).to_pylist()
-    return rows
