@@ -11,7 +11,7 @@ from unittest.mock import patch
 import httpx
 from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-from flows.runtime.embedded import EmbeddedServer
+from flows.runtime.embedded import EmbeddedServer, serving
 
 patience_seconds = 300
 
@@ -24,9 +24,11 @@ def embedded_server(folder: Path) -> Iterator[str]:
         server = EmbeddedServer()
     try:
         server.serve()
+        serving.discard(server.url)  # it is used as one that stays
         httpx.get(f"{server.url}/health", timeout=patience_seconds).raise_for_status()
         settings = {PREFECT_API_URL: server.url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
         with temporary_settings(settings):
             yield server.url
     finally:
+        serving.add(server.url)
         server.stop()
